@@ -1,0 +1,71 @@
+"""What every registration model is, and what it hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari_mmreg.geometry import Transform
+    from napari_mmreg.imaging import Pair
+    from napari_mmreg.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What can be said about a model without loading it.
+
+    Attributes
+    ----------
+    name : str
+        The name used in the API, the command line and the dock.
+    title : str
+        The name people read.
+    purpose : str
+        One sentence: what to use it for.
+    licence : str
+        Licence of the code and of the weights, if any.
+    reference : str
+        The paper, with arXiv number or DOI; empty for our own.
+    needs_weights : bool
+        False for methods that work without trained weights.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    licence: str
+    reference: str = ""
+    needs_weights: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """A model's answer on the working grid of a `Pair`.
+
+    Attributes
+    ----------
+    transform : Transform
+        Working-grid pixels, fixed to moving (pull).
+    error_scale : ndarray of float32, shape (h, w), or None
+        The model's own estimate of its error in working-grid pixels.
+    extras : dict
+        What else the model offers (matches, fused image ...), each documented by the model.
+    """
+
+    transform: Transform
+    error_scale: NDArray[np.float32] | None = None
+    extras: dict[str, Any] = field(default_factory=dict)
+
+
+class Model(Protocol):
+    """One registration model behind the one path."""
+
+    info: ModelInfo
+
+    def predict(self, pair: Pair, run: Run) -> Prediction:
+        """Estimate the transform of `pair`; report and cancel through `run`."""
+        ...

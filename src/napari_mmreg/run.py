@@ -1,0 +1,88 @@
+"""What a long computation is told and may tell: device, seed, progress, cancel.
+
+The engine knows neither Qt nor a terminal. It gets two plain callables, and every
+stage reports through one `Run`, so that a progress bar never jumps back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Protocol
+
+from napari_mmreg.errors import Cancelled
+
+
+class Progress(Protocol):
+    """Receives the stage's name and the fraction of the whole run done, in [0, 1]."""
+
+    def __call__(self, stage: str, fraction: float) -> None: ...
+
+
+CancelCheck = Callable[[], bool]
+
+
+def _silent(stage: str, fraction: float) -> None:
+    """Progress nobody listens to."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass
+class Run:
+    """One computation's device, seed, progress and cancel.
+
+    Attributes
+    ----------
+    device : str
+        A torch device name such as ``"cpu"`` or ``"cuda"``.
+    seed : int
+        Every random choice derives from it.
+    progress, cancel : callable
+        ``progress(stage, fraction)`` is called from the computing thread;
+        ``cancel()`` returning True stops the run at the next `check`.
+    timings : dict of str to float
+        Seconds spent per stage, filled by `stage`.
+    """
+
+    device: str = "cpu"
+    seed: int = 0
+    progress: Progress = _silent
+    cancel: CancelCheck = _never
+    timings: dict[str, float] = field(default_factory=dict)
+    _span: tuple[float, float] = (0.0, 1.0)
+    _stage: str = ""
+
+    @contextmanager
+    def stage(self, name: str, start: float, stop: float) -> Iterator[None]:
+        """Give what runs inside the part [start, stop] of the progress bar, and time it.
+
+        Nested stages divide their parent's part.
+        """
+        outer_span, outer_stage = self._span, self._stage
+        low, high = outer_span
+        self._span = (low + (high - low) * start, low + (high - low) * stop)
+        self._stage = name
+        began = perf_counter()
+        try:
+            self.step(0.0)
+            yield
+            self.step(1.0)
+        finally:
+            self._span, self._stage = outer_span, outer_stage
+            self.timings[name] = self.timings.get(name, 0.0) + perf_counter() - began
+
+    def step(self, fraction: float) -> None:
+        """Report the fraction of the current stage that is done; raise if cancelled."""
+        self.check()
+        low, high = self._span
+        self.progress(self._stage, low + (high - low) * min(max(fraction, 0.0), 1.0))
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the user asked to stop. Cheap: call it in every inner loop."""
+        if self.cancel():
+            raise Cancelled("The run was cancelled; nothing was changed.")
