@@ -16,7 +16,8 @@ cpu_index=https://download.pytorch.org/whl/cpu
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-has_library() { { /sbin/ldconfig -p 2>/dev/null || ldconfig -p; } | grep -qF "$1"; }
+libraries=$(/sbin/ldconfig -p 2>/dev/null || ldconfig -p 2>/dev/null || true)
+has_library() { case $libraries in *"$1"*) ;; *) return 1 ;; esac; }
 
 missing_packages() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
