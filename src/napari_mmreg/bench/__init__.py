@@ -1,0 +1,1 @@
+"""The benchmark: known misalignments of real pairs, our models beside their peers, tables."""
