@@ -1,0 +1,139 @@
+"""Transforms in ``.npz`` files: plain arrays, a version, no pickles."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mmreg.errors import TransformError
+from napari_mmreg.geometry.field import DisplacementTransform
+from napari_mmreg.geometry.inversion import InverseTransform, SmoothTransform
+from napari_mmreg.geometry.transform import CompositeTransform, MatrixTransform, Transform
+
+FORMAT = "napari-mmreg transform"
+VERSION = 1
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def save(path: str | Path, transform: Transform) -> None:
+    """Write a transform; an existing file is replaced only when all is written.
+
+    Raises
+    ------
+    TransformError
+        If the transform is of a kind that cannot be written, or the place cannot be written to.
+
+    Notes
+    -----
+    *Convention*: the file states it: fixed to moving, ``(row, col)`` pixels.
+    """
+    target = Path(path)
+    arrays: Arrays = {
+        "format": np.array(FORMAT),
+        "version": np.array(VERSION),
+        "convention": np.array("fixed to moving, (row, col), pixels, centres at integers"),
+    }
+    _pack(transform, "", arrays)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
+        with os.fdopen(handle, "wb") as stream:
+            np.savez_compressed(stream, allow_pickle=False, **arrays)
+        Path(temporary).replace(target)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise TransformError(
+            f"Cannot write {target}: {error.strerror or error}. Choose another folder."
+        ) from error
+
+
+def load(path: str | Path) -> Transform:
+    """Read a transform that `save` wrote.
+
+    Raises
+    ------
+    TransformError
+        If the file is missing, damaged, foreign or from a newer version.
+    """
+    source = Path(path)
+    try:
+        with np.load(source, allow_pickle=False) as archive:
+            arrays: Arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise TransformError(f"There is no file {source}; check the path.") from error
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise TransformError(
+            f"{source} is damaged or no transform file; save the transform again."
+        ) from error
+    if str(arrays.get("format")) != FORMAT:
+        raise TransformError(
+            f"{source} was not written by napari-mmreg; export it as ITK (.tfm, .h5) instead."
+        )
+    try:
+        version = int(arrays["version"])
+        if version > VERSION:
+            raise TransformError(
+                f"{source} was written by a newer napari-mmreg (format {version}, this one reads "
+                f"{VERSION}); update napari-mmreg."
+            )
+        return _unpack(arrays, "")
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, TransformError):
+            raise
+        raise TransformError(
+            f"{source} is an incomplete transform file; save the transform again."
+        ) from error
+
+
+def _pack(transform: Transform, prefix: str, arrays: Arrays) -> None:
+    """Add the arrays of a transform, all names starting with `prefix`."""
+    kind: str
+    match transform:
+        case MatrixTransform():
+            kind = "matrix"
+            arrays[prefix + "matrix"] = transform.matrix
+        case DisplacementTransform():
+            kind = "displacement"
+            arrays[prefix + "field"] = transform.field
+            arrays[prefix + "grid"] = transform.grid.matrix
+        case InverseTransform():
+            kind = "inverse"
+            _pack(transform.forward, prefix + "forward/", arrays)
+        case CompositeTransform():
+            kind = "composite"
+            arrays[prefix + "count"] = np.array(len(transform.transforms))
+            for number, part in enumerate(transform.transforms):
+                _pack(part, f"{prefix}{number}/", arrays)
+        case _:
+            raise TransformError(
+                f"A {type(transform).__name__} cannot be saved; sample it first with "
+                "DisplacementTransform.from_transform(transform, shape)."
+            )
+    arrays[prefix + "kind"] = np.array(kind)
+
+
+def _unpack(arrays: Arrays, prefix: str) -> Transform:
+    kind = str(arrays[prefix + "kind"])
+    match kind:
+        case "matrix":
+            return MatrixTransform(arrays[prefix + "matrix"])
+        case "displacement":
+            grid = MatrixTransform(arrays[prefix + "grid"])
+            return DisplacementTransform(arrays[prefix + "field"], grid)
+        case "inverse":
+            forward = _unpack(arrays, prefix + "forward/")
+            if not isinstance(forward, SmoothTransform):
+                return forward.inverse()
+            return InverseTransform(forward)
+        case "composite":
+            count = int(arrays[prefix + "count"])
+            return CompositeTransform(_unpack(arrays, f"{prefix}{n}/") for n in range(count))
+    raise TransformError(f"The file holds a transform of the unknown kind {kind!r}.")

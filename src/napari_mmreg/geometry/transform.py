@@ -1,0 +1,360 @@
+"""What a transform is, and the two that every other is built with: matrices and chains.
+
+*Convention*, for the whole package: a transform maps **fixed to moving** (pull), points are
+``(row, col)`` in pixels, pixel centres lie at integers. Pixel ``i`` covers
+``[i - 0.5, i + 0.5)``, so that a frame of ``n`` rows reaches from ``-0.5`` to ``n - 0.5``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.geometry.warp import check_shape, inside, pixel_grid, resample_tiles, tiles
+
+
+class Transform(ABC):
+    """A map from fixed to moving pixels.
+
+    Notes
+    -----
+    *Convention*: ``(row, col)``, pixels, pixel centres at integers, fixed to moving. The
+    moving image is sampled at ``transform.map(points_fixed)``.
+    """
+
+    @abstractmethod
+    def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map finite or NaN points of shape (n, 2)."""
+
+    @abstractmethod
+    def inverse(self) -> Transform:
+        """Return the transform from moving to fixed; NaN where it has no answer.
+
+        Raises
+        ------
+        TransformError
+            If nothing can be inverted, as with a singular matrix.
+        """
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the transform is one affine matrix."""
+        return False
+
+    def map(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map fixed points to the moving image.
+
+        Parameters
+        ----------
+        points : array_like of shape (..., 2)
+            ``(row, col)`` in fixed pixels.
+
+        Returns
+        -------
+        ndarray of float64, shape (..., 2)
+            ``(row, col)`` in moving pixels; NaN where the transform is undefined.
+
+        Raises
+        ------
+        InputError
+            If the last axis does not hold two coordinates.
+        """
+        positions = np.asarray(points, dtype=np.float64)
+        if positions.ndim == 0 or positions.shape[-1] != 2:
+            raise InputError(
+                f"Points need the shape (..., 2) for (row, col), but have {positions.shape}."
+            )
+        return self._map(positions.reshape(-1, 2)).reshape(positions.shape)
+
+    def compose(self, first: Transform) -> Transform:
+        """Return the transform that applies `first` and then this one.
+
+        Notes
+        -----
+        *Convention*: ``a.compose(b).map(p) == a.map(b.map(p))``. Chains are flattened and
+        neighbouring matrices multiplied, so matrix after matrix is one matrix.
+        """
+        parts = _flatten([first, self])
+        return parts[0] if len(parts) == 1 else CompositeTransform(parts)
+
+    def displacement(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Sample the transform on a fixed grid.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Rows and columns of the fixed grid (further axes are ignored).
+
+        Returns
+        -------
+        ndarray of float32, shape (H, W, 2)
+            ``moving position = fixed position + displacement``, ``(row, col)`` in pixels;
+            NaN where the transform is undefined.
+        """
+        grid_shape = check_shape(shape)
+        field = np.empty((*grid_shape, 2), dtype=np.float32)
+        for rows, cols in tiles(grid_shape):
+            grid = pixel_grid(rows, cols)
+            field[rows, cols] = self.map(grid) - grid
+        return field
+
+    def valid(
+        self, fixed_shape: tuple[int, ...], moving_shape: tuple[int, ...]
+    ) -> NDArray[np.bool_]:
+        """Return where the fixed grid finds data: bool (H, W).
+
+        True where the sampled place lies in the moving frame, ``[-0.5, n - 0.5)`` per axis.
+        """
+        grid_shape, frame = check_shape(fixed_shape), check_shape(moving_shape)
+        mask = np.empty(grid_shape, dtype=np.bool_)
+        for rows, cols in tiles(grid_shape):
+            mask[rows, cols] = inside(self.map(pixel_grid(rows, cols)), frame)
+        return mask
+
+    def resample(
+        self,
+        image: NDArray[Any],
+        shape: tuple[int, ...],
+        order: int = 1,
+        fill: complex | None = None,
+    ) -> NDArray[Any]:
+        """Bring a moving image onto a fixed grid, tile by tile.
+
+        Parameters
+        ----------
+        image : ndarray of shape (h, w) or (h, w, C)
+            The moving image, of any dtype.
+        shape : tuple of int
+            Rows and columns of the fixed grid.
+        order : {0, 1, 3}
+            Nearest neighbour (for labels), linear or cubic spline interpolation.
+        fill : number, optional
+            Value outside the moving frame; zero by default. See `valid` for where that is.
+
+        Returns
+        -------
+        ndarray of shape (H, W) or (H, W, C)
+            In the image's dtype.
+        """
+        return resample_tiles(
+            image,
+            check_shape(shape),
+            lambda rows, cols: self.map(pixel_grid(rows, cols)),
+            order=order,
+            fill=fill,
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the transform to an ``.npz`` file; see `load`."""
+        from napari_mmreg.geometry.storage import save
+
+        save(path, self)
+
+    @staticmethod
+    def load(path: str | Path) -> Transform:
+        """Read a transform that `save` wrote. Nothing is unpickled.
+
+        Raises
+        ------
+        TransformError
+            If the file is missing, damaged, foreign or from a newer version.
+        """
+        from napari_mmreg.geometry.storage import load
+
+        return load(path)
+
+
+class MatrixTransform(Transform):
+    """An affine map or a homography.
+
+    Parameters
+    ----------
+    matrix : array_like of shape (3, 3)
+        Homogeneous matrix acting on ``(row, col, 1)``, fixed to moving.
+
+    Notes
+    -----
+    *Convention*: ``(row, col)`` pixels, fixed to moving, pixel centres at integers. Points
+    with a homogeneous coordinate ``w <= 0`` lie behind the horizon of a homography and map
+    to NaN, so the sign of a homography's matrix matters.
+    """
+
+    def __init__(self, matrix: ArrayLike) -> None:
+        array = np.array(matrix, dtype=np.float64)
+        if array.shape != (3, 3):
+            raise TransformError(
+                f"A matrix transform needs a 3x3 matrix on (row, col, 1), not {array.shape}."
+            )
+        if not np.isfinite(array).all():
+            raise TransformError("The matrix has values that are not finite; estimate it again.")
+        if not array[2].any():
+            raise TransformError("The matrix has an empty last row; it should be (0, 0, 1).")
+        if not array[2, :2].any():
+            array /= array[2, 2]
+        elif array[2, 2] != 0:
+            array /= abs(array[2, 2])
+        array.flags.writeable = False
+        self._matrix = array
+
+    @classmethod
+    def identity(cls) -> MatrixTransform:
+        """Return the transform that moves nothing."""
+        return cls(np.eye(3))
+
+    @classmethod
+    def translation(cls, offset: ArrayLike) -> MatrixTransform:
+        """Return the shift by `offset`, ``(row, col)`` in pixels: moving = fixed + offset."""
+        matrix = np.eye(3)
+        matrix[:2, 2] = offset
+        return cls(matrix)
+
+    @classmethod
+    def from_params(
+        cls,
+        *,
+        rotation_degrees: float = 0.0,
+        scale: float | tuple[float, float] = 1.0,
+        shear: float = 0.0,
+        translation: tuple[float, float] = (0.0, 0.0),
+        center: tuple[float, float] = (0.0, 0.0),
+    ) -> MatrixTransform:
+        """Build an affine map: shear, then scale, then rotate about `center`, then shift.
+
+        Parameters
+        ----------
+        rotation_degrees : float
+            Positive turns the row axis towards the column axis.
+        scale : float or (float, float)
+            Moving pixels per fixed pixel, along rows and columns.
+        shear : float
+            Adds ``shear * col`` to the row.
+        translation, center : (float, float)
+            ``(row, col)`` in pixels.
+
+        Notes
+        -----
+        *Convention*: ``(row, col)``, fixed to moving, pixel centres at integers.
+        """
+        angle = np.deg2rad(rotation_degrees)
+        cos, sin = np.cos(angle), np.sin(angle)
+        linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag(np.broadcast_to(scale, 2))
+        linear = linear @ np.array([[1.0, shear], [0.0, 1.0]])
+        about = np.asarray(center, dtype=np.float64)
+        matrix = np.eye(3)
+        matrix[:2, :2] = linear
+        matrix[:2, 2] = about - linear @ about + np.asarray(translation)
+        return cls(matrix)
+
+    @classmethod
+    def from_xy(cls, matrix: ArrayLike) -> MatrixTransform:
+        """Build from a 3x3 matrix on ``(x, y, 1)``, as OpenCV and scikit-image use."""
+        return cls(np.asarray(matrix, dtype=np.float64)[np.ix_([1, 0, 2], [1, 0, 2])])
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """The 3x3 matrix on ``(row, col, 1)``, fixed to moving; read-only."""
+        return self._matrix
+
+    @property
+    def matrix_xy(self) -> NDArray[np.float64]:
+        """The same matrix on ``(x, y, 1)``."""
+        return np.asarray(self._matrix[np.ix_([1, 0, 2], [1, 0, 2])])
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the last row is (0, 0, 1)."""
+        return not self._matrix[2, :2].any()
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether nothing moves at all."""
+        return bool(np.array_equal(self._matrix, np.eye(3)))
+
+    def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        mapped: NDArray[np.float64] = points @ self._matrix[:2, :2].T + self._matrix[:2, 2]
+        if self.is_affine:
+            return mapped
+        weight = points @ self._matrix[2, :2] + self._matrix[2, 2]
+        weight[weight <= 0] = np.nan
+        mapped /= weight[:, None]
+        return mapped
+
+    def inverse(self) -> MatrixTransform:
+        """Return the exact inverse; raise `TransformError` if the matrix is singular."""
+        # Rows and columns differ by orders of magnitude (1/px against px), so the test for
+        # singularity is the inverse itself, not the matrix's condition number.
+        try:
+            inverse = np.linalg.inv(self._matrix)
+        except np.linalg.LinAlgError:
+            inverse = np.full((3, 3), np.nan)
+        scale = np.abs(inverse) @ np.abs(self._matrix)
+        if not np.isfinite(scale).all() or scale.max() > 1e14:
+            raise TransformError(
+                "The matrix is singular: it flattens the image to a line or a point and has no "
+                "inverse. Check the landmarks or the initial transform it came from."
+            )
+        return MatrixTransform(inverse)
+
+    def __repr__(self) -> str:
+        return f"MatrixTransform({np.array2string(self._matrix, precision=6, separator=', ')})"
+
+
+class CompositeTransform(Transform):
+    """Transforms applied one after the other.
+
+    Parameters
+    ----------
+    transforms : iterable of Transform
+        In the order in which they are applied: the first one sees the fixed points.
+
+    Notes
+    -----
+    *Convention*: ``(row, col)`` pixels, fixed to moving. Nested chains are flattened,
+    neighbouring matrices multiplied and identities dropped.
+    """
+
+    def __init__(self, transforms: Iterable[Transform]) -> None:
+        self._transforms = tuple(_flatten(transforms))
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """The parts, first applied first."""
+        return self._transforms
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether all that is left is one affine matrix."""
+        return len(self._transforms) == 1 and self._transforms[0].is_affine
+
+    def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        for transform in self._transforms:
+            points = transform.map(points)
+        return points
+
+    def inverse(self) -> Transform:
+        """Return the inverses of the parts in reverse order."""
+        return CompositeTransform(part.inverse() for part in reversed(self._transforms))
+
+    def __repr__(self) -> str:
+        return f"CompositeTransform([{', '.join(map(repr, self._transforms))}])"
+
+
+def _flatten(transforms: Iterable[Transform]) -> list[Transform]:
+    """Flatten chains, multiply neighbouring matrices, drop identities; at least one is left."""
+    parts: list[Transform] = []
+    for transform in transforms:
+        nested = transform.transforms if isinstance(transform, CompositeTransform) else [transform]
+        for part in nested:
+            last = parts[-1] if parts else None
+            if isinstance(part, MatrixTransform) and isinstance(last, MatrixTransform):
+                parts[-1] = MatrixTransform(part.matrix @ last.matrix)
+            else:
+                parts.append(part)
+    kept = [p for p in parts if not (isinstance(p, MatrixTransform) and p.is_identity)]
+    return kept or [MatrixTransform.identity()]
