@@ -1,1 +1,30 @@
-"""TODO room."""
+"""Any two images to a model-ready `Pair`: dtype, colour, NaN and masks, spacing, size."""
+
+from __future__ import annotations
+
+from napari_mmreg.imaging.border import black_border
+from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing
+from napari_mmreg.imaging.grey import to_grey
+from napari_mmreg.imaging.grid import initial_transform, working_grid
+from napari_mmreg.imaging.multiscale import Level, pick_level
+from napari_mmreg.imaging.normalise import fill_invalid, normalise
+from napari_mmreg.imaging.pair import Pair
+from napari_mmreg.imaging.prepare import lift, prepare_pair, regrid
+
+__all__ = [
+    "Level",
+    "Pair",
+    "black_border",
+    "check_image",
+    "check_mask",
+    "check_spacing",
+    "fill_invalid",
+    "initial_transform",
+    "lift",
+    "normalise",
+    "pick_level",
+    "prepare_pair",
+    "regrid",
+    "to_grey",
+    "working_grid",
+]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-from napari_mmreg.geometry.transform import MatrixTransform
+    from napari_mmreg.geometry.transform import MatrixTransform, Transform
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,9 +27,11 @@ class Pair:
         Grey values, robustly scaled to [0, 1].
     fixed_mask, moving_mask : ndarray of bool, shape (h, w)
         True where the image has data that may be used.
-    fixed_from_grid, moving_from_grid : MatrixTransform
-        Working-grid pixels to fixed pixels, and to moving pixels (the latter includes the
-        initial transform).
+    fixed_from_grid : MatrixTransform
+        Working-grid pixels to fixed pixels.
+    moving_from_grid : Transform
+        Working-grid pixels to moving pixels: the initial transform after `fixed_from_grid`. A
+        matrix unless the initial transform bends.
     fixed_modality, moving_modality : str or None
         What the user said about the sensors, e.g. ``"visible"``, ``"infrared"``.
 
@@ -42,7 +46,7 @@ class Pair:
     fixed_mask: NDArray[np.bool_]
     moving_mask: NDArray[np.bool_]
     fixed_from_grid: MatrixTransform
-    moving_from_grid: MatrixTransform
+    moving_from_grid: Transform
     fixed_modality: str | None = None
     moving_modality: str | None = None
 

@@ -1,0 +1,152 @@
+"""What an image, a mask and a pixel spacing must be, and what to do when they are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_mmreg.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+MIN_SIDE = 16
+"""Shortest side of an image that can be registered, in pixels."""
+
+COLOUR_CHANNELS = (3, 4)
+
+
+def check_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
+    """Return `image` as an array that can be registered, without copying it.
+
+    Parameters
+    ----------
+    image : array_like
+        Grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4) of any real dtype, either byte order.
+        (H, W, 1) counts as grey.
+    name : str
+        What messages call it: ``"fixed"`` becomes "The fixed image ...".
+
+    Returns
+    -------
+    ndarray of shape (H, W) or (H, W, C)
+        A view of the input where numpy can give one.
+
+    Raises
+    ------
+    InputError
+        If the image is masked, complex, not numeric, empty, too small or not 2-D.
+    """
+    what = f"The {name} image" if name != "image" else "The image"
+    if isinstance(image, np.ma.MaskedArray):
+        raise InputError(
+            f"{what} is a masked array. Pass image.data and the mask ~np.ma.getmaskarray(image)."
+        )
+    array = np.asarray(image)
+    _check_dtype(array.dtype, what)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3):
+        raise InputError(
+            f"{what} has {array.ndim} dimensions. Pass one 2-D slice, (rows, columns), or RGB(A) "
+            "with the channels last."
+        )
+    if array.ndim == 3 and array.shape[2] not in COLOUR_CHANNELS:
+        first = array.shape[0] in COLOUR_CHANNELS
+        raise InputError(
+            f"{what} has the shape {array.shape}. "
+            + (
+                "If its channels come first, pass np.moveaxis(image, 0, -1)."
+                if first
+                else "If it is a stack, pass one 2-D slice; if it has channels, pass one of them."
+            )
+        )
+    if array.size == 0:
+        raise InputError(f"{what} is empty: its shape is {array.shape}.")
+    if min(array.shape[:2]) < MIN_SIDE:
+        raise InputError(
+            f"{what} has {array.shape[0]} x {array.shape[1]} pixels; registration needs at least "
+            f"{MIN_SIDE} along each side. Pass a larger part of it, or enlarge it first."
+        )
+    return array
+
+
+def _check_dtype(dtype: np.dtype[Any], what: str) -> None:
+    if dtype.kind == "c":
+        raise InputError(
+            f"{what} is complex. Pass its amplitude, np.abs(image), or for radar the logarithm "
+            "of it."
+        )
+    if dtype.kind not in "biuf":
+        raise InputError(
+            f"{what} has the dtype {dtype}, which holds no numbers. Pass an array of integers, "
+            "floats or booleans."
+        )
+
+
+def check_mask(
+    mask: ArrayLike | None, shape: tuple[int, ...], name: str = "image"
+) -> NDArray[Any] | None:
+    """Return a user's mask as an array of the image's shape, or None.
+
+    Parameters
+    ----------
+    mask : array_like of bool or int, shape (H, W), or None
+        True (not zero) where the image may be used.
+    shape : tuple of int
+        The image's shape; channels are ignored.
+    name : str
+        What messages call the image.
+
+    Raises
+    ------
+    InputError
+        If the mask has another shape, is not bool or int, or leaves nothing.
+    """
+    if mask is None:
+        return None
+    array = np.asarray(mask)
+    if array.dtype.kind not in "biu":
+        raise InputError(
+            f"The {name} mask has the dtype {array.dtype}; pass booleans or integers, for "
+            "instance mask > 0.5."
+        )
+    if array.shape != tuple(shape[:2]):
+        raise InputError(
+            f"The {name} mask has the shape {array.shape}, but its image has "
+            f"{shape[0]} x {shape[1]} pixels. Pass a mask made on that image."
+        )
+    if not array.any():
+        raise InputError(f"The {name} mask is empty: mark the pixels that may be used as True.")
+    return array
+
+
+def check_spacing(spacing: float | Sequence[float], name: str = "image") -> tuple[float, float]:
+    """Return a pixel spacing as (row, col).
+
+    Parameters
+    ----------
+    spacing : float or (float, float)
+        Physical size of a pixel along rows and columns; one number means square pixels.
+    name : str
+        What messages call the image.
+
+    Raises
+    ------
+    InputError
+        If it is not one or two positive finite numbers.
+    """
+    try:
+        values = np.asarray(spacing, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape not in ((), (1,), (2,)) or not (np.isfinite(values) & (values > 0)).all():
+        raise InputError(
+            f"The {name} spacing {spacing!r} is not one or two positive numbers. Pass the size of "
+            "a pixel along rows and columns, for instance (0.5, 0.5)."
+        )
+    row, col = np.broadcast_to(values, 2)
+    return float(row), float(col)

@@ -1,0 +1,234 @@
+"""From any two images to a `Pair` on one common working grid, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.geometry import Transform, inside, pixel_grid
+from napari_mmreg.imaging.border import black_border
+from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing
+from napari_mmreg.imaging.grid import initial_transform, working_grid
+from napari_mmreg.imaging.normalise import fill_invalid, normalise
+from napari_mmreg.imaging.pair import Pair
+from napari_mmreg.imaging.reduce import reduce_area
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_mmreg.run import Run
+
+BUDGET = 512 * 512
+"""Pixels of the working grid, unless said otherwise."""
+
+
+def prepare_pair(
+    fixed: ArrayLike,
+    moving: ArrayLike,
+    *,
+    initial: Transform | ArrayLike | None = None,
+    fixed_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+    fixed_spacing: float | Sequence[float] = (1.0, 1.0),
+    moving_spacing: float | Sequence[float] | None = None,
+    modalities: tuple[str | None, str | None] = (None, None),
+    budget: int = BUDGET,
+    detect_borders: bool = True,
+    run: Run | None = None,
+) -> Pair:
+    """Bring two images onto one working grid with square pixels.
+
+    Parameters
+    ----------
+    fixed, moving : array_like of shape (H, W), (H, W, 3) or (H, W, 4)
+        Any real dtype; NaN and infinite values, and pixels with alpha 0, count as no data.
+        They are reduced a block at a time, never converted as a whole.
+    initial : Transform or array_like of shape (3, 3), optional
+        Where to start: fixed to moving pixels, ``(row, col)``. By default the frames'
+        centres coincide; see `imaging.grid.initial_transform`.
+    fixed_mask, moving_mask : array_like of bool or int, shape (H, W), optional
+        True where the image may be used.
+    fixed_spacing, moving_spacing : float or (float, float)
+        Size of a pixel along rows and columns, both in one physical unit. Without
+        `moving_spacing` the moving pixels have the shape of the fixed ones and unknown size.
+    modalities : (str or None, str or None)
+        What the sensors are, handed through to the model.
+    budget : int
+        Pixels the working grid may have. Larger images are shrunk by averaging areas.
+    detect_borders : bool
+        Whether black areas outside a warped frame count as no data; see `imaging.border`.
+    run : Run, optional
+        Cancels between blocks.
+
+    Returns
+    -------
+    Pair
+        The fixed frame, grown by at most half its size on each side where the moving frame
+        reaches beyond it. Two images of equal size and spacing within the budget are not
+        resampled: only their grey values are scaled, and both matrices are the identity.
+
+    Raises
+    ------
+    InputError
+        If something cannot be used; the message says what to do.
+    """
+    fixed_image, moving_image = check_image(fixed, "fixed"), check_image(moving, "moving")
+    fixed_valid = check_mask(fixed_mask, fixed_image.shape, "fixed")
+    moving_valid = check_mask(moving_mask, moving_image.shape, "moving")
+    spacing = check_spacing(fixed_spacing, "fixed")
+    other = None if moving_spacing is None else check_spacing(moving_spacing, "moving")
+    start = initial_transform(fixed_image.shape, moving_image.shape, initial, spacing, other)
+    shape, fixed_from_grid = working_grid(
+        fixed_image.shape, moving_image.shape, start, spacing, budget
+    )
+    moving_from_grid = start.compose(fixed_from_grid)
+    check = None if run is None else run.check
+    grey_fixed, use_fixed = _on_grid(
+        fixed_image, fixed_valid, fixed_from_grid, shape, "fixed", detect_borders, check
+    )
+    grey_moving, use_moving = _on_grid(
+        moving_image, moving_valid, moving_from_grid, shape, "moving", detect_borders, check
+    )
+    return Pair(
+        fixed=grey_fixed,
+        moving=grey_moving,
+        fixed_mask=use_fixed,
+        moving_mask=use_moving,
+        fixed_from_grid=fixed_from_grid,
+        moving_from_grid=moving_from_grid,
+        fixed_modality=modalities[0],
+        moving_modality=modalities[1],
+    )
+
+
+def _on_grid(
+    image: NDArray[Any],
+    mask: NDArray[Any] | None,
+    image_from_grid: Transform,
+    shape: tuple[int, int],
+    name: str,
+    detect_borders: bool,
+    check: Callable[[], None] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Sample an image on the working grid: normalised grey values and the mask, both `shape`."""
+    positions = image_from_grid.map(pixel_grid(slice(0, shape[0]), slice(0, shape[1])))
+    found = inside(positions, image.shape)
+    if not found.any():
+        raise InputError(
+            "The initial transform puts the two images side by side: they do not overlap. It "
+            "must map fixed pixels to moving pixels, (row, col); try without it, or its inverse."
+        )
+    factors = _pixels_per_step(positions)
+    reach = positions[found]
+    margin = np.ceil(factors) + 1
+    low = np.maximum(np.floor(reach.min(axis=0) - margin), 0).astype(np.intp)
+    high = np.ceil(reach.max(axis=0) + margin + 1).astype(np.intp)
+    crop = (slice(low[0], high[0]), slice(low[1], high[1]))
+    reduced = reduce_area(
+        image[crop], None if mask is None else mask[crop], tuple(factors), name, check
+    )
+
+    valid = reduced.mask
+    if detect_borders:
+        border = black_border(reduced.zero, reduced.partly_zero)
+        left = valid & ~border
+        if left.any() and np.ptp(reduced.grey[left]) > 0:
+            valid = left
+    if not valid.any():
+        raise InputError(
+            f"No pixel of the {name} image is valid where the two images meet. Check its mask, "
+            "its alpha channel and the initial transform."
+        )
+    grey = fill_invalid(reduced.grey, valid)
+
+    where = (positions - low + 0.5) / factors - 0.5
+    whole = np.rint(where)
+    if np.nanmax(np.abs(where - whole)) < 1e-6:  # a plain paste: keep the values exactly
+        where = whole
+    # Places without a position take the corner's value, and are filled below.
+    coordinates = np.nan_to_num(np.moveaxis(where, -1, 0), nan=0.0)
+    sampled = ndimage.map_coordinates(grey, coordinates, order=1, mode="nearest")
+    usable = found
+    if not valid.all():
+        weight = valid.astype(np.float32)
+        usable = found & (
+            ndimage.map_coordinates(weight, coordinates, order=1, mode="nearest") >= 0.5
+        )
+    return fill_invalid(normalise(sampled, usable, name), usable), usable
+
+
+def _pixels_per_step(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many image pixels one grid step covers along rows and columns, at least 1.
+
+    The median over the grid, since a homography has no one scale.
+    """
+    down = np.diff(positions, axis=0)[:, :-1]
+    right = np.diff(positions, axis=1)[:-1]
+    lengths = np.nanmedian(np.hypot(down, right), axis=(0, 1))
+    factors: NDArray[np.float64] = np.where(lengths > 1 + 1e-6, lengths, 1.0)
+    return factors
+
+
+def lift(pair: Pair, transform: Transform) -> Transform:
+    """Turn a transform of the working grid into one between the images' own pixels.
+
+    Parameters
+    ----------
+    pair : Pair
+    transform : Transform
+        Working-grid pixels, fixed to moving.
+
+    Returns
+    -------
+    Transform
+        Fixed pixels to moving pixels.
+
+    Notes
+    -----
+    *Convention*: ``moving_from_grid o transform o inverse(fixed_from_grid)``; (row, col),
+    pixel centres at integers, fixed to moving (pull).
+    """
+    inner = transform.compose(pair.fixed_from_grid.inverse())
+    return pair.moving_from_grid.compose(inner)
+
+
+def regrid(transform: Transform, source: Pair, target: Pair) -> Transform:
+    """Carry a transform from one working grid to another of the same two images.
+
+    Parameters
+    ----------
+    transform : Transform
+        On the grid of `source`, fixed to moving.
+    source, target : Pair
+        Prepared from the same images, spacings and initial transform, with other budgets.
+
+    Returns
+    -------
+    Transform
+        On the grid of `target`; `lift` of either is the same transform.
+
+    Raises
+    ------
+    TransformError
+        If the two pairs do not start from the same initial transform.
+
+    Notes
+    -----
+    *Convention*: (row, col), pixel centres at integers, fixed to moving. Both grids include
+    the same initial transform, so only the fixed frame's matrices are needed.
+    """
+    source_from_target = source.fixed_from_grid.inverse().compose(target.fixed_from_grid)
+    middle = np.array(target.shape) / 2
+    expected = source.moving_from_grid.map(source_from_target.map(middle))
+    if not np.allclose(expected, target.moving_from_grid.map(middle), atol=1e-3, equal_nan=True):
+        raise TransformError(
+            "The two working grids do not belong to the same images and initial transform. "
+            "Prepare both pairs from the same input."
+        )
+    inner = transform.compose(source_from_target)
+    return source_from_target.inverse().compose(inner)
