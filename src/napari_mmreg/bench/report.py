@@ -1,0 +1,144 @@
+"""Turn benchmark records into Markdown tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Statistics of RE (px at 256-px scale) over the pairs of one record.
+
+    Attributes
+    ----------
+    count, failures, worse : int
+        Pairs, exceptions, and pairs whose error is not below that of doing nothing.
+    median, mean : float
+        Of RE, in px.
+    below_1, below_3, below_5 : float
+        Per cent of the pairs.
+    seconds, cpu_seconds : float
+        Median per pair.
+    """
+
+    count: int
+    failures: int
+    worse: int
+    median: float
+    mean: float
+    below_1: float
+    below_3: float
+    below_5: float
+    seconds: float
+    cpu_seconds: float
+
+
+def summarise(pairs: Sequence[Record]) -> Summary:
+    """Compute the statistics of one record's pairs."""
+    error = np.array([p["error"] for p in pairs])
+    before = np.array([p["error_before"] for p in pairs])
+    return Summary(
+        count=len(pairs),
+        failures=sum(bool(p["failure"]) for p in pairs),
+        worse=int((error >= before).sum()),
+        median=float(np.median(error)),
+        mean=float(error.mean()),
+        below_1=float((error < 1).mean() * 100),
+        below_3=float((error < 3).mean() * 100),
+        below_5=float((error < 5).mean() * 100),
+        seconds=float(np.median([p["seconds"] for p in pairs])),
+        cpu_seconds=float(np.median([p["cpu_seconds"] for p in pairs])),
+    )
+
+
+def load(folder: Path) -> list[Record]:
+    """Read all records below a folder that `runner.save` wrote."""
+    records = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))
+    ]
+    return [r for r in records if isinstance(r, dict) and "pairs" in r]
+
+
+def markdown(records: Iterable[Record]) -> str:
+    """Write the tables: per data set and protocol, best median first; status; provenance."""
+    tables: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        tables.setdefault((record["data"], record["protocol"]), []).append(record)
+    parts = []
+    for (data, protocol), rows in sorted(tables.items()):
+        rows.sort(key=lambda r: summarise(r["pairs"]).median)
+        parts += [_accuracy_table(data, protocol, rows), _trust_table(rows)]
+    parts.append(_provenance(record for rows in tables.values() for record in rows))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _accuracy_table(data: str, protocol: str, rows: list[Record]) -> str:
+    groups = sorted({p["group"] for row in rows for p in row["pairs"]})
+    first = summarise([{**p, "error": p["error_before"]} for p in rows[0]["pairs"]])
+    lines = [
+        f"### {data}, {protocol}: {first.count} pairs "
+        f"(doing nothing: median {first.median:.2f}, mean {first.mean:.2f} px)",
+        "",
+        "| method | median | mean | <1 % | <3 % | <5 % | no better than nothing | errors "
+        f"| s | cpu s | {' | '.join(groups)} |",
+        "|---" * (10 + len(groups)) + "|",
+    ]
+    for row in rows:
+        s = summarise(row["pairs"])
+        medians = [
+            f"{np.median([p['error'] for p in row['pairs'] if p['group'] == g] or [np.nan]):.2f}"
+            for g in groups
+        ]
+        cells = [
+            str(row["method"]),
+            *(f"{value:.2f}" for value in (s.median, s.mean)),
+            *(f"{value:.0f}" for value in (s.below_1, s.below_3, s.below_5)),
+            *(str(value) for value in (s.worse, s.failures)),
+            *(f"{value:.2f}" for value in (s.seconds, s.cpu_seconds)),
+            *medians,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _trust_table(rows: list[Record]) -> str:
+    """Show what our models said of themselves: pairs and median error per status, worst harm."""
+    lines = []
+    for row in rows:
+        if not any(p["status"] for p in row["pairs"]):
+            continue
+        cells = []
+        for status in ("ok", "doubtful", "failed"):
+            errors = [p["error"] for p in row["pairs"] if p["status"] == status]
+            cells.append(f"{len(errors)} ({np.median(errors):.2f} px)" if errors else "0")
+        harm = [p["error"] - p["error_before"] for p in row["pairs"] if p["status"] == "ok"]
+        worst = f"{max(0.0, *harm):.2f} px" if harm else "no pair"
+        lines.append(f"| {row['method']} | {' | '.join(cells)} | {worst} |")
+    if not lines:
+        return ""
+    head = [
+        "| says of itself | ok (median RE) | doubtful | failed | worst harm among ok |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join(head + lines)
+
+
+def _provenance(records: Iterable[Record]) -> str:
+    seen: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        env = record["environment"]
+        text = ", ".join(f"{key} {value}" for key, value in env.items())
+        seen.setdefault((record["command"], text), []).append(record["method"])
+    lines = ["### Where the figures come from", ""]
+    for (command, text), methods in seen.items():
+        names = ", ".join(sorted(set(methods)))
+        lines.append(f"- `{command}`: {names} ({text})")
+    return "\n".join(lines)

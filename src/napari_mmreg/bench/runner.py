@@ -1,0 +1,168 @@
+"""Run methods over benchmark pairs and keep what they did, pair by pair."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from napari_mmreg.bench.methods import Method, do_nothing
+from napari_mmreg.bench.protocols import Case, Protocol, make_case
+from napari_mmreg.evaluation import grid_error
+from napari_mmreg.training.data import PairRecord, read_pair
+
+
+@dataclass(frozen=True, slots=True)
+class PairScore:
+    """One method on one pair; errors are RE in pixels at 256-px scale.
+
+    Attributes
+    ----------
+    pair, group : str
+        The pair and its modality.
+    error, error_before : float
+        Of the method, and of doing nothing. A method that raised counts as doing nothing.
+    seconds, cpu_seconds : float
+        Wall and processor time of the call.
+    status : str
+        What our models say of their own result.
+    failure : str
+        The exception, if there was one.
+    """
+
+    pair: str
+    group: str
+    error: float
+    error_before: float
+    seconds: float
+    cpu_seconds: float
+    status: str = ""
+    failure: str = ""
+
+
+def evenly(records: Sequence[PairRecord], per_group: int) -> list[PairRecord]:
+    """Return at most `per_group` evenly spaced pairs of every modality (0: all)."""
+    groups: dict[str, list[PairRecord]] = {}
+    for record in records:
+        groups.setdefault(record.modality, []).append(record)
+    if not per_group:
+        return list(records)
+    return [r for group in groups.values() for r in group[:: max(1, -(-len(group) // per_group))]]
+
+
+def read_cases(records: Iterable[PairRecord], protocol: Protocol, seed: int = 0) -> Iterator[Case]:
+    """Read aligned pairs from disk and misalign them."""
+    for record in records:
+        fixed, moving, mask = read_pair(record)
+        yield make_case(record.id, record.modality, fixed, moving, protocol, mask=mask, seed=seed)
+
+
+def score(method: Method, case: Case) -> PairScore:
+    """Run one method on one pair."""
+    before = do_nothing(case.fixed, case.moving)
+    positions, status, failure = before, "", ""
+    start, start_cpu = time.perf_counter(), time.process_time()
+    try:
+        answer = method.register(case.fixed.copy(), case.moving.copy())
+    except Exception as error:  # noqa: BLE001  a peer may fail in any way; it is counted
+        failure = f"{type(error).__name__}: {str(error)[:160]}"
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
+    if not failure:
+        found = np.asarray(answer.positions, np.float64)
+        if found.shape == case.positions.shape and np.isfinite(found[case.mask]).all():
+            positions, status = found, answer.status
+        else:
+            failure = f"the field has shape {found.shape} or values that are not finite"
+    truth = case.positions * case.scale
+    return PairScore(
+        case.name,
+        case.group,
+        grid_error(positions * case.scale, truth, case.mask),
+        grid_error(before * case.scale, truth, case.mask),
+        seconds,
+        cpu_seconds,
+        status,
+        failure,
+    )
+
+
+def run(
+    methods: Sequence[Method],
+    cases: Sequence[Case],
+    protocol: Protocol,
+    *,
+    label: str,
+    seed: int = 0,
+    command: str = "",
+    report: Callable[[str], None] = print,
+) -> list[dict[str, object]]:
+    """Run every method over the cases of one protocol; return one JSON-ready record each."""
+    records = []
+    for method in methods:
+        scores = []
+        for number, case in enumerate(cases, start=1):
+            scores.append(score(method, case))
+            report(f"{method.name}: {protocol} pair {number} of {len(cases)}")
+        records.append(
+            {
+                "method": method.name,
+                "protocol": str(protocol),
+                "data": label,
+                "seed": seed,
+                "command": command,
+                "environment": environment(),
+                "pairs": [asdict(s) for s in scores],
+            }
+        )
+    return records
+
+
+def environment() -> dict[str, str]:
+    """Describe the software and the machine that a figure comes from."""
+    import torch
+
+    packages = ("napari-mmreg", "numpy", "scipy", "scikit-image", "torch")
+    return {
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": str(torch.get_num_threads()),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        **{name: version(name) for name in packages},
+    }
+
+
+def _commit() -> str:
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def save(records: Iterable[dict[str, object]], folder: Path) -> list[Path]:
+    """Write one JSON file per method, protocol and data set, replacing older ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for record in records:
+        name = "-".join(str(record[key]) for key in ("method", "protocol", "data"))
+        keep = "".join(c if c.isalnum() or c in "-." else "_" for c in name)
+        path = folder / f"{keep}.json"
+        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        paths.append(path)
+    return paths

@@ -1,0 +1,120 @@
+"""Scores, summaries and tables of the benchmark, on pictures with a known misalignment."""
+
+import argparse
+
+import numpy as np
+import pytest
+from skimage import data
+
+from napari_mmreg.bench import command, report
+from napari_mmreg.bench.methods import PEERS, Answer, Method, do_nothing, load_method
+from napari_mmreg.bench.protocols import Protocol, make_case
+from napari_mmreg.bench.runner import evenly, run, save, score
+from napari_mmreg.errors import InputError
+from napari_mmreg.training.data import PairRecord
+
+pytest.importorskip("cv2", reason="needs the bench extra (OpenCV)")
+
+
+@pytest.fixture(scope="module")
+def case():
+    image = data.camera()[::2, ::2]
+    return make_case("camera", "grey", image, image, Protocol.parse("S256"))
+
+
+def test_the_truth_scores_nothing_and_doing_nothing_scores_its_displacement(case):
+    truth = Method("truth", lambda fixed, moving: Answer(case.positions, "ok"))
+    scored = score(truth, case)
+    assert scored.error == 0
+    assert scored.status == "ok"
+    length = np.linalg.norm((case.positions - do_nothing(case.fixed, case.moving)), axis=-1)
+    assert scored.error_before == pytest.approx(length[case.mask].mean())
+    assert scored.error_before > 1
+
+
+def test_a_method_that_raises_or_answers_nonsense_counts_as_doing_nothing(case):
+    def broken(fixed, moving):
+        raise RuntimeError("no matches")
+
+    raised = score(Method("broken", broken), case)
+    assert raised.error == raised.error_before
+    assert "no matches" in raised.failure
+    nonsense = score(Method("nan", lambda f, m: Answer(np.full((9, 9, 2), np.nan))), case)
+    assert nonsense.error == nonsense.error_before
+    assert "shape" in nonsense.failure
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PEERS if name not in ("identity", "phase correlation")]
+)
+def test_peers_align_a_picture_with_itself(name, case):
+    scored = score(load_method(name), case)
+    assert not scored.failure
+    assert scored.error < 0.35 * scored.error_before
+
+
+def test_phase_correlation_finds_a_translation():
+    image = data.camera()[::2, ::2]
+    positions = PEERS["phase correlation"](image[10:210, 10:210], image[14:214, 3:203])
+    grid = do_nothing(image[:200, :200], image[:200, :200])
+    np.testing.assert_allclose(positions - grid, np.broadcast_to([-4, 7], grid.shape), atol=0.3)
+
+
+def test_external_methods_load_from_a_file(tmp_path, case):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import numpy as np\n"
+        "def shifted(fixed, moving):\n"
+        "    grid = np.moveaxis(np.mgrid[:fixed.shape[0], :fixed.shape[1]], 0, -1)\n"
+        "    return grid + 1.0\n"
+    )
+    method = load_method(f"{file}::shifted")
+    assert method.name == "shifted"
+    np.testing.assert_array_equal(method.register(case.fixed, case.moving).positions[2, 3], [3, 4])
+
+
+@pytest.mark.parametrize("text", ["no such method", "missing.py"])
+def test_unknown_methods_are_named(text):
+    with pytest.raises(InputError, match=text):
+        load_method(text)
+
+
+def test_evenly_spaced_pairs_of_every_modality(tmp_path):
+    records = [
+        PairRecord(f"{m}{i}", "val", m, "s", "scene", tmp_path, tmp_path)
+        for m, n in (("ir", 10), ("sar", 2))
+        for i in range(n)
+    ]
+    chosen = [r.id for r in evenly(records, 4)]
+    assert chosen == ["ir0", "ir3", "ir6", "ir9", "sar0", "sar1"]
+    assert len(evenly(records, 0)) == 12
+
+
+def test_records_become_tables(tmp_path, case):
+    truth = Method("truth", lambda fixed, moving: Answer(case.positions, "ok"))
+    records = run(
+        [truth, load_method("identity")],
+        [case],
+        Protocol.parse("S256"),
+        label="val",
+        command="mmreg bench",
+        report=lambda line: None,
+    )
+    save(records, tmp_path / "results")
+    options = argparse.ArgumentParser()
+    command.add_arguments(options)
+    tables = tmp_path / "tables" / "RESULTS.md"
+    done = command.run(
+        options.parse_args(
+            ["--tables-only", "--results", str(tmp_path / "results"), "--tables", str(tables)]
+        )
+    )
+    text = tables.read_text()
+    assert done == 0
+    assert "### val, S256: 1 pairs" in text
+    assert "| truth | 0.00 | 0.00 | 100 |" in text
+    assert text.index("| truth |") < text.index("| identity |")
+    assert "| truth | 1 (0.00 px) | 0 | 0 | 0.00 px |" in text
+    summary = report.summarise(records[1]["pairs"])
+    assert summary.worse == 1
+    assert summary.median == pytest.approx(records[1]["pairs"][0]["error_before"])
