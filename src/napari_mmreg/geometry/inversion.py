@@ -66,6 +66,9 @@ class InverseTransform(Transform):
         known = np.isfinite(images).all(axis=1)
         self._anchors, self._images = anchors[known], images[known]
         self._tree = KDTree(self._images) if known.any() else None
+        # The affine trend of the inverse, the first guess nearly everywhere.
+        design = np.column_stack([self._images, np.ones(len(self._images))])
+        self._trend = np.linalg.lstsq(design, self._anchors, rcond=None)[0]
 
     @property
     def forward(self) -> SmoothTransform:
@@ -78,31 +81,28 @@ class InverseTransform(Transform):
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         result = np.full(points.shape, np.nan)
-        asked = np.flatnonzero(np.isfinite(points).all(axis=1))
-        if self._tree is None:
+        asked = np.flatnonzero(np.isfinite(points[:, 0]) & np.isfinite(points[:, 1]))
+        if self._tree is None or not asked.size:
             return result
-        # The affine part is a good start nearly everywhere; the few points it fails for
-        # start again from the nearest anchor.
-        for seed in (self._affine_seed, self._anchor_seed):
-            answer, done = self._solve(points[asked], seed(points[asked]))
-            done &= self._forward.in_domain(answer)
-            result[asked[done]] = answer[done]
-            asked = asked[~done]
-            if not asked.size:
-                break
+        asked = self._answer(
+            result, points, asked, points[asked] @ self._trend[:2] + self._trend[2]
+        )
+        # The few points that the trend does not lead to start again from the nearest anchor.
+        self._answer(result, points, asked, self._anchors[self._tree.query(points[asked])[1]])
         return result
 
-    def _affine_seed(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        images = np.column_stack([self._images, np.ones(len(self._images))])
-        affine, *_ = np.linalg.lstsq(images, self._anchors, rcond=None)
-        seeds: NDArray[np.float64] = points @ affine[:2] + affine[2]
-        return seeds
-
-    def _anchor_seed(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self._tree is None:
-            return np.full_like(points, np.nan)
-        seeds: NDArray[np.float64] = self._anchors[self._tree.query(points)[1]]
-        return seeds
+    def _answer(
+        self,
+        result: NDArray[np.float64],
+        points: NDArray[np.float64],
+        asked: NDArray[np.intp],
+        guess: NDArray[np.float64],
+    ) -> NDArray[np.intp]:
+        """Write the answers found from `guess` into `result`; return what is still asked."""
+        answer, done = self._solve(points[asked], guess)
+        done &= self._forward.in_domain(answer)
+        result[asked[done]] = answer[done]
+        return asked[~done]
 
     def _solve(
         self, target: NDArray[np.float64], guess: NDArray[np.float64]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry.field import DisplacementTransform
 from napari_mmreg.geometry.inversion import InverseTransform, SmoothTransform
+from napari_mmreg.geometry.thinplate import ThinPlateTransform
 from napari_mmreg.geometry.transform import CompositeTransform, MatrixTransform, Transform
 
 FORMAT = "napari-mmreg transform"
@@ -104,6 +105,11 @@ def _pack(transform: Transform, prefix: str, arrays: Arrays) -> None:
             kind = "displacement"
             arrays[prefix + "field"] = transform.field
             arrays[prefix + "grid"] = transform.grid.matrix
+        case ThinPlateTransform():
+            kind = "thin-plate"
+            arrays[prefix + "fixed"] = transform.fixed_points
+            arrays[prefix + "moving"] = transform.moving_points
+            arrays[prefix + "smoothing"] = np.array(transform.smoothing)
         case InverseTransform():
             kind = "inverse"
             _pack(transform.forward, prefix + "forward/", arrays)
@@ -128,6 +134,12 @@ def _unpack(arrays: Arrays, prefix: str) -> Transform:
         case "displacement":
             grid = MatrixTransform(arrays[prefix + "grid"])
             return DisplacementTransform(arrays[prefix + "field"], grid)
+        case "thin-plate":
+            return ThinPlateTransform(
+                arrays[prefix + "fixed"],
+                arrays[prefix + "moving"],
+                float(arrays[prefix + "smoothing"]),
+            )
         case "inverse":
             forward = _unpack(arrays, prefix + "forward/")
             if not isinstance(forward, SmoothTransform):

@@ -122,7 +122,7 @@ class Transform(ABC):
         image: NDArray[Any],
         shape: tuple[int, ...],
         order: int = 1,
-        fill: complex | None = None,
+        fill: float | None = None,
     ) -> NDArray[Any]:
         """Bring a moving image onto a fixed grid, tile by tile.
 

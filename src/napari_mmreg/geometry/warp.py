@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 TILE = 512
 """Side of the square tiles in which images are processed, in pixels."""
 
-_SPLINE_REACH = 16
-"""A cubic spline's prefilter forgets 0.27 per pixel: 16 pixels leave less than 1e-9."""
+_REACH = {0: 0, 1: 3, 3: 16}
+"""Pixels around the sampled ones that count: for linear interpolation next to missing pixels,
+and for cubic splines, whose prefilter forgets 0.27 per pixel (below 1e-9 after 16)."""
 
 
 def check_shape(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -60,7 +61,7 @@ def warp_image(
     image: NDArray[Any],
     positions: NDArray[np.floating[Any]],
     order: int = 1,
-    fill: complex | None = None,
+    fill: float | None = None,
     *,
     chunk: int = TILE,
 ) -> NDArray[Any]:
@@ -142,7 +143,7 @@ def resample_tiles(
     positions_of: Callable[[slice, slice], NDArray[np.float64]],
     *,
     order: int,
-    fill: complex | None,
+    fill: float | None,
     chunk: int = TILE,
 ) -> NDArray[Any]:
     """Fill a grid of `shape` tile by tile from the positions that `positions_of` gives a tile.
@@ -168,7 +169,7 @@ def resample_tiles(
     return result
 
 
-def _fill_value(fill: complex | None, dtype: np.dtype[Any]) -> Any:
+def _fill_value(fill: float | None, dtype: np.dtype[Any]) -> Any:
     if fill is None:
         return dtype.type(0)
     with np.errstate(all="ignore"):
@@ -183,20 +184,20 @@ def _sample(image: NDArray[Any], points: NDArray[np.float64], order: int) -> NDA
     """Sample at points (n, 2) that all lie in the frame: (n,) or (n, C) in the image's dtype."""
     limit = np.array(image.shape[:2]) - 1
     nearest = np.clip(np.floor(points + 0.5).astype(np.intp), 0, limit)
-    if order == 0:
-        return np.asarray(image[nearest[:, 0], nearest[:, 1]])
-
-    margin = 1 if order == 1 else _SPLINE_REACH
+    margin = _REACH[order]
     low = np.maximum(nearest.min(axis=0) - margin, 0)
     high = np.minimum(nearest.max(axis=0) + margin, limit) + 1
-    crop = np.asarray(image[low[0] : high[0], low[1] : high[1]])
-    channels = crop[..., None] if image.ndim == 2 else crop
-    where = (np.clip(points, 0, limit) - low).T
+    crop = np.asarray(image[low[0] : high[0], low[1] : high[1]])  # reads lazy arrays here
     near = tuple((nearest - low).T)
-    sampled = [
-        _sample_channel(channels[..., c], where, near, order) for c in range(channels.shape[-1])
-    ]
-    return sampled[0] if image.ndim == 2 else np.stack(sampled, axis=-1)
+    if order == 0:
+        return np.asarray(crop[near])
+
+    where = (np.clip(points, 0, limit) - low).T
+    if crop.ndim == 2:
+        return _sample_channel(crop, where, near, order)
+    return np.stack(
+        [_sample_channel(crop[..., c], where, near, order) for c in range(crop.shape[-1])], axis=-1
+    )
 
 
 def _sample_channel(
@@ -207,9 +208,9 @@ def _sample_channel(
 ) -> NDArray[Any]:
     dtype = channel.dtype
     working = np.result_type(dtype, np.float32)  # float64 for 32-bit integers and above
-    if working.kind == "f" and working.itemsize > 8:
-        working = np.dtype(np.float64)
-    values = channel.astype(working)
+    if working.char in "gG":  # scipy has no long double
+        working = np.dtype(np.complex128 if working.kind == "c" else np.float64)
+    values = channel.astype(working, copy=False)
     bad = ~np.isfinite(values)
     some_bad = bool(bad.any())
     if some_bad:
