@@ -93,5 +93,5 @@ def _is_frame(area: NDArray[np.bool_]) -> bool:
         return False
     corners = outline[np.append(hull.vertices, hull.vertices[0])]
     tolerance = max(1.5, CORNER_TOLERANCE * max(area.shape))
-    simplified = approximate_polygon(corners, tolerance)  # type: ignore[no-untyped-call]
+    simplified = approximate_polygon(corners, tolerance)
     return len(simplified) - 1 <= MAX_CORNERS
