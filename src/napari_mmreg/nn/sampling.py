@@ -1,0 +1,108 @@
+"""Sampling feature maps at pixel positions, and small separable filters."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+
+def pixel_grid(rows: int, cols: int, like: Tensor) -> Tensor:
+    """Return the (x, y) pixel coordinates of a grid.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Shape of the grid.
+    like : Tensor
+        Gives device and dtype.
+
+    Returns
+    -------
+    Tensor of shape (rows, cols, 2)
+        *Convention*: channel 0 is x (column), channel 1 is y (row); pixel centres at integers.
+    """
+    y = torch.arange(rows, device=like.device, dtype=like.dtype)
+    x = torch.arange(cols, device=like.device, dtype=like.dtype)
+    return torch.stack(
+        [x[None, :].expand(rows, cols), y[:, None].expand(rows, cols)],
+        dim=-1,
+    )
+
+
+def sample(image: Tensor, positions: Tensor, *, padding: str = "border") -> Tensor:
+    """Sample images bilinearly at pixel positions.
+
+    Parameters
+    ----------
+    image : Tensor of shape (B, C, H, W)
+        What is sampled; a batch of one is shared by all positions.
+    positions : Tensor of shape (B, h, w, 2)
+        *Convention*: (x, y) in pixels of `image`, pixel centres at integers.
+    padding : {"border", "zeros"}
+        What lies outside `image`.
+
+    Returns
+    -------
+    Tensor of shape (B, C, h, w)
+    """
+    rows, cols = image.shape[-2:]
+    scale = positions.new_tensor([2.0 / max(cols - 1, 1), 2.0 / max(rows - 1, 1)])
+    if image.shape[0] != positions.shape[0]:
+        image = image.expand(positions.shape[0], -1, -1, -1)
+    return F.grid_sample(
+        image,
+        (positions * scale - 1.0).to(image.dtype),
+        mode="bilinear",
+        padding_mode=padding,
+        align_corners=True,
+    )
+
+
+def warp(image: Tensor, flow: Tensor, *, padding: str = "border") -> Tensor:
+    """Pull `image` through a flow: the result shows at p what `image` shows at p + flow(p).
+
+    Parameters
+    ----------
+    image : Tensor of shape (B, C, H, W)
+        What is sampled.
+    flow : Tensor of shape (B, 2, h, w)
+        *Convention*: channel 0 is x, channel 1 is y, in pixels of `image`.
+    padding : {"border", "zeros"}
+        What lies outside `image`.
+
+    Returns
+    -------
+    Tensor of shape (B, C, h, w)
+    """
+    grid = pixel_grid(flow.shape[-2], flow.shape[-1], flow)
+    return sample(image, grid + flow.permute(0, 2, 3, 1), padding=padding)
+
+
+@lru_cache(maxsize=64)
+def _gaussian_taps(sigma: float) -> tuple[float, ...]:
+    radius = max(1, math.ceil(3.0 * sigma))
+    taps = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(-radius, radius + 1)]
+    total = sum(taps)
+    return tuple(t / total for t in taps)
+
+
+def separable_filter(image: Tensor, taps_y: Tensor, taps_x: Tensor) -> Tensor:
+    """Correlate every channel with an outer product of two odd kernels, edges replicated."""
+    batch, channels, rows, cols = image.shape
+    flat = image.reshape(batch * channels, 1, rows, cols)
+    pad_y, pad_x = taps_y.numel() // 2, taps_x.numel() // 2
+    flat = F.pad(flat, (pad_x, pad_x, pad_y, pad_y), mode="replicate")
+    flat = F.conv2d(flat, taps_y.view(1, 1, -1, 1))
+    return F.conv2d(flat, taps_x.view(1, 1, 1, -1)).view(batch, channels, rows, cols)
+
+
+def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
+    """Blur (B, C, H, W) with a Gaussian of `sigma` pixels; edges are replicated."""
+    if sigma <= 0:
+        return image
+    taps = torch.tensor(_gaussian_taps(float(sigma)), device=image.device, dtype=image.dtype)
+    return separable_filter(image, taps, taps)
