@@ -1,1 +1,8 @@
-"""TODO room."""
+"""The one path: prepare, predict, refine, certify, result. Torch is loaded by the first run."""
+
+from __future__ import annotations
+
+from napari_mmreg.registration.register import register
+from napari_mmreg.registration.result import RegistrationResult
+
+__all__ = ["RegistrationResult", "register"]

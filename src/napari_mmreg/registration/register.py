@@ -1,0 +1,224 @@
+"""The one path from two images to a result: prepare, predict, refine, certify."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
+from napari_mmreg.geometry.warp import resample_tiles
+from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid
+from napari_mmreg.models import get_info, load_model
+from napari_mmreg.registration.device import choose_device, memory_advice
+from napari_mmreg.registration.provenance import describe_run
+from napari_mmreg.registration.result import RegistrationResult
+from napari_mmreg.run import CancelCheck, Progress, Run
+
+if TYPE_CHECKING:
+    from napari_mmreg.registration.certify import Certificate
+
+PREDICT_BUDGET = 512 * 512
+"""Pixels of the grid on which models predict."""
+
+REFINE_BUDGET = 1024 * 1024
+"""Pixels of the grid on which larger images are refined and checked."""
+
+_HANDED_BACK = (
+    "The transform handed back is the initial one; what was found instead is kept as "
+    "extras['attempted_transform']."
+)
+
+
+def register(
+    fixed: ArrayLike,
+    moving: ArrayLike,
+    model: str = "auto",
+    device: str = "auto",
+    refine: bool = True,
+    fixed_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+    initial: Transform | ArrayLike | None = None,
+    progress: Progress | None = None,
+    cancel: CancelCheck | None = None,
+    *,
+    seed: int = 0,
+    fixed_spacing: float | Sequence[float] = (1.0, 1.0),
+    moving_spacing: float | Sequence[float] | None = None,
+    modalities: tuple[str | None, str | None] = (None, None),
+    detect_borders: bool = True,
+) -> RegistrationResult:
+    """Find where each pixel of the fixed image lies in the moving image.
+
+    Parameters
+    ----------
+    fixed, moving : array_like of shape (H, W), (H, W, 3) or (H, W, 4)
+        Grey, RGB or RGBA of any real dtype, at least 16 x 16 pixels, of any two sizes. NaN,
+        infinite values and pixels with alpha 0 count as no data. Neither is changed.
+    model : str
+        A name that `list_models` knows, or ``"auto"``.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    refine : bool
+        Whether to improve the model's answer on this very pair; kept only if it helps.
+    fixed_mask, moving_mask : array_like of bool or int, shape (H, W), optional
+        True where the image may be used.
+    initial : Transform or array_like of shape (3, 3), optional
+        Where to start: fixed to moving pixels, ``(row, col, 1)``. By default the frames'
+        centres coincide.
+    progress : callable, optional
+        ``progress(stage, fraction)``; the fraction of the whole run never falls and ends at 1.
+    cancel : callable, optional
+        ``cancel()`` returning True stops the run with `Cancelled`.
+    seed : int
+        Same input, device and seed give the same output.
+    fixed_spacing, moving_spacing : float or (float, float)
+        Size of a pixel along rows and columns, both in one physical unit. Without
+        `moving_spacing` the moving pixels have the shape of the fixed ones and unknown size.
+    modalities : (str or None, str or None)
+        What the sensors are, e.g. ``("visible", "infrared")``, for models that care.
+    detect_borders : bool
+        Whether black areas outside a warped frame count as no data; see `imaging.border`.
+
+    Returns
+    -------
+    RegistrationResult
+
+    Raises
+    ------
+    InputError
+        If something cannot be used as given; the message says what to do.
+    ModelError
+        If the model is unknown, or its weights are missing or damaged.
+    DeviceError
+        If the device is absent, or memory does not suffice.
+    Cancelled
+        If `cancel` said so; nothing was changed.
+
+    Notes
+    -----
+    *Convention*: (row, col), pixel centres at integers, fixed to moving (pull).
+
+    Images larger than `PREDICT_BUDGET` are predicted on a shrunken grid and refined and
+    checked on a finer one; the transform applies to the full resolution.
+    """
+    from napari_mmreg.registration.certify import certify
+    from napari_mmreg.registration.refine import refine as refine_transform
+
+    fixed_image, moving_image = check_image(fixed, "fixed"), check_image(moving, "moving")
+    info = get_info(model)
+    run = Run(
+        device=choose_device(device),
+        seed=seed,
+        progress=_never_back(progress),
+        cancel=cancel or (lambda: False),
+    )
+    options: dict[str, Any] = {
+        "initial": initial,
+        "fixed_mask": fixed_mask,
+        "moving_mask": moving_mask,
+        "fixed_spacing": fixed_spacing,
+        "moving_spacing": moving_spacing,
+        "modalities": modalities,
+        "detect_borders": detect_borders,
+    }
+    with memory_advice(run.device):
+        with run.stage("Preparing", 0.0, 0.1):
+            engine = load_model(model)
+            pair = fine = prepare_pair(
+                fixed_image, moving_image, budget=PREDICT_BUDGET, run=run, **options
+            )
+            if _was_shrunk(pair):
+                run.step(0.5)
+                fine = prepare_pair(
+                    fixed_image, moving_image, budget=REFINE_BUDGET, run=run, **options
+                )
+        with run.stage("Global alignment", 0.1, 0.5):
+            prediction = engine.predict(pair, run)
+            found = (
+                prediction.transform if fine is pair else regrid(prediction.transform, pair, fine)
+            )
+        if refine:
+            with run.stage("Local refinement", 0.5, 0.8):
+                found = refine_transform(fine, found, run)
+        with run.stage("Checking", 0.8, 0.9):
+            certificate = certify(fine, found, run)
+        with run.stage("Writing result", 0.9, 1.0):
+            extras = {**prediction.extras, "fixed_from_model_grid": pair.fixed_from_grid}
+            if certificate.status == "failed":
+                extras["attempted_transform"] = lift(fine, found)
+                found = MatrixTransform.identity()  # of the grid: the initial transform
+            transform = lift(fine, found)
+            registered = _resample(moving_image, transform, fixed_image.shape[:2], run)
+            metrics = _metrics(certificate, fine, found)
+    before, after = certificate.misregistration_before, certificate.misregistration
+    reasons = certificate.reasons
+    if certificate.status == "failed":
+        after, reasons = before, (*reasons, _HANDED_BACK)
+    return RegistrationResult(
+        transform=transform,
+        registered=registered,
+        status=certificate.status,
+        reasons=reasons,
+        model=info.name,
+        fixed_shape=fixed_image.shape[:2],
+        moving_shape=moving_image.shape[:2],
+        metrics=metrics,
+        fixed_from_grid=fine.fixed_from_grid,
+        grid_misregistration=after,
+        grid_misregistration_before=before,
+        extras=extras,
+        timings=run.timings,
+        provenance=describe_run(engine, run, fixed_image, moving_image, fine, refine, options),
+    )
+
+
+def _never_back(progress: Progress | None) -> Progress:
+    """Wrap a listener so that the fraction it hears never falls."""
+    reached = 0.0
+
+    def report(stage: str, fraction: float) -> None:
+        nonlocal reached
+        reached = max(reached, fraction)
+        if progress is not None:
+            progress(stage, reached)
+
+    return report
+
+
+def _was_shrunk(pair: Pair) -> bool:
+    """Whether the images hold more detail than the pair."""
+    return bool(np.diag(pair.fixed_from_grid.matrix)[:2].max() > 1 + 1e-6)
+
+
+def _resample(
+    image: NDArray[Any], transform: Transform, shape: tuple[int, int], run: Run
+) -> NDArray[Any]:
+    """Do what `Transform.resample` does, with progress and cancel between tiles."""
+
+    def positions(rows: slice, cols: slice) -> NDArray[np.float64]:
+        run.step(rows.start / shape[0])
+        return transform.map(pixel_grid(rows, cols))
+
+    return resample_tiles(image, shape, positions, order=1, fill=None)
+
+
+def _metrics(certificate: Certificate, pair: Pair, found: Transform) -> dict[str, float]:
+    """Describe the transform that is handed back; see `RegistrationResult.metrics`."""
+    after = (certificate.similarity_after, certificate.folding, certificate.overlap)
+    if certificate.status == "failed":
+        both = pair.fixed_mask & pair.moving_mask
+        after = (certificate.similarity_before, 0.0, both.sum() / pair.fixed_mask.sum())
+    step = np.diag(pair.fixed_from_grid.matrix)[:2]
+    moved = np.linalg.norm(found.displacement(pair.shape) * step, axis=-1)[pair.fixed_mask]
+    moved = moved[np.isfinite(moved)]
+    return {
+        "similarity_before": float(certificate.similarity_before),
+        "similarity_after": float(after[0]),
+        "folding_percent": 100.0 * float(after[1]),
+        "overlap_percent": 100.0 * float(after[2]),
+        "displacement_median_px": float(np.median(moved)) if moved.size else float("nan"),
+        "displacement_max_px": float(moved.max()) if moved.size else float("nan"),
+    }

@@ -1,0 +1,226 @@
+"""What a registration hands back."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_mmreg.geometry import MatrixTransform, Transform
+
+Status = Literal["ok", "doubtful", "failed"]
+
+MISREGISTRATION = "probability that the error exceeds 2 px at 256-px scale"
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationResult:
+    """A transform, the images it makes, and how far to trust it.
+
+    Arrays on the fixed grid that can be large (`displacement`, `valid`, `misregistration`,
+    `misregistration_before`) are computed when first asked for, and kept.
+
+    Attributes
+    ----------
+    transform : Transform
+        Fixed pixels to moving pixels. The initial one if `status` is ``"failed"``: what was
+        found instead is ``extras["attempted_transform"]``.
+    registered : ndarray of shape (H, W) or (H, W, C)
+        The moving image on the fixed grid, in its own dtype and channels; 0 outside `valid`.
+    status : {"ok", "doubtful", "failed"}
+        How far to trust it.
+    reasons : tuple of str
+        Sentences that say why.
+    model : str
+        Name of the model that was used.
+    fixed_shape, moving_shape : (int, int)
+        Rows and columns of the two images.
+    metrics : dict of str to float
+        ``similarity_before``, ``similarity_after`` (of grey structure, the larger the more
+        alike), ``folding_percent``, ``overlap_percent`` (of the fixed image), and
+        ``displacement_median_px``, ``displacement_max_px``: how far pixels moved against the
+        initial transform, in fixed pixels. They describe `transform`.
+    fixed_from_grid : MatrixTransform
+        Pixels of the grid it was computed on, to fixed pixels.
+    grid_misregistration, grid_misregistration_before : ndarray of float32, shape (h, w)
+        The maps on that grid.
+    extras : dict
+        What else the model offers, described by the model. Arrays in it lie on the model's
+        own grid; ``extras["fixed_from_model_grid"]`` maps its pixels to fixed pixels.
+    timings : dict of str to float
+        Seconds per stage.
+    provenance : dict
+        Versions, model, weights' sha256 (None without weights), parameters, device, seed and
+        the inputs' shapes and dtypes; serialisable as JSON.
+
+    Notes
+    -----
+    *Convention*: (row, col), pixel centres at integers, fixed to moving (pull).
+    """
+
+    transform: Transform
+    registered: NDArray[Any]
+    status: Status
+    reasons: tuple[str, ...]
+    model: str
+    fixed_shape: tuple[int, int]
+    moving_shape: tuple[int, int]
+    metrics: dict[str, float]
+    fixed_from_grid: MatrixTransform
+    grid_misregistration: NDArray[np.float32]
+    grid_misregistration_before: NDArray[np.float32]
+    extras: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def displacement(self) -> NDArray[np.float32]:
+        """Moving minus fixed position: float32 (H, W, 2), ``(row, col)`` in pixels."""
+        return self.transform.displacement(self.fixed_shape)
+
+    @cached_property
+    def valid(self) -> NDArray[np.bool_]:
+        """Where the moving image reaches: bool (H, W)."""
+        return self.transform.valid(self.fixed_shape, self.moving_shape)
+
+    @cached_property
+    def misregistration(self) -> NDArray[np.float32]:
+        """How likely the result is off by more than 2 px at 256-px scale: float32 (H, W)."""
+        return self._on_fixed(self.grid_misregistration)
+
+    @cached_property
+    def misregistration_before(self) -> NDArray[np.float32]:
+        """The same for the input, under the initial transform: float32 (H, W)."""
+        return self._on_fixed(self.grid_misregistration_before)
+
+    def _on_fixed(self, grid_map: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Interpolate a map of the working grid linearly at the fixed pixels."""
+        if self.fixed_from_grid.is_identity and grid_map.shape == self.fixed_shape:
+            return grid_map
+        matrix = self.fixed_from_grid.inverse().matrix
+        on_fixed: NDArray[np.float32] = ndimage.affine_transform(
+            grid_map,
+            np.diag(matrix)[:2],
+            matrix[:2, 2],
+            self.fixed_shape,
+            output=np.float32,
+            order=1,
+            mode="nearest",
+        )
+        return on_fixed
+
+    def report(self) -> dict[str, Any]:
+        """Return all numbers with their units, and where they come from, ready for JSON.
+
+        Numbers that are not finite become None.
+        """
+        matrix = self.transform.matrix if isinstance(self.transform, MatrixTransform) else None
+        report: dict[str, Any] = _plain(
+            {
+                "format": "napari-mmreg report",
+                "format_version": 1,
+                "status": self.status,
+                "reasons": self.reasons,
+                "model": self.model,
+                "transform": {
+                    "convention": "fixed to moving, (row, col) in pixels, centres at integers",
+                    "type": type(self.transform).__name__,
+                    "matrix": matrix,
+                },
+                "metrics": {
+                    name: {"value": value, "unit": _unit(name)}
+                    for name, value in self.metrics.items()
+                },
+                "misregistration": {
+                    "meaning": MISREGISTRATION,
+                    "before": _summary(self.grid_misregistration_before),
+                    "after": _summary(self.grid_misregistration),
+                },
+                "timings_s": self.timings,
+                "provenance": self.provenance,
+            }
+        )
+        return report
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the result to a folder, which is made if needed.
+
+        ``registered.tif`` is the moving image on the fixed grid, lossless, in its own dtype
+        and channels (booleans as 0 and 255); ``transform.npz`` is what `Transform.load` reads;
+        ``misregistration.tif`` is float32; ``report.json`` is `report`. Files of these names
+        are replaced.
+
+        Parameters
+        ----------
+        folder : str or Path
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written to.
+        """
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        _write_tiff(target / "registered.tif", self.registered)
+        _write_tiff(target / "misregistration.tif", self.misregistration)
+        self.transform.save(target / "transform.npz")
+        text = json.dumps(self.report(), indent=2, allow_nan=False)
+        (target / "report.json").write_text(text + "\n", encoding="utf-8")
+        return target
+
+
+def _write_tiff(path: Path, image: NDArray[Any]) -> None:
+    import tifffile
+
+    if image.dtype.kind == "b":  # TIFF's one-bit images are read by few programs
+        image = image.astype(np.uint8) * np.uint8(255)
+    elif image.dtype.kind == "f" and image.dtype.itemsize > 8:  # TIFF knows none longer
+        image = image.astype(np.float64)
+    options: dict[str, Any] = {"photometric": "minisblack"}
+    if image.ndim == 3:
+        options = {"photometric": "rgb", "planarconfig": "contig"}
+        if image.shape[2] == 4:
+            options["extrasamples"] = ["unassalpha"]
+    tifffile.imwrite(path, image, compression="zlib", **options)
+
+
+def _unit(name: str) -> str:
+    if name.endswith("_percent"):
+        return "%"
+    return "fixed px" if name.endswith("_px") else "1"
+
+
+def _summary(probability: NDArray[np.float32]) -> dict[str, float]:
+    return {
+        "mean": float(np.nanmean(probability)),
+        "share_above_half": float((probability > 0.5).mean()),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy and containers into what JSON knows."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)

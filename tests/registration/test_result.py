@@ -1,0 +1,104 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
+from napari_mmreg.registration import RegistrationResult
+
+SHIFT = MatrixTransform.translation((2, -3))
+
+
+def make(registered=None, transform=SHIFT, **changes):
+    if registered is None:
+        registered = np.arange(40 * 60, dtype=np.uint16).reshape(40, 60)
+    fields = {
+        "transform": transform,
+        "registered": registered,
+        "status": "ok",
+        "reasons": ("Edges lie on edges.",),
+        "model": "classical",
+        "fixed_shape": (40, 60),
+        "moving_shape": (50, 50),
+        "metrics": {"similarity_before": 0.1, "folding_percent": 0.0, "displacement_max_px": 3.6},
+        "fixed_from_grid": MatrixTransform.identity(),
+        "grid_misregistration": np.zeros((40, 60), np.float32),
+        "grid_misregistration_before": np.ones((40, 60), np.float32),
+    }
+    return RegistrationResult(**{**fields, **changes})
+
+
+def test_arrays_on_the_fixed_grid():
+    result = make()
+    assert result.displacement.shape == (40, 60, 2)
+    assert result.displacement.dtype == np.float32
+    assert (result.displacement == (2, -3)).all()
+    assert result.valid[0, 3]
+    assert not result.valid[0, 2]
+    assert not result.valid[:, 53:].any()
+    assert result.displacement is result.displacement
+    assert result.misregistration.shape == (40, 60)
+    assert (result.misregistration_before == 1).all()
+
+
+def test_maps_are_brought_from_the_working_grid():
+    # The grid is four times coarser and begins one grid pixel before the fixed frame.
+    matrix = np.array([[4.0, 0, 1.5 - 4], [0, 4, 1.5 - 4], [0, 0, 1]])
+    ramp = np.add.outer(np.arange(12.0), 10 * np.arange(17.0)).astype(np.float32)
+    result = make(fixed_from_grid=MatrixTransform(matrix), grid_misregistration=ramp)
+    fixed = result.misregistration
+    assert fixed.shape == (40, 60)
+    assert fixed.dtype == np.float32
+    at = MatrixTransform(matrix).inverse().map((20, 30))
+    assert fixed[20, 30] == pytest.approx(at[0] + 10 * at[1], rel=1e-5)
+
+
+def test_results_cannot_be_changed_but_travel():
+    result = make()
+    with pytest.raises(AttributeError):
+        result.status = "failed"
+    assert pickle.loads(pickle.dumps(result)).status == "ok"
+
+
+def test_the_report_is_json_with_units():
+    values = {"similarity_after": np.float32(0.5), "displacement_median_px": np.nan}
+    result = make(metrics=values, provenance={"seed": 0, "grid": np.array([1, 2])})
+    report = json.loads(json.dumps(result.report(), allow_nan=False))
+    assert report["status"] == "ok"
+    assert report["metrics"]["similarity_after"] == {"value": 0.5, "unit": "1"}
+    assert report["metrics"]["displacement_median_px"] == {"value": None, "unit": "fixed px"}
+    assert report["transform"]["matrix"] == SHIFT.matrix.tolist()
+    assert report["misregistration"]["before"]["share_above_half"] == 1
+    assert report["provenance"]["grid"] == [1, 2]
+    bend = DisplacementTransform(np.zeros((40, 60, 2), np.float32))
+    assert make(transform=bend).report()["transform"]["matrix"] is None
+
+
+@pytest.mark.parametrize("channels", [None, 1, 3, 4])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int64", "float16", "float32", ">f8", "bool"])
+def test_saving_loses_nothing(tmp_path, dtype, channels):
+    shape = (40, 60) if channels is None else (40, 60, channels)
+    image = (np.random.default_rng(0).uniform(0, 200, shape) // 100 * 77).astype(dtype)
+    if channels == 1:
+        image = image[..., 0]
+    result = make(registered=image)
+    folder = result.save(tmp_path / "new" / "folder")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "misregistration.tif",
+        "registered.tif",
+        "report.json",
+        "transform.npz",
+    ]
+    saved = tifffile.imread(folder / "registered.tif")
+    if dtype == "bool":
+        assert saved.dtype == np.uint8
+        saved = saved == 255
+    assert saved.dtype == image.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(saved, image)
+    loaded = Transform.load(folder / "transform.npz")
+    np.testing.assert_array_equal(loaded.matrix, SHIFT.matrix)
+    assert json.loads((folder / "report.json").read_text())["model"] == "classical"
+    assert tifffile.imread(folder / "misregistration.tif").dtype == np.float32
+    result.save(folder)  # again, over it
