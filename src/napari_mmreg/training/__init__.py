@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Training: pairs, synthetic misalignment, appearance randomisation, one trainer, recipes."""
