@@ -1,0 +1,104 @@
+"""How strong a synthetic misalignment is: the tiers of training, the protocols of validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Ranges from which a misalignment is drawn, uniformly and independently.
+
+    Attributes
+    ----------
+    rotation : float
+        Largest angle in degrees, either way.
+    scale : tuple of float
+        Smallest and largest scale.
+    per_axis : bool
+        Draw the scale of x and y independently.
+    translation : float
+        Largest shift per axis as a fraction of the image's side.
+    shear : float
+        Largest shear, dimensionless.
+    perspective : float
+        Largest perspective coefficient in coordinates that run from -1 to 1 over the image.
+    elastic : tuple of float
+        Range of the largest elastic vector in px at 256 scale; (0, 0): no elastic part.
+    sigma : tuple of float
+        Range of the Gaussian that smooths the elastic field, in px at 256 scale.
+    """
+
+    rotation: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    per_axis: bool = False
+    translation: float = 0.0
+    shear: float = 0.0
+    perspective: float = 0.0
+    elastic: tuple[float, float] = (0.0, 0.0)
+    sigma: tuple[float, float] = (12.0, 16.0)
+
+    def rigid(self) -> Tier:
+        """Return the same tier without its elastic part."""
+        return replace(self, elastic=(0.0, 0.0))
+
+    def wide(self, translation: float) -> Tier:
+        """Return the same tier with wider translations."""
+        return replace(self, translation=max(self.translation, translation))
+
+
+# Mild is FusionRegister's range, medium MMRNet's, hard HRNet's. The elastic part, and the
+# little shear and perspective, are ours: real cameras have them, the papers' ranges do not.
+TIERS: dict[str, Tier] = {
+    "identity": Tier(),
+    "mild": Tier(
+        rotation=2.0,
+        scale=(0.95, 1.08),
+        translation=2.0 / 256.0,
+        perspective=0.005,
+        elastic=(2.0, 4.0),
+    ),
+    "medium": Tier(
+        rotation=10.0,
+        scale=(0.88, 1.12),
+        per_axis=True,
+        translation=0.05,
+        shear=0.02,
+        perspective=0.02,
+        elastic=(3.0, 6.0),
+    ),
+    "hard": Tier(
+        rotation=20.0,
+        scale=(0.87, 1.13),
+        translation=0.15,
+        shear=0.05,
+        perspective=0.04,
+        elastic=(4.0, 8.0),
+    ),
+}
+
+# The five kinds of the benchmark harness.
+_R = Tier(rotation=10.0, scale=(0.9, 1.1), translation=0.1, shear=0.05, perspective=0.04)
+PROTOCOLS: dict[str, Tier] = {
+    "R": _R,
+    "N": Tier(
+        rotation=5.0,
+        scale=(0.95, 1.05),
+        translation=0.05,
+        shear=0.025,
+        perspective=0.02,
+        elastic=(8.0, 8.0),
+        sigma=(16.0, 16.0),
+    ),
+    "H": Tier(
+        rotation=20.0,
+        scale=(0.87, 1.13),
+        translation=0.15,
+        shear=0.05,
+        perspective=0.04,
+        elastic=(8.0, 8.0),
+        sigma=(16.0, 16.0),
+    ),
+    "S": Tier(rotation=2.0, scale=(0.94, 1.06), translation=0.008),
+    "Z": Tier(),
+}
