@@ -1,0 +1,183 @@
+"""``mmreg train``: its arguments, and what it does."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_mmreg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from torch import Tensor, nn
+
+    from napari_mmreg.training.recipe import Recipe
+
+_DATA_HELP = "a training pack (.npz), a folder with index.csv, or one with fixed/ and moving/"
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data`` and ``--with-non-commercial``."""
+    parser.add_argument("--data", help=f"{_DATA_HELP} (default: $MMREG_DATA)")
+    parser.add_argument(
+        "--with-non-commercial",
+        action="store_true",
+        help="also use sources whose terms forbid commercial use",
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mmreg train``."""
+    parser.add_argument("model", help="name of the recipe, such as tiny")
+    add_data_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--hours", type=float, help="stop after so many hours in all")
+    parser.add_argument("--steps", type=int, help="stop after so many steps in all")
+    parser.add_argument("--size", type=int, nargs="+", help="side of the square frames, in px")
+    parser.add_argument("--batch", type=int, help="pairs per step")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--rate", type=float, help="learning rate")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of the model's constructor, such as width=24; may be repeated",
+    )
+    parser.add_argument("--checkpoint-minutes", type=float, default=10.0)
+    parser.add_argument("--validate-minutes", type=float, default=20.0)
+    parser.add_argument("--per-modality", type=int, default=6, help="validation pairs (6)")
+    parser.add_argument("--no-amp", action="store_true", help="float32 on the GPU too")
+    parser.add_argument("--prefetch", action="store_true", help="make batches in a second thread")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run ``mmreg train``; return the exit status."""
+    import torch
+
+    from napari_mmreg.training.batches import BatchGenerator
+    from napari_mmreg.training.pack import load_pairs
+    from napari_mmreg.training.recipe import get_recipe
+    from napari_mmreg.training.run_folder import write_run
+    from napari_mmreg.training.trainer import Trainer, TrainerConfig
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    recipe = _adapt(get_recipe(args.model), args)
+    constructor = {**recipe.constructor, **_parse_settings(args.set)}
+    device = choose_device(args.device)
+    if not args.resume and (args.out / "checkpoints").exists():
+        raise InputError(f"{args.out} holds a run already; pass --resume, or another --out.")
+    pairs = load_pairs(args.data, commercial_only=not args.with_non_commercial)
+    train = [pair for pair in pairs if pair.split == "train"]
+    held_out = [pair for pair in pairs if pair.split == "val"]
+    batches = BatchGenerator(train, recipe.batches, args.seed, device)
+    config = TrainerConfig(
+        out=args.out,
+        steps=args.steps,
+        hours=args.hours,
+        seed=args.seed,
+        device=device,
+        amp=not args.no_amp,
+        checkpoint_minutes=args.checkpoint_minutes,
+        validate_minutes=args.validate_minutes,
+        prefetch=args.prefetch,
+    )
+    validate = None
+    if held_out:
+        validate = _validation(recipe, held_out, args.per_modality, device, args.out)
+    trainer = Trainer(recipe, constructor, batches, config, validate)
+    if args.resume and trainer.resume():
+        say(f"Going on from step {trainer.step}.")
+    else:
+        write_run(args.out, recipe, constructor, train, {**vars(args), "device": device})
+    count = sum(p.numel() for p in trainer.model.parameters())
+    say(f"{recipe.name}: {count} parameters, {len(train)} pairs, {device}.")
+    outcome = trainer.run()
+    say(f"{outcome.ending} at step {outcome.step} after {outcome.seconds / 3600:.2f} h.")
+    return 0
+
+
+def _adapt(recipe: Recipe, args: argparse.Namespace) -> Recipe:
+    """Return a copy of the recipe with the command line's batch, sizes and rate."""
+    import copy
+
+    adapted = copy.copy(recipe)
+    if args.batch:
+        adapted.batches = replace(adapted.batches, batch=args.batch)
+    if args.size:
+        adapted.batches = replace(adapted.batches, sizes=tuple((s, s) for s in args.size))
+    if args.rate:
+        adapted.optimisation = replace(adapted.optimisation, learning_rate=args.rate)
+    return adapted
+
+
+def _parse_settings(settings: list[str]) -> dict[str, Any]:
+    """Read NAME=VALUE pairs; values are JSON, or else text."""
+    import json
+
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, sign, value = setting.partition("=")
+        if not sign:
+            raise InputError(f"--set takes NAME=VALUE, not {setting!r}.")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def choose_device(name: str) -> str:
+    """Return the torch device of a name; ``auto`` is CUDA where there is one."""
+    import torch
+
+    from napari_mmreg.errors import DeviceError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise DeviceError("There is no CUDA device; pass --device cpu.")
+    return name
+
+
+def _validation(
+    recipe: Recipe, pairs: list[Any], per_modality: int, device: str, out: Path
+) -> Callable[[nn.Module], dict[str, float]]:
+    """Return the trainer's hook: score, write the pairs' scores and the sheet of the worst."""
+    from napari_mmreg.training.scores import watched, write_scores
+    from napari_mmreg.training.validation import ValidationConfig, Validator
+
+    config = ValidationConfig(per_modality=per_modality, channels=recipe.batches.channels)
+    validator = Validator(pairs, config, device)
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        scores = validator.run(predictor(recipe, model), out / "worst.png")
+        write_scores(scores, out / "scores.csv")
+        return watched(scores)
+
+    return validate
+
+
+def predictor(recipe: Recipe, model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return what a `Validator` calls."""
+
+    def predict(fixed: Tensor, moving: Tensor) -> Tensor:
+        return recipe.predict_flow(model, fixed, moving)
+
+    return predict

@@ -1,0 +1,224 @@
+"""Losses that every recipe may need; each returns one number and ignores what is not valid.
+
+*Convention*: flows are (B, 2, H, W), channel 0 = x, channel 1 = y, in px, fixed to moving;
+masks are (B, 1, H, W), bool or weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Average `values` (B, C, H, W) over the mask (B, 1, H, W); 0 where the mask is empty."""
+    if mask is None:
+        return values.mean()
+    weights = mask.to(values).expand_as(values)
+    return (values * weights).sum() / weights.sum().clamp_min(1.0)
+
+
+def charbonnier(values: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Return sqrt(x^2 + epsilon^2), a smooth absolute value."""
+    return (values.square() + epsilon**2).sqrt()
+
+
+def endpoint_loss(
+    flow: Tensor, truth: Tensor, valid: Tensor | None = None, epsilon: float = 0.05
+) -> Tensor:
+    """Charbonnier length of the flow's error in px, averaged over valid pixels."""
+    error = (flow.float() - truth).square().sum(1, keepdim=True)
+    return masked_mean((error + epsilon**2).sqrt() - epsilon, valid)
+
+
+def resize_truth(truth: Tensor, valid: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Bring the true flow to another grid, its values scaled per axis (``align_corners=True``).
+
+    Returns
+    -------
+    flow : Tensor of shape (B, 2, h, w)
+        In px of the new grid.
+    valid : Tensor of bool, shape (B, 1, h, w)
+        Where all contributing pixels are valid.
+    """
+    rows, cols = truth.shape[-2:]
+    if (rows, cols) == shape:
+        return truth, valid.bool()
+    scale = truth.new_tensor([(shape[1] - 1) / (cols - 1), (shape[0] - 1) / (rows - 1)])
+    flow = F.interpolate(truth, size=shape, mode="bilinear", align_corners=True)
+    share = F.interpolate(valid.to(truth), size=shape, mode="bilinear", align_corners=True)
+    return flow * scale.view(1, 2, 1, 1), share > 0.999
+
+
+def multiscale_endpoint_loss(
+    flows: Sequence[Tensor],
+    truth: Tensor,
+    valid: Tensor,
+    weights: Sequence[float] | None = None,
+) -> Tensor:
+    """Sum `endpoint_loss` over predictions of several sizes, each in px of the full grid.
+
+    Parameters
+    ----------
+    flows : sequence of Tensor (B, 2, h, w)
+        Predictions in px of their own grid, finest first.
+    truth, valid : Tensor
+        On the full grid.
+    weights : sequence of float, optional
+        By default 1, 1/2, 1/4 ...
+    """
+    weights = [0.5**i for i in range(len(flows))] if weights is None else weights
+    total = truth.new_zeros(())
+    for flow, weight in zip(flows, weights, strict=True):
+        small, known = resize_truth(truth, valid, (flow.shape[-2], flow.shape[-1]))
+        to_full = (truth.shape[-1] - 1) / (flow.shape[-1] - 1)
+        total = total + weight * to_full * endpoint_loss(flow, small, known)
+    return total
+
+
+def smoothness(flow: Tensor, image: Tensor | None = None, alpha: float = 10.0) -> Tensor:
+    """Return the mean squared first difference of a flow, in px^2.
+
+    Parameters
+    ----------
+    flow : Tensor of shape (B, 2, H, W)
+    image : Tensor of shape (B, C, H, W), optional
+        If given, differences count exp(-alpha |d image|): the flow may break at edges.
+    """
+    terms = []
+    for axis in (-1, -2):
+        step = flow.diff(dim=axis).square()
+        if image is not None:
+            edge = image.diff(dim=axis).abs().mean(1, keepdim=True)
+            step = step * torch.exp(-alpha * edge)
+        terms.append(step.mean())
+    return terms[0] + terms[1]
+
+
+def bending(flow: Tensor) -> Tensor:
+    """Return the mean squared second difference of a flow: affine flows cost nothing."""
+    xx = flow.diff(n=2, dim=-1).square().mean()
+    yy = flow.diff(n=2, dim=-2).square().mean()
+    xy = flow.diff(dim=-1).diff(dim=-2).square().mean()
+    return xx + yy + 2 * xy
+
+
+def cell_centres(rows: int, cols: int, stride: float, offset: float, like: Tensor) -> Tensor:
+    """Return where the cells of a feature grid lie: (rows * cols, 2), (x, y) in image px.
+
+    Cell (i, j) is at ``stride * (j, i) + offset``; pooling has ``offset = (stride - 1) / 2``,
+    strided convolutions with centred kernels have 0.
+    """
+    y = torch.arange(rows, device=like.device, dtype=torch.float32) * stride + offset
+    x = torch.arange(cols, device=like.device, dtype=torch.float32) * stride + offset
+    return torch.stack([x.repeat(rows), y.repeat_interleave(cols)], -1)
+
+
+def matching_targets(
+    flow: Tensor, valid: Tensor, grid: tuple[int, int], stride: float, offset: float
+) -> tuple[Tensor, Tensor]:
+    """Where each fixed cell lies on the moving feature grid.
+
+    Returns
+    -------
+    index : Tensor of int64, shape (B, N, 4)
+        The four neighbouring moving cells of each of the N fixed cells, row-major.
+    weight : Tensor of float32, shape (B, N, 4)
+        Their bilinear weights; 0 for cells that are not valid or fall outside the grid.
+    """
+    rows, cols = grid
+    height, width = flow.shape[-2:]
+    centres = cell_centres(rows, cols, stride, offset, flow)
+    unit = 2 * centres / centres.new_tensor([width - 1.0, height - 1.0]) - 1
+    unit = unit.view(1, 1, -1, 2).expand(flow.shape[0], -1, -1, -1)
+    packed = torch.cat([flow.float(), valid.float()], 1)
+    picked = F.grid_sample(packed, unit, align_corners=True, padding_mode="border")[:, :, 0]
+    place = (centres + picked[:, :2].transpose(1, 2) - offset) / stride
+    limit = place.new_tensor([cols - 1.0, rows - 1.0])
+    known = (picked[:, 2] > 0.999) & ((place >= 0) & (place <= limit)).all(-1)
+    corner = place.floor().clamp_min(0).minimum((limit - 1).clamp_min(0))
+    share = (place - corner).clamp(0, 1)
+    index, weight = [], []
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        cell = (corner + corner.new_tensor([dx, dy])).minimum(limit).long()
+        index.append(cell[..., 1] * cols + cell[..., 0])
+        wx = share[..., 0] if dx else 1 - share[..., 0]
+        wy = share[..., 1] if dy else 1 - share[..., 1]
+        weight.append(wx * wy * known)
+    return torch.stack(index, -1), torch.stack(weight, -1)
+
+
+def matching_loss(
+    fixed: Tensor,
+    moving: Tensor,
+    flow: Tensor,
+    valid: Tensor,
+    *,
+    stride: float,
+    offset: float | None = None,
+    temperature: float = 0.1,
+) -> Tensor:
+    """Symmetric cross-entropy of all-pairs similarities with bilinear targets.
+
+    Each fixed cell should be most like the (up to four) moving cells around its true place,
+    among all moving cells; and each of those most like this fixed cell, among all fixed ones.
+
+    Parameters
+    ----------
+    fixed, moving : Tensor of shape (B, C, h, w)
+        Features of unit length.
+    flow, valid : Tensor
+        The truth on the image grid.
+    stride, offset : float
+        Where cells lie in the image, see `cell_centres`; the default offset is that of
+        pooling.
+    temperature : float
+        Similarities are divided by it.
+    """
+    rows, cols = fixed.shape[-2:]
+    offset = (stride - 1) / 2 if offset is None else offset
+    index, weight = matching_targets(flow, valid, (rows, cols), stride, offset)
+    similarity = torch.einsum("bcn,bcm->bnm", fixed.flatten(2).float(), moving.flatten(2).float())
+    similarity = similarity / temperature
+    forward = similarity.gather(2, index) - similarity.logsumexp(2)[:, :, None]
+    column = similarity.logsumexp(1)
+    backward = similarity.gather(2, index) - column.gather(1, index.flatten(1)).view_as(weight)
+    total = weight.sum().clamp_min(1.0)
+    return -0.5 * (weight * (forward + backward)).sum() / total
+
+
+def masked_ncc(one: Tensor, two: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Return the correlation coefficient per image, (B,), over the mask; all channels at once."""
+    weights = torch.ones_like(one[:, :1]) if mask is None else mask.to(one)
+    weights = weights.expand_as(one).flatten(1)
+    total = weights.sum(1, keepdim=True).clamp_min(1.0)
+    first, second = one.flatten(1), two.flatten(1)
+    first = first - (first * weights).sum(1, keepdim=True) / total
+    second = second - (second * weights).sum(1, keepdim=True) / total
+    covariance = (first * second * weights).sum(1)
+    power = (first.square() * weights).sum(1) * (second.square() * weights).sum(1)
+    return covariance / (power + 1e-10).sqrt()
+
+
+def local_ncc_squared(
+    one: Tensor, two: Tensor, mask: Tensor | None = None, window: int = 9
+) -> Tensor:
+    """Return the mean squared local correlation of (B, 1, H, W) images: blind to its sign.
+
+    Windows are weighted by the share of them that the mask covers.
+    """
+    weights = torch.ones_like(one) if mask is None else mask.to(one)
+
+    def box(values: Tensor) -> Tensor:
+        return F.avg_pool2d(values, window, 1, window // 2, count_include_pad=True)
+
+    share = box(weights).clamp_min(1e-4)
+    mean_one, mean_two = box(one * weights) / share, box(two * weights) / share
+    var_one = (box(one.square() * weights) / share - mean_one.square()).clamp_min(0)
+    var_two = (box(two.square() * weights) / share - mean_two.square()).clamp_min(0)
+    covariance = box(one * two * weights) / share - mean_one * mean_two
+    squared = covariance.square() / (var_one * var_two + 1e-6)
+    return masked_mean(squared.clamp_max(1.0), share * weights)

@@ -1,0 +1,269 @@
+"""`tiny`: a small dense matcher that proves the trainer. It is not one of the shipped models.
+
+Our own smoke recipe: modality-robust input channels, a residual encoder to 1/8, a matching loss
+on all pairs of cells, and a head at 1/4 that matches inside small windows. It predicts an affine
+transform, fitted robustly to the matches and refitted at 1/4, plus the smoothed rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_mmreg.nn.gradients import orientation_channels
+from napari_mmreg.nn.sampling import gaussian_blur
+from napari_mmreg.training.appearance import local_contrast
+from napari_mmreg.training.batches import BatchConfig, TrainingBatch
+from napari_mmreg.training.losses import cell_centres, matching_loss
+from napari_mmreg.training.recipe import Optimisation
+
+_ORIENTATIONS = 9
+_COARSE, _FINE = 8, 4
+_RADIUS = 3  # of the fine windows, in cells
+
+
+class _Block(nn.Module):
+    """Residual block; edges are replicated, because zeros would tell cells where they are."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _convolution(width, width),
+            nn.GroupNorm(4, width),
+            nn.GELU(),
+            _convolution(width, width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)  # type: ignore[no-any-return]
+
+
+def _convolution(inward: int, outward: int) -> nn.Conv2d:
+    return nn.Conv2d(inward, outward, 3, padding=1, padding_mode="replicate")
+
+
+class TinyMatcher(nn.Module):
+    """Features of unit length at 1/8 and 1/4; the same weights see both images.
+
+    Parameters
+    ----------
+    width : int
+        Channels at 1/2; twice as many at 1/4, four times as many at 1/8. A multiple of 4.
+    """
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        half, quarter, eighth = width, 2 * width, 4 * width
+        self.stem = nn.Sequential(_convolution(_ORIENTATIONS + 1, half), nn.GELU(), _Block(half))
+        self.quarter = nn.Sequential(_convolution(half, quarter), nn.GELU(), _Block(quarter))
+        self.eighth = nn.Sequential(
+            _convolution(quarter, eighth), nn.GELU(), _Block(eighth), _Block(eighth)
+        )
+        self.coarse = nn.Conv2d(eighth, eighth, 1)
+        self.lateral = nn.Conv2d(eighth, quarter, 1)
+        self.fine = nn.Sequential(_Block(quarter), nn.Conv2d(quarter, quarter, 1))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features (B, C, H/8, W/8) and (B, C', H/4, W/4) of grey images in [0, 1]."""
+        channels = torch.cat([local_contrast(image), orientation_channels(image)], 1)
+        half = self.stem(F.avg_pool2d(channels, 2))
+        quarter = self.quarter(F.avg_pool2d(half, 2))
+        eighth = self.eighth(F.avg_pool2d(quarter, 2))
+        context = F.interpolate(self.lateral(eighth), size=quarter.shape[-2:], mode="bilinear")
+        fine = self.fine(quarter + context)
+        return F.normalize(self.coarse(eighth), dim=1), F.normalize(fine, dim=1)
+
+
+def window_logits(
+    fixed: Tensor, moving: Tensor, cells: Tensor, centre: Tensor, temperature: float
+) -> Tensor:
+    """Compare chosen fixed cells with windows of moving cells.
+
+    Parameters
+    ----------
+    fixed, moving : Tensor of shape (B, C, h, w)
+    cells : Tensor of int64, shape (B, N)
+        Row-major numbers of fixed cells.
+    centre : Tensor of int64, shape (B, N, 2)
+        The windows' central cells, (x, y); outside the grid nothing matches.
+
+    Returns
+    -------
+    Tensor of shape (B, N, (2 r + 1)^2)
+    """
+    rows, cols = moving.shape[-2:]
+    side = torch.arange(-_RADIUS, _RADIUS + 1, device=fixed.device)
+    place = centre[:, :, None] + torch.cartesian_prod(side, side).flip(1)
+    known = ((place >= 0) & (place < place.new_tensor([cols, rows]))).all(-1)
+    index = place[..., 1].clamp(0, rows - 1) * cols + place[..., 0].clamp(0, cols - 1)
+    batch, count, window = index.shape
+    channels = fixed.shape[1]
+    query = fixed.flatten(2).gather(2, cells[:, None].expand(-1, channels, -1))
+    keys = moving.flatten(2).gather(2, index.view(batch, 1, -1).expand(-1, channels, -1))
+    keys = keys.view(batch, channels, count, window)
+    logits = torch.einsum("bcn,bcnk->bnk", query.float(), keys.float()) / temperature
+    return logits.masked_fill(~known, -1e4)
+
+
+def sharp_peak(logits: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Return the sub-cell peak of (B, N, side^2) windows, (x, y) in cells, and its weight.
+
+    The expectation is taken over the 3 x 3 cells around the highest one only: over a wide
+    window it would be drawn to the middle.
+    """
+    best = logits.argmax(2)
+    y, x = torch.div(best, side, rounding_mode="floor"), best % side
+    step = torch.tensor([-1, 0, 1], device=logits.device)
+    near = torch.cartesian_prod(step, step)
+    ny, nx = y[..., None] + near[:, 0], x[..., None] + near[:, 1]
+    known = (ny >= 0) & (ny < side) & (nx >= 0) & (nx < side)
+    picked = logits.gather(2, (ny.clamp(0, side - 1) * side + nx.clamp(0, side - 1)))
+    share = picked.masked_fill(~known, -1e4).softmax(2)
+    place = torch.stack([(share * nx).sum(2), (share * ny).sum(2)], -1)
+    return place, logits.softmax(2).gather(2, best[..., None])[..., 0]
+
+
+def fit_affine(source: Tensor, target: Tensor, weight: Tensor, scales: list[float]) -> Tensor:
+    """Fit (B, 2, 3) affine maps to matches (B, N, 2) by reweighted least squares.
+
+    `scales` are the residuals in px at which a match loses three quarters of its weight, one
+    per turn.
+    """
+    middle = source.mean(1, keepdim=True)
+    ones = torch.ones_like(source[..., :1])
+    basis = torch.cat([(source - middle) / 100.0, ones], -1).double()
+    target = target.double()
+    robust = weight.double()
+    solution = basis.new_zeros(len(basis), 3, 2)
+    ridge = 1e-6 * torch.eye(3, dtype=torch.float64, device=basis.device)
+    for scale in scales:
+        weighted = basis * robust[..., None]
+        normal = weighted.transpose(1, 2) @ basis / robust.sum(1).clamp_min(1e-9)[:, None, None]
+        right = weighted.transpose(1, 2) @ target / robust.sum(1).clamp_min(1e-9)[:, None, None]
+        solution = torch.linalg.solve(normal + ridge, right)
+        squared = (basis @ solution - target).square().sum(-1)
+        robust = weight.double() / (1 + squared / scale**2).square()
+    linear = solution[:, :2].transpose(1, 2) / 100.0
+    shift = solution[:, 2] - (linear @ middle.double().transpose(1, 2))[..., 0]
+    return torch.cat([linear, shift[..., None]], 2).float()
+
+
+def _apply(affine: Tensor, points: Tensor) -> Tensor:
+    return points @ affine[:, :, :2].transpose(1, 2) + affine[:, None, :, 2]
+
+
+class TinyRecipe:
+    """Matching losses at 1/8 and 1/4."""
+
+    name = "tiny"
+    batches = BatchConfig(batch=4, sizes=((192, 192),))
+    optimisation = Optimisation(learning_rate=2e-3)
+    constructor: Mapping[str, Any] = {"width": 16}
+    notes = "Symmetric matching cross-entropy at 1/8, window matching at 1/4; a smoke recipe."
+
+    def build_model(self, config: Mapping[str, Any]) -> nn.Module:
+        """Return a `TinyMatcher`."""
+        return TinyMatcher(**config)
+
+    def prepare(self, model: nn.Module, progress: float) -> None:
+        """All parts learn all the time."""
+
+    def loss(
+        self,
+        model: nn.Module,
+        batch: TrainingBatch,
+        progress: float,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Return the matching losses."""
+        count = len(batch.fixed)
+        coarse, fine = model(torch.cat([batch.fixed, batch.moving]))
+        return {
+            "coarse": matching_loss(
+                coarse[:count], coarse[count:], batch.flow, batch.valid, stride=_COARSE
+            ),
+            "fine": self._window_loss(fine[:count], fine[count:], batch),
+        }
+
+    def _window_loss(self, fixed: Tensor, moving: Tensor, batch: TrainingBatch) -> Tensor:
+        """Cross-entropy inside windows that start within two cells of the truth."""
+        rows, cols = fixed.shape[-2:]
+        size = (len(fixed), min(512, rows * cols))
+        cells = torch.randint(rows * cols, size, device=fixed.device)
+        grid = _cells(batch.flow, batch.valid, (rows, cols))
+        place, known = (v.gather(1, cells[..., None].expand(-1, -1, v.shape[2])) for v in grid)
+        start = (place + 4 * torch.rand_like(place) - 2).round()
+        logits = window_logits(fixed, moving, cells, start.long(), 0.1).log_softmax(2)
+        inside = place - start + _RADIUS
+        corner = inside.floor()
+        share = inside - corner
+        total = place.new_zeros(())
+        for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            weight = (share[..., 0] if dx else 1 - share[..., 0]) * (
+                share[..., 1] if dy else 1 - share[..., 1]
+            )
+            index = (corner[..., 1] + dy) * (2 * _RADIUS + 1) + corner[..., 0] + dx
+            index = index.long().clamp(0, logits.shape[2] - 1)
+            picked = logits.gather(2, index[..., None])[..., 0].clamp_min(-20.0)
+            total = total - (weight * known[..., 0] * picked).sum()
+        return total / known.sum().clamp_min(1.0)
+
+    def predict_flow(
+        self,
+        model: nn.Module,
+        fixed: Tensor,
+        moving: Tensor,
+        fixed_mask: Tensor | None = None,  # noqa: ARG002
+        moving_mask: Tensor | None = None,  # noqa: ARG002
+    ) -> Tensor:
+        """Return an affine flow fitted to the matches, plus their smoothed rest."""
+        count, (height, width) = len(fixed), fixed.shape[-2:]
+        coarse, fine = model(torch.cat([fixed, moving]).mean(1, keepdim=True))
+        affine = self._coarse_fit(coarse[:count], coarse[count:])
+        rows, cols = fine.shape[-2:]
+        source = cell_centres(rows, cols, _FINE, (_FINE - 1) / 2, fine).expand(count, -1, -1)
+        cells = torch.arange(rows * cols, device=fine.device).expand(count, -1)
+        target, weight = source, torch.ones_like(source[..., 0])
+        for _ in range(2):
+            guess = (_apply(affine, source) - (_FINE - 1) / 2) / _FINE
+            logits = window_logits(fine[:count], fine[count:], cells, guess.round().long(), 0.1)
+            peak, weight = sharp_peak(logits, 2 * _RADIUS + 1)
+            target = (guess.round() - _RADIUS + peak) * _FINE + (_FINE - 1) / 2
+            affine = fit_affine(source, target, weight, [8.0, 4.0, 2.0, 2.0])
+        rest = target - _apply(affine, source)
+        weight = weight / (1 + rest.square().sum(-1) / 16.0).square()
+        grid = torch.cat([rest * weight[..., None], weight[..., None]], -1)
+        grid = gaussian_blur(grid.transpose(1, 2).reshape(count, 3, rows, cols), 4.0)
+        rest = grid[:, :2] / (grid[:, 2:] + 0.05)
+        dense = cell_centres(height, width, 1, 0, fine).expand(count, -1, -1)
+        flow = (_apply(affine, dense) - dense).transpose(1, 2).reshape(count, 2, height, width)
+        return flow + F.interpolate(rest, size=(height, width), mode="bilinear")
+
+    def _coarse_fit(self, fixed: Tensor, moving: Tensor) -> Tensor:
+        """Fit an affine map to the mutual best matches among all pairs of cells."""
+        rows, cols = fixed.shape[-2:]
+        offset = (_COARSE - 1) / 2
+        similarity = torch.einsum("bcn,bcm->bnm", fixed.flatten(2), moving.flatten(2)) / 0.1
+        both = similarity.softmax(1) * similarity.softmax(2)
+        weight, best = both.max(2)
+        mutual = both.argmax(1).gather(1, best) == torch.arange(rows * cols, device=fixed.device)
+        place = cell_centres(rows, cols, _COARSE, offset, fixed)
+        source = place.expand(len(fixed), -1, -1)
+        target = place[best]
+        scales = [64.0, 32.0, 16.0, 12.0, 8.0, 8.0, 8.0]
+        return fit_affine(source, target, weight * mutual + 1e-6, scales)
+
+
+def _cells(flow: Tensor, valid: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the true places of the cells at 1/4 on the moving grid, and their validity."""
+    rows, cols = grid
+    mean = F.avg_pool2d(flow, _FINE)[..., :rows, :cols] / _FINE
+    known = F.avg_pool2d(valid.float(), _FINE)[..., :rows, :cols] > 0.999
+    place = cell_centres(rows, cols, 1, 0, flow) + mean.flatten(2).transpose(1, 2)
+    return place, known.float().flatten(2).transpose(1, 2)
+
+
+RECIPE = TinyRecipe()
