@@ -7,7 +7,7 @@ from skimage import data
 
 from napari_mmreg.errors import Cancelled, InputError, TransformError
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
-from napari_mmreg.imaging import lift, normalise, prepare_pair, regrid, to_grey
+from napari_mmreg.imaging import lift, normalise, prepare_pair, regrid, shrink, to_grey
 from napari_mmreg.run import Run
 
 CAMERA = data.camera()
@@ -204,3 +204,33 @@ def test_input_is_not_changed():
     before = image.copy()
     prepare_pair(image, image[:, ::-1], budget=100 * 100)
     np.testing.assert_array_equal(image, before)
+
+
+def test_shrink_is_the_same_pair_on_a_coarser_grid():
+    fixed = CAMERA[:400, :480].astype(float)
+    fixed[:80] = np.nan
+    start = MatrixTransform.from_params(rotation_degrees=4, scale=1.2)
+    fine = prepare_pair(fixed, CAMERA, initial=start)
+    assert shrink(fine, 512 * 512) is fine
+    coarse = shrink(fine, 100 * 100)
+    assert 0.9 * 100**2 < coarse.fixed.size <= 100**2
+    direct = prepare_pair(fixed, CAMERA, initial=start, budget=100 * 100)
+    for name in ("fixed", "moving"):
+        grey, mask = getattr(coarse, name), getattr(coarse, f"{name}_mask")
+        at = regridded_positions(direct, coarse)
+        there = ndimage.map_coordinates(getattr(direct, name), at, order=1, mode="nearest")
+        inner = ndimage.binary_erosion(mask, iterations=3)
+        assert correlation(grey, there, inner) > 0.98
+        assert grey.dtype == np.float32
+    points = np.array([[0.0, 0.0], [50.0, 30.0]])
+    identity = MatrixTransform.identity()
+    np.testing.assert_allclose(lift(coarse, identity).map(points), start.map(points), atol=1e-9)
+    shift = MatrixTransform.translation((2, -3))
+    np.testing.assert_allclose(
+        lift(fine, regrid(shift, coarse, fine)).map(points), lift(coarse, shift).map(points)
+    )
+
+
+def regridded_positions(source, target):
+    back = source.fixed_from_grid.inverse().compose(target.fixed_from_grid)
+    return np.moveaxis(back.map(pixels(target.shape)), -1, 0)

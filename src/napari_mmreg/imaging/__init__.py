@@ -9,7 +9,8 @@ from napari_mmreg.imaging.grid import initial_transform, working_grid
 from napari_mmreg.imaging.multiscale import Level, pick_level
 from napari_mmreg.imaging.normalise import fill_invalid, normalise
 from napari_mmreg.imaging.pair import Pair
-from napari_mmreg.imaging.prepare import lift, prepare_pair, regrid
+from napari_mmreg.imaging.prepare import prepare_pair
+from napari_mmreg.imaging.regridding import lift, regrid, shrink
 
 __all__ = [
     "Level",
@@ -25,6 +26,7 @@ __all__ = [
     "pick_level",
     "prepare_pair",
     "regrid",
+    "shrink",
     "to_grey",
     "working_grid",
 ]

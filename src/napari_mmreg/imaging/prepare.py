@@ -1,4 +1,4 @@
-"""From any two images to a `Pair` on one common working grid, and back."""
+"""From any two images to a `Pair` on one common working grid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import Transform, inside, pixel_grid
 from napari_mmreg.imaging.border import black_border
 from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing
@@ -172,63 +172,3 @@ def _pixels_per_step(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.nanmedian(np.hypot(down, right), axis=(0, 1))
     factors: NDArray[np.float64] = np.where(lengths > 1 + 1e-6, lengths, 1.0)
     return factors
-
-
-def lift(pair: Pair, transform: Transform) -> Transform:
-    """Turn a transform of the working grid into one between the images' own pixels.
-
-    Parameters
-    ----------
-    pair : Pair
-    transform : Transform
-        Working-grid pixels, fixed to moving.
-
-    Returns
-    -------
-    Transform
-        Fixed pixels to moving pixels.
-
-    Notes
-    -----
-    *Convention*: ``moving_from_grid o transform o inverse(fixed_from_grid)``; (row, col),
-    pixel centres at integers, fixed to moving (pull).
-    """
-    inner = transform.compose(pair.fixed_from_grid.inverse())
-    return pair.moving_from_grid.compose(inner)
-
-
-def regrid(transform: Transform, source: Pair, target: Pair) -> Transform:
-    """Carry a transform from one working grid to another of the same two images.
-
-    Parameters
-    ----------
-    transform : Transform
-        On the grid of `source`, fixed to moving.
-    source, target : Pair
-        Prepared from the same images, spacings and initial transform, with other budgets.
-
-    Returns
-    -------
-    Transform
-        On the grid of `target`; `lift` of either is the same transform.
-
-    Raises
-    ------
-    TransformError
-        If the two pairs do not start from the same initial transform.
-
-    Notes
-    -----
-    *Convention*: (row, col), pixel centres at integers, fixed to moving. Both grids include
-    the same initial transform, so only the fixed frame's matrices are needed.
-    """
-    source_from_target = source.fixed_from_grid.inverse().compose(target.fixed_from_grid)
-    middle = np.array(target.shape) / 2
-    expected = source.moving_from_grid.map(source_from_target.map(middle))
-    if not np.allclose(expected, target.moving_from_grid.map(middle), atol=1e-3, equal_nan=True):
-        raise TransformError(
-            "The two working grids do not belong to the same images and initial transform. "
-            "Prepare both pairs from the same input."
-        )
-    inner = transform.compose(source_from_target)
-    return source_from_target.inverse().compose(inner)

@@ -103,9 +103,9 @@ def reduce_area(
             valid &= mask[first:last] != 0
             values[~valid] = 0.0
         black = block == 0 if block.ndim == 2 else (block[..., :3] == 0).all(axis=-1)
-        grey[start:stop] = weights @ (values @ across_t)
-        share[start:stop] = 1.0 if valid.all() else weights @ (valid.astype(np.float32) @ across_t)
+        grey[start:stop] = (weights @ values) @ across_t
+        share[start:stop] = 1.0 if valid.all() else (weights @ valid.astype(np.float32)) @ across_t
         if black.any():
-            zeros[start:stop] = weights @ (black.astype(np.float32) @ across_t)
+            zeros[start:stop] = (weights @ black.astype(np.float32)) @ across_t
     np.divide(grey, share, out=grey, where=share > 0)
     return Reduced(grey, share >= 0.5 - 1e-4, zeros >= 1 - 1e-4, zeros > 1e-4)

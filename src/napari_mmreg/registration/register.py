@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
 from napari_mmreg.geometry.warp import resample_tiles
-from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid
+from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid, shrink
 from napari_mmreg.models import get_info, load_model
 from napari_mmreg.registration.device import choose_device, memory_advice
 from napari_mmreg.registration.provenance import describe_run
@@ -127,14 +127,8 @@ def register(
     with memory_advice(run.device):
         with run.stage("Preparing", 0.0, 0.1):
             engine = load_model(model)
-            pair = fine = prepare_pair(
-                fixed_image, moving_image, budget=PREDICT_BUDGET, run=run, **options
-            )
-            if _was_shrunk(pair):
-                run.step(0.5)
-                fine = prepare_pair(
-                    fixed_image, moving_image, budget=REFINE_BUDGET, run=run, **options
-                )
+            fine = prepare_pair(fixed_image, moving_image, budget=REFINE_BUDGET, run=run, **options)
+            pair = shrink(fine, PREDICT_BUDGET)
         with run.stage("Global alignment", 0.1, 0.5):
             prediction = engine.predict(pair, run)
             found = (
@@ -186,11 +180,6 @@ def _never_back(progress: Progress | None) -> Progress:
             progress(stage, reached)
 
     return report
-
-
-def _was_shrunk(pair: Pair) -> bool:
-    """Whether the images hold more detail than the pair."""
-    return bool(np.diag(pair.fixed_from_grid.matrix)[:2].max() > 1 + 1e-6)
 
 
 def _resample(
