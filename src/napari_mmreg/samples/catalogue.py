@@ -16,8 +16,8 @@ _SAMPLES: dict[str, tuple[str, SampleInfo]] = {
             SampleInfo(
                 "ihc_two_stain",
                 "Two stains of one section (haematoxylin, DAB)",
-                "haematoxylin",
-                "DAB",
+                "ihc",
+                "ihc",
                 "Colon section, FHL2 antibody (DAB) with haematoxylin counterstain, CMMI; no known "
                 "copyright restrictions; from scikit-image. Split into stains by colour "
                 "deconvolution; the DAB image was then warped by a known transform.",
@@ -41,7 +41,7 @@ _SAMPLES: dict[str, tuple[str, SampleInfo]] = {
                 "visible_thermal_simulated",
                 "Coffee, visible and SIMULATED thermal",
                 "visible",
-                "infrared",
+                "thermal",
                 "Photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar, CC0; from "
                 "scikit-image. The thermal image is simulated from the photograph and is no "
                 "measurement; it was warped by a known transform.",
@@ -53,7 +53,7 @@ _SAMPLES: dict[str, tuple[str, SampleInfo]] = {
                 "roadscene_flir_08835",
                 "RoadScene FLIR_08835, visible and infrared (download)",
                 "visible",
-                "infrared",
+                "thermal",
                 "Real pair from https://github.com/hanna-xu/RoadScene (Xu et al., U2Fusion, TPAMI "
                 "2020), downloaded on request; the repository states no licence. Aligned by its "
                 "authors to about a pixel; the infrared image was warped by a known transform.",

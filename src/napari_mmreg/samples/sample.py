@@ -26,7 +26,7 @@ class SampleInfo:
     name, title : str
         For programs, and for people.
     fixed_modality, moving_modality : str
-        What the two images show.
+        What the two images show, in the words of `register`'s ``modalities``.
     notes : str
         Source, licence and what was done to the pictures.
     needs_network : bool

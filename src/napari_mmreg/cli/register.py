@@ -1,0 +1,238 @@
+"""``mmreg register``: align a moving image with a fixed one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
+from napari_mmreg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from napari_mmreg.registration import RegistrationResult
+
+OUTPUTS = ("registered.tif", "transform.npz", "misregistration.tif", "report.json")
+"""What a result is saved as; the report comes last."""
+
+TRANSFORM_FORMATS = ("npz", "tfm", "h5")
+
+FAILED = 3
+"""Exit code of a registration that failed."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``mmreg register``."""
+    parser.epilog = (
+        "Exit codes: 0 done (a doubtful result is said), 2 bad input, 3 failed, 130 cancelled."
+    )
+    parser.add_argument("fixed", type=Path, help="image that stays: TIFF, PNG, JPEG, NPY ...")
+    parser.add_argument("moving", type=Path, help="image that is brought onto it")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"folder for the results: {', '.join(OUTPUTS)}",
+    )
+    add_engine_arguments(parser)
+    parser.add_argument("--fixed-mask", type=Path, metavar="FILE", help="use only its nonzero part")
+    parser.add_argument("--moving-mask", type=Path, metavar="FILE")
+    parser.add_argument("--fixed-page", type=int, metavar="N", help="page of a stack, from 0")
+    parser.add_argument("--moving-page", type=int, metavar="N")
+    parser.add_argument(
+        "--fixed-spacing",
+        type=float,
+        nargs=2,
+        metavar=("ROW", "COL"),
+        help="size of a pixel; both images in one unit",
+    )
+    parser.add_argument("--moving-spacing", type=float, nargs=2, metavar=("ROW", "COL"))
+    parser.add_argument("--fixed-modality", metavar="NAME", help="e.g. visible, thermal, sar")
+    parser.add_argument("--moving-modality", metavar="NAME")
+    parser.add_argument("--initial", type=Path, metavar="FILE", help="transform to start from")
+    parser.add_argument(
+        "--transform-format",
+        type=_formats,
+        default=("npz",),
+        metavar="LIST",
+        help="npz (always written), tfm, h5, separated by commas; ITK's tfm and h5 need the itk "
+        "extra",
+    )
+    parser.add_argument("--force", action="store_true", help="replace results of an earlier run")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what all commands that register have in common."""
+    parser.add_argument("--model", default="auto", help="see 'mmreg models' (default auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--no-refine", action="store_true", help="leave out the local refinement")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, register, write and summarise."""
+    formats = tuple(f for f in arguments.transform_format if f != "npz")
+    names = [*OUTPUTS, *(f"transform.{f}" for f in formats)]
+    check_free(arguments.output, names, force=arguments.force)
+    if formats:
+        _check_itk()
+    result = _register(arguments)
+    if result.status == "failed":
+        # An image called "registered" would be taken for one.
+        write_report(result, arguments.output)
+        names = ["report.json"]
+    else:
+        result.save(arguments.output)
+        _save_itk(result, arguments, names[len(OUTPUTS) :])
+    if not arguments.quiet:
+        summarise(result)
+        say(f"Wrote {', '.join(names)} to {arguments.output}")
+    if result.status != "ok":
+        warn(f"{'error' if result.status == 'failed' else 'warning'}: {verdict(result)}")
+    return FAILED if result.status == "failed" else 0
+
+
+def _register(arguments: argparse.Namespace) -> RegistrationResult:
+    from napari_mmreg.io.images import read_image, read_mask
+
+    fixed = read_image(arguments.fixed, arguments.fixed_page)
+    moving = read_image(arguments.moving, arguments.moving_page)
+    options: dict[str, Any] = {
+        name: read_mask(path)
+        for name in ("fixed_mask", "moving_mask")
+        if (path := getattr(arguments, name))
+    }
+    if arguments.initial:
+        from napari_mmreg.io.transforms import load_transform
+
+        options["initial"] = load_transform(
+            arguments.initial, fixed_shape=fixed.shape, **_spacings(arguments)
+        )
+    options.update(_spacings(arguments))
+    options["modalities"] = (arguments.fixed_modality, arguments.moving_modality)
+    return register_pair(fixed, moving, arguments, **options)
+
+
+def _spacings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the pixels' sizes as the engine and the file formats take them."""
+    if arguments.fixed_spacing is None:
+        if arguments.moving_spacing:
+            raise InputError("--moving-spacing needs --fixed-spacing, in the same unit.")
+        return {}
+    moving = arguments.moving_spacing
+    return {
+        "fixed_spacing": tuple(arguments.fixed_spacing),
+        "moving_spacing": tuple(moving) if moving else None,
+    }
+
+
+def _save_itk(result: RegistrationResult, arguments: argparse.Namespace, names: list[str]) -> None:
+    from napari_mmreg.io.transforms import save_transform
+
+    for name in names:
+        save_transform(
+            arguments.output / name,
+            result.transform,
+            fixed_shape=result.fixed_shape,
+            **_spacings(arguments),
+        )
+
+
+def register_pair(
+    fixed: Any, moving: Any, arguments: argparse.Namespace, *, quiet: bool = False, **options: Any
+) -> RegistrationResult:
+    """Register two arrays with the options of `add_engine_arguments`, with bar and Ctrl-C."""
+    quiet = quiet or getattr(arguments, "quiet", False)
+    with progress_bar(quiet=quiet) as progress, interruptible() as cancel:
+        progress("Loading", 0.0)
+        from napari_mmreg.registration import register
+
+        return register(
+            fixed,
+            moving,
+            model=arguments.model,
+            device=arguments.device,
+            refine=not arguments.no_refine,
+            seed=arguments.seed,
+            progress=progress,
+            cancel=cancel,
+            **options,
+        )
+
+
+def check_free(folder: Path, names: list[str], *, force: bool) -> None:
+    """Refuse to replace results of an earlier run, before time is spent on a new one."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the results.")
+    there = [name for name in names if (folder / name).exists()]
+    if there and not force:
+        raise InputError(
+            f"{folder} already holds {', '.join(there)}. Choose another folder, or replace them "
+            "with --force."
+        )
+
+
+def write_report(result: RegistrationResult, folder: Path) -> None:
+    """Write the report alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result.report(), indent=2, allow_nan=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+
+
+def summarise(result: RegistrationResult) -> None:
+    """Say what a run found, in numbers."""
+    metrics = result.metrics
+    say(f"Status        {result.status}")
+    for reason in result.reasons:
+        say(f"              {reason}")
+    device = result.provenance.get("device", "")
+    say(f"Model         {result.model} on {device}, {sum(result.timings.values()):.1f} s")
+    say(
+        f"Similarity    {metrics['similarity_before']:.3f} before, "
+        f"{metrics['similarity_after']:.3f} after"
+    )
+    say(
+        f"Displacement  {metrics['displacement_median_px']:.2f} px median, "
+        f"{metrics['displacement_max_px']:.2f} px at most (pixels of the fixed image)"
+    )
+    say(
+        f"Overlap       {metrics['overlap_percent']:.1f} % of the fixed image, "
+        f"folding {metrics['folding_percent']:.2f} %"
+    )
+
+
+def verdict(result: RegistrationResult) -> str:
+    """Return one line that says what a status other than ok means for the user."""
+    why = " ".join(result.reasons)
+    if result.status == "failed":
+        return f"the registration failed. {why}"
+    return f"the result is doubtful, look at it before you use it. {why}"
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    import argparse
+
+    formats = tuple(part.strip().lower().lstrip(".") for part in text.split(","))
+    unknown = [name for name in formats if name not in TRANSFORM_FORMATS]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"unknown format {unknown[0]!r}; choose from {', '.join(TRANSFORM_FORMATS)}"
+        )
+    return formats
+
+
+def _check_itk() -> None:
+    """Say now, not after the run, that SimpleITK is missing."""
+    from importlib.util import find_spec
+
+    from napari_mmreg.errors import MissingExtraError
+
+    if find_spec("SimpleITK") is None:
+        raise MissingExtraError(
+            "Writing ITK transforms needs SimpleITK: pip install 'napari-mmreg[itk]'."
+        )
