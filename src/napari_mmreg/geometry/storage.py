@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from napari_mmreg.errors import TransformError
@@ -21,6 +23,9 @@ FORMAT = "napari-mmreg transform"
 VERSION = 1
 
 Arrays = dict[str, NDArray[Any]]
+
+_DAMAGE = (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What numpy and zipfile raise for files that are damaged or something else."""
 
 
 def save(path: str | Path, transform: Transform) -> None:
@@ -66,11 +71,13 @@ def load(path: str | Path) -> Transform:
     """
     source = Path(path)
     try:
-        with np.load(source, allow_pickle=False) as archive:
-            arrays: Arrays = {name: archive[name] for name in archive.files}
+        with source.open("rb") as stream:
+            arrays = _read_arrays(stream)
     except FileNotFoundError as error:
         raise TransformError(f"There is no file {source}; check the path.") from error
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except PermissionError as error:
+        raise TransformError(f"{source} may not be read; check its permissions.") from error
+    except _DAMAGE as error:
         raise TransformError(
             f"{source} is damaged or no transform file; save the transform again."
         ) from error
@@ -92,6 +99,13 @@ def load(path: str | Path) -> Transform:
         raise TransformError(
             f"{source} is an incomplete transform file; save the transform again."
         ) from error
+
+
+def _read_arrays(stream: BinaryIO) -> Arrays:
+    archive = np.load(stream, allow_pickle=False)
+    if not isinstance(archive, NpzFile):
+        raise TypeError("a bare array")
+    return {name: archive[name] for name in archive.files}
 
 
 def _pack(transform: Transform, prefix: str, arrays: Arrays) -> None:

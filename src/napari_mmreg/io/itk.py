@@ -1,0 +1,255 @@
+"""Between our transforms and those of ITK, through SimpleITK (extra ``itk``).
+
+*Convention*: an ITK transform maps fixed to moving as ours does, but between physical points
+``(x, y)``. The images are taken to have their first pixel's centre at the physical origin and
+no rotation, so that physical = spacing * index. ITK leaves points outside a displacement
+field where they are; ours repeat the field's border.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_mmreg.errors import InputError, MissingExtraError, TransformError
+from napari_mmreg.geometry import (
+    CompositeTransform,
+    DisplacementTransform,
+    MatrixTransform,
+    Transform,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Spacing = tuple[float, float]
+
+
+def _simpleitk() -> Any:
+    try:
+        import SimpleITK
+    except ImportError as error:
+        raise MissingExtraError(
+            'ITK files need SimpleITK; install it with: pip install "napari-mmreg[itk]"'
+        ) from error
+    return SimpleITK
+
+
+def spacing_matrix(spacing: Spacing) -> MatrixTransform:
+    """Return the scaling from pixels to physical units, ``(row, col)``.
+
+    Raises
+    ------
+    InputError
+        If the spacing is not two positive numbers.
+    """
+    values = np.asarray(spacing, dtype=np.float64)
+    if values.shape != (2,) or not (np.isfinite(values).all() and (values > 0).all()):
+        raise InputError(f"A pixel spacing needs two positive numbers (row, col), not {spacing}.")
+    return MatrixTransform(np.diag([*values, 1.0]))
+
+
+def to_itk(
+    transform: Transform,
+    fixed_shape: tuple[int, ...] | None = None,
+    fixed_spacing: Spacing = (1.0, 1.0),
+    moving_spacing: Spacing | None = None,
+) -> Any:
+    """Return a ``SimpleITK.Transform``: affine where possible, otherwise a displacement field.
+
+    Parameters
+    ----------
+    transform : Transform
+        Fixed to moving pixels.
+    fixed_shape : tuple of int, optional
+        Rows and columns of the grid on which a field is sampled. Not needed for affine
+        transforms and for displacement fields, which bring their own grid.
+    fixed_spacing, moving_spacing : (float, float)
+        Physical size of a pixel, ``(row, col)``; the moving one defaults to the fixed one.
+
+    Raises
+    ------
+    InputError
+        If a grid is needed and not given.
+    TransformError
+        If the transform has no answer somewhere on the grid, which ITK cannot express.
+    MissingExtraError
+        If SimpleITK is not installed.
+    """
+    sitk = _simpleitk()
+    simple = transform.compose(MatrixTransform.identity())  # a chain of one becomes that one
+    if isinstance(simple, MatrixTransform) and simple.is_affine:
+        to_fixed, to_moving = _spacings(fixed_spacing, moving_spacing)
+        matrix = to_moving.compose(simple.compose(to_fixed.inverse()))
+        affine = sitk.AffineTransform(2)
+        physical = _matrix_xy(matrix)
+        affine.SetMatrix(physical[:2, :2].ravel().tolist())
+        affine.SetTranslation(physical[:2, 2].tolist())
+        return affine
+    image = to_itk_field(simple, fixed_shape, fixed_spacing, moving_spacing)
+    return sitk.DisplacementFieldTransform(image)
+
+
+def to_itk_field(
+    transform: Transform,
+    fixed_shape: tuple[int, ...] | None = None,
+    fixed_spacing: Spacing = (1.0, 1.0),
+    moving_spacing: Spacing | None = None,
+) -> Any:
+    """Return a ``SimpleITK.Image`` of physical ``(x, y)`` displacements; see `to_itk`."""
+    sitk = _simpleitk()
+    to_fixed, to_moving = _spacings(fixed_spacing, moving_spacing)
+    grid, (height, width) = _sampling_grid(transform, fixed_shape)
+    index = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1)
+    points = grid.map(index)
+    field = to_moving.map(transform.map(points)) - to_fixed.map(points)
+    unknown = np.isnan(field).any(axis=-1).mean()
+    if unknown:
+        raise TransformError(
+            f"The transform has no answer on {100 * unknown:.3g} % of the grid, which ITK cannot "
+            "store; save it as .npz, or give a smaller fixed_shape."
+        )
+    image = sitk.GetImageFromArray(np.ascontiguousarray(field[..., ::-1]), isVector=True)
+    placed = to_fixed.compose(grid)
+    scale_and_offset = _matrix_xy(placed)
+    image.SetSpacing((scale_and_offset[0, 0], scale_and_offset[1, 1]))
+    image.SetOrigin((scale_and_offset[0, 2], scale_and_offset[1, 2]))
+    return image
+
+
+def from_itk(
+    itk_transform: Any,
+    fixed_shape: tuple[int, ...] | None = None,
+    fixed_spacing: Spacing = (1.0, 1.0),
+    moving_spacing: Spacing | None = None,
+) -> Transform:
+    """Return our transform for a 2-D ``SimpleITK.Transform``; parameters as in `to_itk`.
+
+    Linear transforms, displacement fields and chains of them keep their own form; others,
+    such as B-splines, are sampled on the fixed grid and need `fixed_shape`.
+    """
+    if itk_transform.GetDimension() != 2:
+        raise TransformError(
+            f"This is a transform in {itk_transform.GetDimension()}-D; only 2-D can be used."
+        )
+    to_fixed, to_moving = _spacings(fixed_spacing, moving_spacing)
+    physical = _from_physical(itk_transform, fixed_shape, fixed_spacing)
+    return to_moving.inverse().compose(physical.compose(to_fixed))
+
+
+def from_itk_field(
+    image: Any, fixed_spacing: Spacing = (1.0, 1.0), moving_spacing: Spacing | None = None
+) -> Transform:
+    """Return our transform for a ``SimpleITK.Image`` of displacements; see `from_itk`."""
+    if image.GetDimension() != 2 or image.GetNumberOfComponentsPerPixel() != 2:
+        raise TransformError(
+            "A displacement field image needs two dimensions and two components per pixel, not "
+            f"{image.GetDimension()} and {image.GetNumberOfComponentsPerPixel()}."
+        )
+    to_fixed, to_moving = _spacings(fixed_spacing, moving_spacing)
+    return to_moving.inverse().compose(_physical_field(image).compose(to_fixed))
+
+
+def read_itk(path: Path, *, as_field: bool) -> Any:
+    """Read a transform or a field image; raise `TransformError` if ITK cannot."""
+    sitk = _simpleitk()
+    if not path.is_file():
+        raise TransformError(f"There is no file {path}; check the path.")
+    try:
+        return sitk.ReadImage(str(path)) if as_field else sitk.ReadTransform(str(path))
+    except RuntimeError as error:
+        raise TransformError(
+            f"ITK cannot read {path}; it is damaged or of another kind. Write it again."
+        ) from error
+
+
+def write_itk(path: Path, written: Any, *, as_field: bool) -> None:
+    """Write a transform or a field image; raise `TransformError` if ITK cannot."""
+    sitk = _simpleitk()
+    try:
+        if as_field:
+            sitk.WriteImage(written, str(path), useCompression=True)
+        else:
+            sitk.WriteTransform(written, str(path))
+    except RuntimeError as error:
+        raise TransformError(
+            f"ITK cannot write {path}; check that the folder exists and may be written to."
+        ) from error
+
+
+def _spacings(
+    fixed_spacing: Spacing, moving_spacing: Spacing | None
+) -> tuple[MatrixTransform, MatrixTransform]:
+    return (
+        spacing_matrix(fixed_spacing),
+        spacing_matrix(fixed_spacing if moving_spacing is None else moving_spacing),
+    )
+
+
+def _matrix_xy(transform: Transform) -> NDArray[np.float64]:
+    if not isinstance(transform, MatrixTransform):
+        raise TypeError("matrices compose to a matrix")
+    return transform.matrix_xy
+
+
+def _sampling_grid(
+    transform: Transform, fixed_shape: tuple[int, ...] | None
+) -> tuple[MatrixTransform, tuple[int, ...]]:
+    """Return where a field is sampled, in fixed pixels, and how many rows and columns it has."""
+    if fixed_shape is not None:
+        return MatrixTransform.identity(), fixed_shape[:2]
+    if isinstance(transform, DisplacementTransform):
+        linear = transform.grid.matrix[:2, :2]
+        if np.array_equal(linear, np.diag(np.diag(linear))) and (np.diag(linear) > 0).all():
+            return transform.grid, transform.field.shape[:2]
+    raise InputError(
+        "ITK stores this transform as a displacement field; give the fixed image's shape "
+        "(fixed_shape) to sample it on."
+    )
+
+
+def _from_physical(
+    itk_transform: Any, fixed_shape: tuple[int, ...] | None, fixed_spacing: Spacing
+) -> Transform:
+    """Convert to a transform of physical points in ``(row, col)`` order."""
+    sitk = _simpleitk()
+    if itk_transform.IsLinear():
+        origin, x, y = (
+            np.array(itk_transform.TransformPoint(point)) for point in ((0, 0), (1, 0), (0, 1))
+        )
+        matrix = np.eye(3)
+        matrix[:2] = np.stack([x - origin, y - origin, origin], axis=1)
+        return MatrixTransform.from_xy(matrix)
+    if isinstance(itk_transform, sitk.DisplacementFieldTransform):
+        return _physical_field(itk_transform.GetDisplacementField())
+    if isinstance(itk_transform, sitk.CompositeTransform):
+        # ITK applies the transform that was added last first.
+        count = itk_transform.GetNumberOfTransforms()
+        parts = [itk_transform.GetNthTransform(n) for n in reversed(range(count))]
+        return CompositeTransform(_from_physical(p, fixed_shape, fixed_spacing) for p in parts)
+    if fixed_shape is None:
+        raise InputError(
+            f"An ITK {itk_transform.GetName()} has to be sampled; give the fixed image's shape "
+            "(fixed_shape)."
+        )
+    height, width = fixed_shape[:2]
+    return _physical_field(
+        sitk.TransformToDisplacementField(
+            itk_transform,
+            sitk.sitkVectorFloat64,
+            (width, height),
+            (0.0, 0.0),
+            fixed_spacing[::-1],
+        )
+    )
+
+
+def _physical_field(image: Any) -> DisplacementTransform:
+    grid = np.eye(3)
+    grid[:2, :2] = np.reshape(image.GetDirection(), (2, 2)) * image.GetSpacing()
+    grid[:2, 2] = image.GetOrigin()
+    field = np.ascontiguousarray(_simpleitk().GetArrayFromImage(image)[..., ::-1])
+    return DisplacementTransform(field, MatrixTransform.from_xy(grid))
