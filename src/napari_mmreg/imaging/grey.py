@@ -107,11 +107,14 @@ def grey_block(
     """Convert a block of rows; see `to_grey`."""
     colours = _colours(block)
     unit = _to_unit(colours, low, high)
-    if unit.ndim == 2:
+    if unit.ndim == 3:
+        # A channel that is not finite makes the sum not finite.
+        with np.errstate(invalid="ignore"):
+            unit = unit @ np.asarray(LUMA, dtype=np.float32)
+    if block.dtype.kind == "f":
         mask: NDArray[np.bool_] = np.isfinite(unit)
     else:
-        mask = np.asarray(np.isfinite(unit).all(axis=-1))
-        unit = unit @ np.asarray(LUMA, dtype=np.float32)
+        mask = np.ones(unit.shape, dtype=np.bool_)
     if block.ndim == 3 and block.shape[2] == 4:
         mask &= block[..., 3] > 0
     unit[~mask] = 0.0

@@ -99,13 +99,21 @@ def reduce_area(
         weights = weights[:, first:last]
         block = image[first:last]
         values, valid = grey_block(block, low, high)
+        black = _black(block, values, low) & valid
         if mask is not None:
             valid &= mask[first:last] != 0
             values[~valid] = 0.0
-        black = block == 0 if block.ndim == 2 else (block[..., :3] == 0).all(axis=-1)
         grey[start:stop] = (weights @ values) @ across_t
         share[start:stop] = 1.0 if valid.all() else (weights @ valid.astype(np.float32)) @ across_t
         if black.any():
             zeros[start:stop] = (weights @ black.astype(np.float32)) @ across_t
     np.divide(grey, share, out=grey, where=share > 0)
     return Reduced(grey, share >= 0.5 - 1e-4, zeros >= 1 - 1e-4, zeros > 1e-4)
+
+
+def _black(block: NDArray[Any], values: NDArray[np.float32], low: Any) -> NDArray[np.bool_]:
+    """Where all channels are exactly zero; `values` are grey, 0 standing for `low`."""
+    if low >= 0:
+        return (values == 0) & (low == 0)
+    black = block == 0 if block.ndim == 2 else (block[..., :3] == 0).all(axis=-1)
+    return np.asarray(black)

@@ -95,10 +95,7 @@ register_model(
     ModelInfo(
         name="classical",
         title="Classical (no training)",
-        purpose=(
-            "A solid first choice for any pair of sensors: global search on local structure, "
-            "without trained weights."
-        ),
+        purpose="A solid first choice for any pair of sensors.",
         licence="BSD-3-Clause",
         needs_weights=False,
     ),
