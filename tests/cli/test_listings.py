@@ -79,6 +79,25 @@ def test_models_are_listed(capsys):
     assert "'auto' is " in out
 
 
+def test_models_without_their_weights_are_marked(capsys, monkeypatch, tmp_path):
+    from napari_mmreg.models import ModelInfo, registry
+
+    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setenv("MMREG_WEIGHTS", str(tmp_path))
+    info = ModelInfo("spare", "Spare", "For this test.", "BSD-3-Clause", reference="nowhere 1999")
+    registry.register_model(info, "nowhere:nothing")
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    (line,) = [line for line in out.splitlines() if line.startswith("spare ")]
+    assert "missing" in line
+    assert "spare: nowhere 1999" in out
+    (tmp_path / "spare").mkdir()
+    (tmp_path / "spare" / "config.json").write_text("{}")
+    assert main(["models"]) == 0
+    (line,) = [ln for ln in capsys.readouterr().out.splitlines() if ln.startswith("spare ")]
+    assert "installed" in line
+
+
 def test_models_can_say_what_computes_here(capsys):
     assert main(["models", "--devices"]) == 0
     assert "Here 'auto' takes c" in capsys.readouterr().out

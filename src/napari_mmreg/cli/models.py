@@ -9,6 +9,8 @@ from napari_mmreg.cli.console import say, table
 if TYPE_CHECKING:
     import argparse
 
+    from napari_mmreg.models import ModelInfo
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``mmreg models``."""
@@ -24,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         [
             [
                 info.name,
-                "trained" if info.needs_weights else "none",
+                _weights(info),
                 info.licence,
                 info.purpose,
             ]
@@ -38,6 +40,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.devices:
         _say_devices()
     return 0
+
+
+def _weights(info: ModelInfo) -> str:
+    """Say whether a model can run here."""
+    from napari_mmreg.errors import ModelError
+    from napari_mmreg.models.weights import weights_folder
+
+    if not info.needs_weights:
+        return "not needed"
+    try:
+        weights_folder(info.name)
+    except ModelError:
+        return "missing"
+    return "installed"
 
 
 def _say_devices() -> None:
