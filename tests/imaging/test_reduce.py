@@ -49,9 +49,19 @@ def test_blocks_of_any_height_agree(monkeypatch):
     np.testing.assert_allclose(whole.grey, parts.grey, atol=1e-6)
     for name in ("mask", "zero", "partly_zero"):
         assert np.array_equal(getattr(whole, name), getattr(parts, name))
-    assert whole.zero[:3].all()
-    assert whole.partly_zero[3].all()
-    assert not whole.partly_zero[4:].any()
+
+
+@pytest.mark.parametrize("offset", [0.0, -0.5, 0.25])
+def test_black_is_exactly_zero_in_every_channel(offset):
+    image = np.random.default_rng(1).uniform(0.01, 1, size=(61, 47, 3)) + offset
+    image[:9] = 0
+    image[30, 20, 0] = 0
+    reduced = reduce_area(image, None, (2.7, 1.9))
+    assert reduced.zero[:3].all()
+    assert not reduced.zero[3:].any()
+    assert reduced.partly_zero[:4].all()
+    assert not reduced.partly_zero[4:].any()
+    assert not reduce_area(image + 1, None, (2.7, 1.9)).partly_zero.any()
 
 
 def test_stops_between_blocks():

@@ -27,7 +27,7 @@ class Reduced:
     mask : ndarray of bool, shape (h, w)
         Where at least half of the pixels are valid.
     zero, partly_zero : ndarray of bool, shape (h, w)
-        Where all, or some, of the pixels are exactly zero in every channel.
+        Where all, or some, of the pixels are exactly zero in every channel, or have no value.
     """
 
     grey: NDArray[np.float32]
@@ -99,7 +99,7 @@ def reduce_area(
         weights = weights[:, first:last]
         block = image[first:last]
         values, valid = grey_block(block, low, high)
-        black = _black(block, values, low) & valid
+        black = _black(block, values, low)
         if mask is not None:
             valid &= mask[first:last] != 0
             values[~valid] = 0.0
@@ -114,6 +114,7 @@ def reduce_area(
 def _black(block: NDArray[Any], values: NDArray[np.float32], low: Any) -> NDArray[np.bool_]:
     """Where all channels are exactly zero; `values` are grey, 0 standing for `low`."""
     if low >= 0:
-        return (values == 0) & (low == 0)
+        # Pixels without data are 0 as well, and may lie beside a black border.
+        return np.asarray(values == 0) if low == 0 else np.zeros(values.shape, dtype=np.bool_)
     black = block == 0 if block.ndim == 2 else (block[..., :3] == 0).all(axis=-1)
     return np.asarray(black)
