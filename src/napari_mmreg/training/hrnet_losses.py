@@ -130,7 +130,7 @@ def consistency_loss(model: HRNet, output: HRNetOutput) -> Tensor:
 
 
 def decorrelation_loss(output: HRNetOutput) -> Tensor:
-    """L_ccd: squared norm of the cross-covariance of shared and private features (unit variance)."""
+    """L_ccd: squared cross-covariance of shared and private features of unit variance."""
     terms = []
     for level in COARSE_LEVELS:
         scale = output.scales[level]

@@ -44,8 +44,8 @@ class HRNetRecipe:
     """
 
     name: str = "hrnet"
-    batches: BatchConfig = BatchConfig(batch=4, sizes=((192, 192),))
-    optimisation: Optimisation = Optimisation(learning_rate=1.5e-3)
+    batches: BatchConfig = field(default_factory=lambda: BatchConfig(batch=4, sizes=((192, 192),)))
+    optimisation: Optimisation = field(default_factory=lambda: Optimisation(learning_rate=1.5e-3))
     constructor: Mapping[str, Any] = field(default_factory=lambda: asdict(HRNetConfig()))
     notes: str = (
         "Losses L_r, L_n, L_s, L_tri, L_cs, L_ccd, L_bo and the 10/50/40 % curriculum with "
@@ -58,8 +58,7 @@ class HRNetRecipe:
 
     def build_model(self, config: Mapping[str, Any]) -> nn.Module:
         """Return a new HRNet."""
-        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-        return HRNet(HRNetConfig(**settings))
+        return HRNet(HRNetConfig.from_json(config))
 
     def prepare(self, model: nn.Module, progress: float) -> None:
         """All parts learn all the time."""

@@ -1,0 +1,70 @@
+"""What an HRNet is built of, with the switches of the paper's ablations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+STRIDES = (1, 2, 4, 8, 16)
+"""Pixels per cell of the five feature scales, finest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class HRNetConfig:
+    """Constructor arguments of `HRNet`; JSON types only.
+
+    The paper gives neither widths nor the details of the gate, the projection and the heads:
+    all values here are ours.
+
+    Attributes
+    ----------
+    widths : tuple of five int
+        Feature channels per scale, finest first.
+    rank : float
+        Dimension of the projected features, as a part of the width.
+    hidden : int
+        Channels inside the heads that predict increments.
+    radii : tuple of four int
+        Reach of the local correlations per scale in cells, finest first.
+    core : {"ssd", "selective_scan"}
+        Scan of the residual state-space blocks: state space duality, or the paper's.
+    scan_from : int
+        Smallest stride whose heads use state-space blocks; finer ones use convolutions alone.
+    modality_norm, gate, project : bool
+        The paper's ablations: batch normalisation per modality, gating by private features,
+        projection on data-adaptive bases.
+    rigid : {"correlation", "pooled", "none"}
+        Global step from all-pairs correlation (ours), or pooled features and a linear layer
+        (the paper's), or none.
+    nonrigid : bool
+        Predict the four increments.
+    accumulate : {"compose", "add"}
+        How increments join the flow; the paper adds, which is exact for translations only.
+    """
+
+    widths: tuple[int, ...] = (16, 32, 48, 64, 64)
+    rank: float = 0.75
+    hidden: int = 32
+    radii: tuple[int, ...] = (2, 2, 3, 3)
+    core: Literal["ssd", "selective_scan"] = "ssd"
+    scan_from: int = 4
+    modality_norm: bool = True
+    gate: bool = True
+    project: bool = True
+    rigid: Literal["correlation", "pooled", "none"] = "correlation"
+    nonrigid: bool = True
+    accumulate: Literal["compose", "add"] = "compose"
+
+    def ranks(self) -> tuple[int, ...]:
+        """Return the channels of the shared features per scale, finest first."""
+        return tuple(max(4, round(w * self.rank)) if self.project else w for w in self.widths)
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, Any]) -> HRNetConfig:
+        """Build from what JSON keeps of the fields: lists become tuples."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in settings.items()
+        }
+        return cls(**values)

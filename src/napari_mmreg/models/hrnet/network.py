@@ -1,0 +1,195 @@
+"""HRNet: one forward pass from two images to a global transform and a dense flow.
+
+Zhang, Xia, Xiao, Jiang, Zhang: Disentangle-then-Align: Non-Iterative Hybrid Multimodal Image
+Registration via Cross-Scale Feature Disentanglement, CVPR 2026 (arXiv 2603.19623). Built from
+the paper's description; widths, gate, projection and head details are ours, and so are the
+input channels, the global step on correlations and the votes (see the modules).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_mmreg.models.hrnet.config import STRIDES, HRNetConfig
+from napari_mmreg.models.hrnet.features import CDAP, FIXED, MOVING, Backbone, Scale, conv
+from napari_mmreg.models.hrnet.global_step import (
+    affine_flow,
+    cell_affine_to_pixels,
+    matched_affine,
+)
+from napari_mmreg.models.hrnet.hppm import (
+    Increment,
+    IncrementHead,
+    PooledAffine,
+    upsample_flow,
+)
+from napari_mmreg.models.hrnet.stem import robust_channels
+from napari_mmreg.nn.sampling import warp
+
+MATCH_LEVEL = 3
+"""Scale whose shared features are matched all to all: stride 8."""
+
+
+@dataclass(slots=True)
+class HRNetOutput:
+    """Everything that a forward pass makes.
+
+    Attributes
+    ----------
+    flow : Tensor of shape (B, 2, H, W)
+        Fixed to moving, (x, y) in pixels, ``align_corners=True``.
+    affine : Tensor of shape (B, 2, 3)
+        The global step, on (x, y, 1), fixed to moving pixels.
+    increments : list of Increment
+        Coarse to fine, for strides 8, 4, 2, 1; empty without the non-rigid part.
+    scales : list of Scale
+        Features, finest first.
+    matches : Tensor of shape (B, 1, h, w), or None
+        Weight of each cell's match in the global step.
+    log_scale : Tensor of shape (B, 1, h, w), or None
+        Logarithm of the expected length of the error in pixels, on the grid of stride 2.
+    """
+
+    flow: Tensor
+    affine: Tensor
+    increments: list[Increment]
+    scales: list[Scale]
+    matches: Tensor | None
+    log_scale: Tensor | None
+
+
+class HRNet(nn.Module):
+    """Disentangle-then-align registration network.
+
+    Parameters
+    ----------
+    config : HRNetConfig
+    """
+
+    def __init__(self, config: HRNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or HRNetConfig()
+        ranks = config.ranks()
+        self.backbone = Backbone(config)
+        self.cdap = CDAP(config)
+        self.match_log_temperature = nn.Parameter(torch.tensor(-2.5))
+        self.rigid = (
+            PooledAffine(ranks[-1], STRIDES[-1], config) if config.rigid == "pooled" else None
+        )
+        self.heads = nn.ModuleList(
+            IncrementHead(ranks[level], STRIDES[level], config.radii[level], config)
+            for level in reversed(range(len(STRIDES) - 1))
+            if config.nonrigid
+        )
+        self.error = nn.Sequential(conv(config.hidden + 1, 16), nn.GELU(), conv(16, 1))
+
+    def forward(
+        self,
+        fixed: Tensor,
+        moving: Tensor,
+        fixed_mask: Tensor | None = None,
+        moving_mask: Tensor | None = None,
+        start: Tensor | None = None,
+    ) -> HRNetOutput:
+        """Register a batch.
+
+        Parameters
+        ----------
+        fixed, moving : Tensor of shape (B, 1, H, W)
+            Grey values in [0, 1]; sides are multiples of 16.
+        fixed_mask, moving_mask : Tensor of shape (B, 1, H, W), optional
+            Where the images have data.
+        start : Tensor of shape (B, 2, 3), optional
+            Replaces the global step for the increments, on (x, y, 1) in pixels (training).
+
+        Raises
+        ------
+        ValueError
+            If a side is not a multiple of 16.
+        """
+        rows, cols = fixed.shape[-2:]
+        if rows % STRIDES[-1] or cols % STRIDES[-1]:
+            raise ValueError(f"Sides must be multiples of {STRIDES[-1]}; they are {rows} x {cols}.")
+        pyramids = [
+            self.backbone(robust_channels(image, mask), modality)
+            for image, mask, modality in (
+                (fixed, fixed_mask, FIXED),
+                (moving, moving_mask, MOVING),
+            )
+        ]
+        scales: list[Scale] = self.cdap(*pyramids)
+        affine, matches = self._global(scales, (rows, cols), fixed_mask)
+        increments = self._increments(
+            scales, affine if start is None else start, fixed_mask, moving_mask
+        )
+        flow = increments[-1].flow if increments else affine_flow(affine, rows, cols, 1)
+        return HRNetOutput(flow, affine, increments, scales, matches, self._log_scale(increments))
+
+    def _global(
+        self, scales: list[Scale], size: tuple[int, int], fixed_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        if self.config.rigid == "correlation":
+            fixed, moving = scales[MATCH_LEVEL].shared
+            stride = STRIDES[MATCH_LEVEL]
+            mask = None if fixed_mask is None else fixed_mask[..., ::stride, ::stride].to(fixed)
+            affine, matches = matched_affine(
+                fixed, moving, self.match_log_temperature.exp().float(), mask
+            )
+            return cell_affine_to_pixels(affine, stride), matches
+        if self.rigid is not None:
+            return self.rigid(*scales[-1].shared, size), None
+        like = scales[0].shared[0]
+        return torch.eye(2, 3, device=like.device).repeat(len(like), 1, 1), None
+
+    def _increments(
+        self,
+        scales: list[Scale],
+        start: Tensor,
+        fixed_mask: Tensor | None,
+        moving_mask: Tensor | None,
+    ) -> list[Increment]:
+        done: list[Increment] = []
+        for head, level in zip(self.heads, reversed(range(len(STRIDES) - 1)), strict=False):
+            fixed, moving = scales[level].shared
+            shape = (fixed.shape[-2], fixed.shape[-1])
+            if done:
+                # Each scale answers for its own step: gradients stop between scales.
+                flow = upsample_flow(done[-1].flow.detach(), shape)
+            else:
+                flow = affine_flow(start.detach().float(), *shape, STRIDES[level])
+            mask = _overlap(flow, fixed_mask, moving_mask, STRIDES[level])
+            done.append(head(fixed, moving, flow, mask))
+        return done
+
+    def _log_scale(self, increments: list[Increment]) -> Tensor | None:
+        """Expect an error per cell of stride 2; it learns without touching what it judges."""
+        if len(increments) < 3:
+            return None
+        half = increments[2]
+        trust = half.logits.detach().softmax(1).amax(1, keepdim=True)
+        scale: Tensor = self.error(torch.cat([half.features.detach(), trust], 1))
+        return scale.clamp(-4.0, 6.0)
+
+
+def _overlap(
+    flow: Tensor, fixed_mask: Tensor | None, moving_mask: Tensor | None, stride: int
+) -> Tensor:
+    """Return (B, 1, h, w): 1 where the fixed cell and its place in the moving image have data."""
+    rows, cols = flow.shape[-2:]
+    here = flow.new_ones(len(flow), 1, rows, cols)
+    there = here
+    if moving_mask is not None:
+        there = moving_mask[..., ::stride, ::stride].to(flow)
+    if fixed_mask is not None:
+        here = fixed_mask[..., ::stride, ::stride].to(flow)
+    return here * warp(there, flow, padding="zeros")
+
+
+def pad_to_multiple(image: Tensor, multiple: int = STRIDES[-1]) -> Tensor:
+    """Extend (B, C, H, W) at the bottom and right by repeated pixels to multiples of a number."""
+    rows, cols = image.shape[-2:]
+    return F.pad(image, (0, -cols % multiple, 0, -rows % multiple), mode="replicate")
