@@ -1,0 +1,131 @@
+"""How well the features of two images agree: near every pixel, or between all pairs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def local_correlation(
+    first: Tensor,
+    second: Tensor,
+    radius: int,
+    *,
+    padding: Literal["replicate", "zeros"] = "replicate",
+) -> Tensor:
+    """Correlate every pixel of `first` with the neighbourhood of the same pixel of `second`.
+
+    Convention: channel ``(dy + r) * (2 r + 1) + (dx + r)`` of the result is the mean over the
+    feature channels of ``first(x, y) * second(x + dx, y + dy)``, in pixels of the maps. A peak
+    at (dx, dy) therefore is a flow of (dx, dy) that pulls `second` onto `first`.
+
+    Parameters
+    ----------
+    first, second : Tensor
+        Shape (B, C, H, W).
+    radius : int
+        Largest displacement r in either direction.
+    padding : {"replicate", "zeros"}
+        What lies outside of `second`. Zeros tell a network where the border is.
+
+    Returns
+    -------
+    Tensor
+        Shape (B, (2 r + 1)^2, H, W).
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the radius is negative.
+    """
+    if first.ndim != 4 or first.shape != second.shape:
+        raise ValueError(
+            f"Both maps must have one shape (B, C, H, W); they are {tuple(first.shape)} "
+            f"and {tuple(second.shape)}."
+        )
+    if radius < 0:
+        raise ValueError(f"The radius must not be negative; it is {radius}.")
+    height, width = first.shape[2:]
+    mode = "constant" if padding == "zeros" else "replicate"
+    padded = F.pad(second, (radius,) * 4, mode=mode)
+    side = range(2 * radius + 1)
+    # One displacement at a time: all of them at once would hold C times as much.
+    return torch.stack(
+        [
+            (first * padded[:, :, row : row + height, column : column + width]).mean(1)
+            for row in side
+            for column in side
+        ],
+        dim=1,
+    )
+
+
+def all_pairs_correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Correlate every pixel of one image with every pixel of the other.
+
+    Parameters
+    ----------
+    first : Tensor
+        Shape (B, C, H, W).
+    second : Tensor
+        Shape (B, C, h, w).
+
+    Returns
+    -------
+    Tensor
+        Mean over channels of the products, float32 (float64 for float64), shape
+        (B, H * W, h * w); pixels are counted row by row.
+
+    Raises
+    ------
+    ValueError
+        If batch or channels differ.
+    """
+    if first.ndim != 4 or second.ndim != 4 or first.shape[:2] != second.shape[:2]:
+        raise ValueError(
+            f"Batch and channels must agree: {tuple(first.shape)} and {tuple(second.shape)}."
+        )
+    work = torch.promote_types(first.dtype, torch.float32)
+    with torch.autocast(first.device.type, enabled=False):
+        one, two = first.to(work).flatten(2), second.to(work).flatten(2)
+        return one.transpose(1, 2) @ two / first.shape[1]
+
+
+def dual_softmax(
+    similarity: Tensor,
+    temperature: float = 0.1,
+    *,
+    first_mask: Tensor | None = None,
+    second_mask: Tensor | None = None,
+) -> Tensor:
+    """Turn similarities into probabilities that two pixels match each other.
+
+    The product of the softmax over the second and the softmax over the first image, as in
+    Sun et al., *LoFTR* (arXiv 2104.00680).
+
+    Parameters
+    ----------
+    similarity : Tensor
+        Shape (B, N, M).
+    temperature : float
+        Divides the similarities.
+    first_mask, second_mask : Tensor, optional
+        bool (B, N) and (B, M); False takes a pixel out of the competition, with probability 0.
+
+    Returns
+    -------
+    Tensor
+        Shape (B, N, M), in [0, 1]; no row and no column sums to more than 1.
+    """
+    scores = similarity / temperature
+    hidden = torch.zeros((), dtype=torch.bool, device=scores.device)
+    if first_mask is not None:
+        hidden = hidden | ~first_mask.unsqueeze(2)
+    if second_mask is not None:
+        hidden = hidden | ~second_mask.unsqueeze(1)
+    # The smallest number and not -inf: a row with nothing left must not become NaN.
+    scores = scores.masked_fill(hidden, torch.finfo(scores.dtype).min)
+    return (scores.softmax(1) * scores.softmax(2)).masked_fill(hidden, 0)
