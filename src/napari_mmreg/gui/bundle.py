@@ -1,0 +1,283 @@
+"""From a finished run to everything that is shown of it, built in the worker thread.
+
+A `Bundle` holds arrays and layer arguments only, so that the GUI thread has nothing left
+to do but to make the layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mmreg.gui import fields
+from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.gui.placement import part_of
+from napari_mmreg.gui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from napari_mmreg.geometry import MatrixTransform
+    from napari_mmreg.registration import RegistrationResult
+
+REGISTERED = "registered"
+RISK = "misregistration"
+MAGNITUDE = "displacement"
+FLOW = "flow colour"
+GRID = "deformed grid"
+ARROWS = "flow arrows"
+COMPARE = "compare"
+
+ARROW_COLOURS = ("#5ec8ff", "#ffe94a", "#ff7a1a")
+"""From short to long; all of them bright, to be seen on any picture."""
+
+_ENLARGEMENTS = (50, 20, 10, 5, 2, 1)
+
+COMPLEMENTS = {
+    "magenta": "green",
+    "red": "cyan",
+    "cyan": "red",
+    "blue": "yellow",
+    "yellow": "blue",
+}
+"""A layer's colour to the one that makes grey or white with it; magenta for all others."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSpec:
+    """One layer to be made: napari's ``Layer.create(data, kwargs, kind)``."""
+
+    role: str
+    kind: Literal["image", "vectors"]
+    data: Any
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A finished run, ready to be shown.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+    result : RegistrationResult
+    layers : tuple of LayerSpec
+        Bottom first.
+    start : MatrixTransform
+        Fixed to moving pixels before the run.
+    note : str
+        How the start was chosen; for the user.
+    field : ndarray of float32, shape (h, w, 2)
+        The correction (see `fields.correction`) on every `stride`-th fixed pixel.
+    stride : int
+    fixed, before : ndarray
+        The fixed image, and the moving one where it lay before, on the fixed grid.
+    valid, valid_before : ndarray of bool, shape (H, W)
+        Where the registered and the former moving image have data.
+    """
+
+    snapshot: Snapshot
+    result: RegistrationResult
+    layers: tuple[LayerSpec, ...]
+    start: MatrixTransform
+    note: str
+    field: NDArray[np.float32]
+    stride: int
+    fixed: NDArray[Any]
+    before: NDArray[Any]
+    valid: NDArray[np.bool_]
+    valid_before: NDArray[np.bool_]
+
+
+def build(
+    snapshot: Snapshot,
+    fixed: NDArray[Any],
+    moving: NDArray[Any],
+    result: RegistrationResult,
+    start: MatrixTransform,
+    note: str,
+    check: Callable[[], None],
+) -> Bundle:
+    """Build all that is shown; `check` raises when the user cancelled."""
+    shape = snapshot.fixed.shape
+    stride = fields.field_stride(shape)
+    flow = fields.correction(np.asarray(result.displacement), start, stride)
+    check()
+    before = start.resample(moving, shape)
+    valid_before = start.valid(shape, moving.shape)
+    check()
+    layers = [_registered(snapshot, result), _risk(snapshot, result)]
+    check()
+    layers += _flow_layers(snapshot, flow, stride, check)
+    return Bundle(
+        snapshot=snapshot,
+        result=result,
+        layers=tuple(layers),
+        start=start,
+        note=note,
+        field=flow,
+        stride=stride,
+        fixed=fixed,
+        before=before,
+        valid=np.asarray(result.valid),
+        valid_before=valid_before,
+    )
+
+
+def layer_name(run: int, role: str) -> str:
+    """Return the name of a run's layer: napari has no groups, a common prefix stands for one."""
+    return f"[{run}] {role}"
+
+
+def shared_kwargs(snapshot: Snapshot, role: str, stride: int = 1) -> dict[str, Any]:
+    """Return what all layers of a run have in common: name, place in the world, provenance."""
+    return {
+        **part_of(snapshot.fixed.placement, (0, 0), stride),
+        "name": layer_name(snapshot.run, role),
+        "metadata": {
+            METADATA_KEY: {
+                "run": snapshot.run,
+                "role": role,
+                "fixed": snapshot.fixed.name,
+                "moving": snapshot.moving.name,
+            }
+        },
+    }
+
+
+def _registered(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
+    kwargs = shared_kwargs(snapshot, REGISTERED)
+    own = kwargs["metadata"][METADATA_KEY]
+    own.update(
+        modality=snapshot.moving.modality,
+        model=result.model,
+        status=result.status,
+        metrics=dict(result.metrics),
+        provenance=dict(result.provenance),
+    )
+    if snapshot.moving.rgb or snapshot.fixed.rgb:
+        # Adding light to a bright-field picture gives white: these are seen through instead.
+        kwargs.update(blending="translucent", opacity=0.6)
+    else:
+        kwargs.update(blending="additive")
+    if snapshot.moving.rgb:
+        kwargs.update(rgb=True)
+    else:
+        kwargs.update(
+            colormap="gray"
+            if snapshot.fixed.rgb
+            else COMPLEMENTS.get(snapshot.fixed.colormap, "magenta"),
+            contrast_limits=_limits(snapshot.moving.contrast_limits, result.registered),
+        )
+    return LayerSpec(REGISTERED, "image", result.registered, kwargs)
+
+
+def _limits(own: tuple[float, float] | None, data: NDArray[Any]) -> tuple[float, float]:
+    """Return the user's contrast limits, or the data's range where they are empty."""
+    if own is not None and own[1] > own[0]:
+        return own
+    finite = data[np.isfinite(data)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _risk(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
+    calibrated = is_calibrated(result)
+    kwargs = shared_kwargs(snapshot, RISK)
+    kwargs["metadata"][METADATA_KEY]["calibrated"] = calibrated
+    if not calibrated:
+        kwargs["name"] += " (uncalibrated)"
+    kwargs.update(
+        contrast_limits=(0.0, 1.0),
+        colormap="inferno",
+        blending="translucent",
+        opacity=0.6,
+        visible=False,
+    )
+    return LayerSpec(RISK, "image", np.asarray(result.misregistration, np.float32), kwargs)
+
+
+def is_calibrated(result: RegistrationResult) -> bool:
+    """Whether the misregistration map is a calibrated probability."""
+    flag = "misregistration_calibrated"
+    return bool(result.extras.get(flag, result.metrics.get(flag, False)))
+
+
+def _flow_layers(
+    snapshot: Snapshot, flow: NDArray[np.float32], stride: int, check: Callable[[], None]
+) -> list[LayerSpec]:
+    length = fields.magnitude(flow)
+    known = length[np.isfinite(length)]
+    full = max(float(np.percentile(known[::7], 99)), 0.1) if known.size else 1.0
+    check()
+    hidden = {"visible": False, "blending": "translucent"}
+    unit_length, unit = physical_length(snapshot)
+    amount = shared_kwargs(snapshot, MAGNITUDE, stride)
+    amount["name"] += f" ({unit})"
+    specs = [
+        LayerSpec(
+            MAGNITUDE,
+            "image",
+            length * unit_length,
+            {
+                **amount,
+                **hidden,
+                "colormap": "viridis",
+                "contrast_limits": (0.0, full * unit_length),
+            },
+        ),
+        LayerSpec(
+            FLOW,
+            "image",
+            fields.flow_colour(flow, full),
+            {**shared_kwargs(snapshot, FLOW, stride), **hidden, "rgb": True},
+        ),
+    ]
+    check()
+    size = max(snapshot.fixed.shape)
+    specs.append(
+        LayerSpec(
+            GRID,
+            "vectors",
+            fields.grid_lines(flow, stride=stride),
+            {
+                **shared_kwargs(snapshot, GRID),
+                "visible": False,
+                "vector_style": "line",
+                "edge_color": "#29d3c4",
+                "edge_width": max(size / 900, 0.5),
+            },
+        )
+    )
+    across = snapshot.settings.arrows
+    vectors, lengths = fields.arrow_vectors(flow, across, stride)
+    enlarged = _enlargement(full, size / across)
+    arrows = shared_kwargs(snapshot, ARROWS)
+    arrows["name"] += f" (×{enlarged})" if enlarged > 1 else ""
+    arrows.update(
+        vector_style="arrow",
+        length=float(enlarged),
+        features={"length": lengths},
+        edge_color="length",
+        edge_colormap=ARROW_COLOURS,
+        edge_contrast_limits=(0.0, full),
+        edge_width=max(size / 350, 0.6),
+    )
+    specs.append(LayerSpec(ARROWS, "vectors", vectors, arrows))
+    return specs
+
+
+def _enlargement(longest: float, spacing: float) -> int:
+    """Return how often arrows are drawn longer than they are, so that small ones can be seen."""
+    return next((times for times in _ENLARGEMENTS if times * longest <= spacing), 1)
+
+
+def physical_length(snapshot: Snapshot) -> tuple[float, str]:
+    """Return what one fixed pixel measures, and in which unit; pixels where nobody said."""
+    place = snapshot.fixed.placement
+    row, col = place.spacing
+    if place.calibrated and place.units[0] == place.units[1] and np.isclose(row, col, rtol=1e-3):
+        return (row + col) / 2, place.units[0]
+    return 1.0, "px"

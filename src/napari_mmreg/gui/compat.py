@@ -1,0 +1,68 @@
+"""What moved in napari 0.9 and may move again: canvas, camera, overlays, settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mmreg.gui.placement import Placement, unit_factors
+
+_OVERLAY = "napari_mmreg_cursor"
+
+
+def visible_corners(viewer: Any, placement: Placement) -> NDArray[np.float64] | None:
+    """Return the corners of what the canvas shows, in a picture's pixels: (4, 2), (row, col).
+
+    None where there is no 2-D view.
+    """
+    if viewer.dims.ndisplay != 2:
+        return None
+    camera = viewer.scene.camera
+    half = np.asarray(viewer.canvas.size, dtype=np.float64) / max(float(camera.zoom), 1e-12) / 2
+    centre = np.asarray(camera.center, dtype=np.float64)[-2:]
+    signs = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)], dtype=np.float64)
+    return to_pixels(viewer, placement, centre + half * signs)
+
+
+def to_pixels(
+    viewer: Any, placement: Placement, points: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Carry points of the viewer's last two world axes to a picture's pixels, (n, 2)."""
+    units = viewer.dims.units
+    world = np.column_stack([points, np.ones(len(points))])
+    if units:
+        shown = (str(units[-2]), str(units[-1]))
+        world[:, :2] *= unit_factors(shown, placement.units)
+    pixels_from_world = np.linalg.inv(placement.world_from_pixels)
+    return np.asarray(world @ pixels_from_world.T, dtype=np.float64)[:, :2]
+
+
+def on_camera(viewer: Any, callback: Any, *, connect: bool) -> None:
+    """Call `callback` when the camera moves, or stop calling it."""
+    events = viewer.scene.camera.events
+    for emitter in (events.center, events.zoom):
+        if connect:
+            emitter.connect(callback)
+        else:
+            emitter.disconnect(callback)
+
+
+def show_cursor_text(viewer: Any, text: str) -> None:
+    """Show a line of our own in the canvas; the user's text overlay stays free. '' hides it."""
+    from napari.components.overlays import TextOverlay
+
+    overlays = viewer.canvas.overlays
+    if _OVERLAY not in overlays:
+        if not text:
+            return
+        overlays[_OVERLAY] = TextOverlay(position="bottom_left", font_size=10, visible=False)
+    overlay = overlays[_OVERLAY]
+    overlay.text = text
+    overlay.visible = bool(text)
+
+
+def remove_cursor_text(viewer: Any) -> None:
+    """Take our line out of the canvas."""
+    viewer.canvas.overlays.pop(_OVERLAY, None)

@@ -1,0 +1,117 @@
+"""Laying two pictures over each other: pure arrays, as fast as numpy slices go."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mode = Literal["overlay", "blend", "curtain", "checkerboard", "flicker"]
+Rgb = NDArray[np.uint8]
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def to_rgb(
+    image: NDArray[Any],
+    limits: tuple[float, float] | None,
+    valid: NDArray[np.bool_] | None = None,
+) -> Rgb:
+    """Return an image as it is shown: uint8 (h, w, 3); black where it has no data.
+
+    Parameters
+    ----------
+    image : ndarray of shape (h, w) or (h, w, C)
+        Colour is kept; float colour is in [0, 1].
+    limits : (float, float) or None
+        Grey values that become black and white; the range of the data if None.
+    valid : ndarray of bool, shape (h, w), optional
+    """
+    if image.ndim == 3:
+        colour = image[..., :3]
+        if colour.dtype != np.uint8:
+            top = 1.0 if colour.dtype.kind == "f" else float(np.iinfo(colour.dtype).max)
+            colour = _scaled(colour, 0.0, top)
+        rgb = np.array(colour, dtype=np.uint8)
+    else:
+        low, high = limits if limits is not None else _range(image)
+        rgb = np.repeat(_scaled(image, low, high)[..., None], 3, axis=-1)
+    if valid is not None:
+        rgb[~valid] = 0
+    return rgb
+
+
+def _range(image: NDArray[Any]) -> tuple[float, float]:
+    finite = image[np.isfinite(image)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def _scaled(values: NDArray[Any], low: float, high: float) -> Rgb:
+    span = high - low if high > low else 1.0
+    grey = np.subtract(values, low, dtype=np.float32)
+    grey *= 255 / span
+    np.nan_to_num(grey, copy=False, nan=0.0)
+    return np.asarray(np.clip(grey, 0, 255, out=grey), dtype=np.uint8)
+
+
+def to_grey(rgb: Rgb) -> NDArray[np.uint8]:
+    """Return the luma of an RGB image, (h, w)."""
+    return (rgb @ np.array(_LUMA, dtype=np.float32)).astype(np.uint8)
+
+
+def compose(fixed: Rgb, other: Rgb, mode: Mode, amount: float, *, second: bool = False) -> Rgb:
+    """Lay two images over each other.
+
+    Parameters
+    ----------
+    fixed, other : ndarray of uint8, shape (h, w, 3)
+    mode : str
+        ``overlay``: fixed in green, other in magenta, grey where they agree; ``blend``: mixed;
+        ``curtain``: fixed left of the line, other right of it; ``checkerboard``: tiles;
+        ``flicker``: one or the other, see `second`.
+    amount : float
+        Share of the other image for overlay (0.5: both full) and blend, place of the curtain,
+        each in [0, 1]; side of a tile in pixels for the checkerboard.
+    """
+    if mode == "overlay":
+        return _overlay(to_grey(fixed), to_grey(other), amount)
+    if mode == "blend":
+        share = round(amount * 256)
+        mixed = fixed.astype(np.uint16) * (256 - share) + other.astype(np.uint16) * share
+        return (mixed >> 8).astype(np.uint8)
+    if mode == "curtain":
+        return _curtain(fixed, other, amount)
+    if mode == "checkerboard":
+        return _checkerboard(fixed, other, max(round(amount), 1))
+    return other if second else fixed
+
+
+def _overlay(fixed: NDArray[np.uint8], other: NDArray[np.uint8], amount: float) -> Rgb:
+    out = np.empty((*fixed.shape, 3), dtype=np.uint8)
+    green, magenta = min(2 * (1 - amount), 1.0), min(2 * amount, 1.0)
+    out[..., 1] = fixed if green == 1 else fixed * np.float32(green)
+    out[..., 0] = other if magenta == 1 else other * np.float32(magenta)
+    out[..., 2] = out[..., 0]
+    return out
+
+
+def _curtain(fixed: Rgb, other: Rgb, amount: float) -> Rgb:
+    width = fixed.shape[1]
+    at = round(amount * width)
+    out = other.copy()
+    out[:, :at] = fixed[:, :at]
+    if 0 < at < width:  # a line, thick enough to be seen when the image is shown smaller
+        half = max(width // 800, 1)
+        out[:, max(at - half, 0) : at + half] = (255, 210, 60)
+    return out
+
+
+def _checkerboard(fixed: Rgb, other: Rgb, tile: int) -> Rgb:
+    out = fixed.copy()
+    rows, cols = out.shape[:2]
+    for index, row in enumerate(range(0, rows, tile)):
+        for col in range(tile * (index % 2), cols, 2 * tile):
+            part = np.s_[row : row + tile, col : col + tile]
+            out[part] = other[part]
+    return out

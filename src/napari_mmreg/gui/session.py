@@ -1,0 +1,91 @@
+"""What the dock does, without Qt: snapshot, job, result layers, comparison, hover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from napari_mmreg.errors import InputError
+from napari_mmreg.gui import strings
+from napari_mmreg.gui.bundle import Bundle
+from napari_mmreg.gui.comparison import Comparison
+from napari_mmreg.gui.hover import Hover
+from napari_mmreg.gui.job import Job, Register
+from napari_mmreg.gui.runs import RunBook, RunRecord
+from napari_mmreg.gui.snapshot import RunSettings, Snapshot, take_picture
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+
+class Session:
+    """Registration in one viewer.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    register : callable, optional
+        Stands for `napari_mmreg.register`.
+    """
+
+    def __init__(self, viewer: Any, register: Register | None = None) -> None:
+        self._viewer = viewer
+        self._register = register
+        self.runs = RunBook(viewer)
+        self.comparison = Comparison(viewer)
+        self.hover = Hover(viewer)
+        self.runs.events.changed.connect(self._on_runs_changed)
+
+    def close(self) -> None:
+        """Let go of the viewer; result layers stay, the compare layer goes."""
+        self.comparison.hide()
+        self.hover.close()
+        self.runs.events.changed.disconnect(self._on_runs_changed)
+        self.runs.close()
+
+    def snapshot(
+        self,
+        fixed: Any,
+        moving: Any,
+        settings: RunSettings,
+        fixed_mask: Any = None,
+        moving_mask: Any = None,
+    ) -> Snapshot:
+        """Freeze layers and settings for a run.
+
+        Raises
+        ------
+        InputError
+            If there are not two different images.
+        """
+        if fixed is None or moving is None or fixed is moving:
+            raise InputError(strings.NEED_TWO)
+        point = tuple(float(x) for x in self._viewer.dims.point)
+
+        def picture(layer: Any) -> Any:
+            return None if layer is None else take_picture(layer, point)
+
+        return Snapshot(
+            run=self.runs.next_number(),
+            fixed=take_picture(fixed, point),
+            moving=take_picture(moving, point),
+            fixed_mask=picture(fixed_mask),
+            moving_mask=picture(moving_mask),
+            settings=settings,
+        )
+
+    def job(self, snapshot: Snapshot) -> Job:
+        """Return what a worker thread executes."""
+        return Job(snapshot, self._register)
+
+    def deliver(self, bundle: Bundle) -> Iterator[Layer]:
+        """Add the layers of a finished run one by one."""
+        selected = set(self._viewer.layers.selection)
+        yield from self.runs.add(bundle)
+        # The user's selection stays, minus layers deleted meanwhile.
+        self._viewer.layers.selection = {s for s in selected if s in self._viewer.layers}
+
+    def _on_runs_changed(self) -> None:
+        known: list[RunRecord] = self.runs.runs
+        if self.comparison.run is not None and self.comparison.run not in known:
+            self.comparison.hide()

@@ -1,0 +1,64 @@
+"""Combo boxes that hold any Python object, and stay narrow with long names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+
+class Combo(QComboBox):
+    """A combo box over (text, value) items; values are compared by identity or equality."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._values: list[Any] = []
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(6)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @classmethod
+    def of(cls, choices: Mapping[str, str], tip: str = "") -> Combo:
+        """Return one over value: text."""
+        combo = cls()
+        combo.set_items([(text, value) for value, text in choices.items()])
+        combo.setToolTip(tip)
+        return combo
+
+    def set_items(self, items: Sequence[tuple[str, Any]]) -> None:
+        """Replace the items silently; what was chosen stays chosen if it is still there."""
+        former = self.value
+        blocked = self.blockSignals(True)
+        self.clear()
+        self._values = [value for _, value in items]
+        self.addItems([text for text, _ in items])
+        self.select(former)
+        self.blockSignals(blocked)
+
+    @property
+    def value(self) -> Any:
+        """The chosen value, or None."""
+        index = self.currentIndex()
+        return self._values[index] if 0 <= index < len(self._values) else None
+
+    @property
+    def values(self) -> list[Any]:
+        """All values, in order."""
+        return list(self._values)
+
+    def select(self, value: Any) -> bool:
+        """Choose a value; False if it is not there."""
+        for index, known in enumerate(self._values):
+            if known is value or (isinstance(value, str | int) and known == value):
+                self.setCurrentIndex(index)
+                return True
+        return False
+
+    def select_silently(self, value: Any) -> None:
+        """Choose a value without a signal; nothing is chosen if it is not there."""
+        blocked = QObject.blockSignals(self, True)
+        if not self.select(value):
+            self.setCurrentIndex(-1)
+        QObject.blockSignals(self, blocked)

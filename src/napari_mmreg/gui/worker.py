@@ -1,0 +1,137 @@
+"""The only bridge between the worker thread and the GUI thread."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import Any
+
+from napari.qt.threading import FunctionWorker, create_worker
+from qtpy.QtCore import QObject, Signal
+
+from napari_mmreg.gui.job import Job, Outcome
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two progress signals; more would only keep the GUI busy."""
+
+
+class _Execution:
+    """What the worker calls; napari shows its name when asked to close during a run."""
+
+    def __init__(self, job: Job, relay: _Relay) -> None:
+        self._job = job
+        self._relay = relay
+
+    def __repr__(self) -> str:
+        return repr(self._job)
+
+    def __call__(self) -> Outcome:
+        return self._job.execute(self._relay.report)
+
+    def cancel(self) -> None:
+        self._job.cancel()
+
+
+class _Relay(QObject):
+    """Emits progress from the worker thread; Qt queues it to the GUI thread."""
+
+    progressed = Signal(str, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._stage = ""
+        self._last = 0.0
+
+    def report(self, stage: str, fraction: float) -> None:
+        """Pass on at most ten reports a second, and every new stage."""
+        with self._lock:
+            now = monotonic()
+            if stage == self._stage and now - self._last < PROGRESS_INTERVAL:
+                return
+            self._stage, self._last = stage, now
+        self.progressed.emit(stage, fraction)
+
+
+class _RunWorker(FunctionWorker):  # type: ignore[misc]
+    """A worker whose `quit` reaches the running engine: napari calls it when closing."""
+
+    def __init__(self, execution: _Execution) -> None:
+        super().__init__(execution)
+        self._execution = execution
+
+    def quit(self) -> None:
+        """Ask the engine to stop, too."""
+        self._execution.cancel()
+        super().quit()
+
+
+class Runner(QObject):
+    """Runs one job at a time in a thread.
+
+    Signals
+    -------
+    progressed(str, float)
+        Stage and fraction, at most about ten times a second.
+    ended(object)
+        The `Outcome`, unless the run was cancelled.
+    crashed(object)
+        An exception nobody expected; napari has shown it too.
+    """
+
+    progressed = Signal(str, float)
+    ended = Signal(object)
+    crashed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._job: Job | None = None
+        self._worker: Any = None
+        self._relay: _Relay | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way that nobody cancelled."""
+        return self._job is not None
+
+    def start(self, job: Job) -> None:
+        """Execute `job`; one that is under way is cancelled."""
+        self.cancel()
+        self._job = job
+        self._relay = _Relay()
+        self._relay.progressed.connect(self.progressed)
+        # Errors nobody expected reach napari's notifications and `crashed`; raising them in
+        # the GUI thread as well would show them twice.
+        self._worker = create_worker(
+            _Execution(job, self._relay),
+            _worker_class=_RunWorker,
+            _start_thread=False,
+            _ignore_errors=True,
+        )
+        self._worker.returned.connect(self._on_returned)
+        self._worker.errored.connect(self._on_errored)
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Stop listening at once, and ask the engine to stop."""
+        if self._job is None:
+            return
+        self._job.cancel()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Disconnect, so that a late signal of an old run finds nobody."""
+        if self._worker is not None:
+            self._worker.returned.disconnect(self._on_returned)
+            self._worker.errored.disconnect(self._on_errored)
+        if self._relay is not None:
+            self._relay.progressed.disconnect(self.progressed)
+        self._job = self._worker = self._relay = None
+
+    def _on_returned(self, outcome: Outcome) -> None:
+        self._forget()
+        self.ended.emit(outcome)
+
+    def _on_errored(self, error: Exception) -> None:
+        self._forget()
+        self.crashed.emit(error)

@@ -1,0 +1,116 @@
+"""What the GUI tests share: a screen, a stand-in for the engine, small layers."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_mmreg.errors import Cancelled
+from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
+
+
+def _no_screen() -> str:
+    """Say why GUI tests cannot run here; '' if they can."""
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return "no display; run under xvfb-run -a"
+    if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
+        return "Qt's offscreen platform has no OpenGL; run under xvfb-run -a"
+    return ""
+
+
+def pytest_collection_modifyitems(items):
+    reason = _no_screen()
+    if not reason:
+        return
+    for item in items:
+        if "gui" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def fake_result(fixed, moving, initial=None, shift=(0.0, 0.0), status="ok"):
+    """A result as the engine makes it, for a given shift on top of the initial matrix."""
+    fixed, moving = np.asarray(fixed), np.asarray(moving)
+    start = MatrixTransform(np.eye(3) if initial is None else initial)
+    transform = start.compose(MatrixTransform.translation(shift))
+    shape = fixed.shape[:2]
+    return SimpleNamespace(
+        transform=transform,
+        displacement=transform.displacement(shape),
+        registered=transform.resample(moving, shape),
+        valid=transform.valid(shape, moving.shape),
+        misregistration=np.full(shape, 0.25, np.float32),
+        status=status,
+        reasons=() if status == "ok" else ("Half of the image has no counterpart.",),
+        extras={},
+        model="fake",
+        metrics={"similarity_before": 0.31, "similarity_after": 0.82},
+        timings={"Global alignment": 1.5},
+        provenance={"seed": 0},
+    )
+
+
+class FakeEngine:
+    """Stands for `napari_mmreg.register`; keeps what it was called with."""
+
+    def __init__(self, shift=(0.0, 0.0), status="ok", error=None):
+        self.shift, self.status, self.error = shift, status, error
+        self.calls = []
+        self.threads = []
+
+    def __call__(self, fixed, moving, **options):
+        self.calls.append((fixed, moving, options))
+        self.threads.append(threading.current_thread())
+        options["progress"]("Global alignment", 0.4)
+        if self.error is not None:
+            raise self.error
+        options["progress"]("Writing result", 1.0)
+        return fake_result(fixed, moving, options["initial"], self.shift, self.status)
+
+
+class BlockingEngine(FakeEngine):
+    """Runs until it is cancelled or let go; checks for cancel as the engine does."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.entered = threading.Event()
+        self.let_go = threading.Event()
+        self.left = threading.Event()
+
+    def __call__(self, fixed, moving, **options):
+        self.entered.set()
+        try:
+            while not self.let_go.wait(0.01):
+                if options["cancel"]():
+                    raise Cancelled("cancelled")
+            return super().__call__(fixed, moving, **options)
+        finally:
+            self.left.set()
+
+
+@pytest.fixture
+def engine():
+    return FakeEngine(shift=(2.0, -1.5))
+
+
+@pytest.fixture
+def pictures():
+    """Two grey pictures of one scene, the second one inverted."""
+    random = np.random.default_rng(3)
+    coarse = random.random((12, 16))
+    fixed = np.kron(coarse, np.ones((8, 8))).astype(np.float32)
+    return fixed, (1 - fixed).astype(np.float32)
+
+
+@pytest.fixture
+def bent():
+    """A displacement that differs everywhere, on (96, 128)."""
+    rows, cols = np.indices((96, 128), dtype=np.float32)
+    field = np.stack([3 * np.sin(cols / 20), 2 * np.cos(rows / 15)], axis=-1)
+    return DisplacementTransform(field.astype(np.float32))

@@ -1,0 +1,61 @@
+"""Two pictures over each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_mmreg.gui.compose import compose, to_rgb
+
+BLACK = np.zeros((40, 60, 3), np.uint8)
+WHITE = np.full((40, 60, 3), 255, np.uint8)
+
+
+def test_grey_is_shown_within_its_contrast_limits():
+    image = np.array([[-5.0, 10], [20, np.nan]])
+    np.testing.assert_array_equal(to_rgb(image, (0, 20))[..., 0], [[0, 127], [255, 0]])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_colour_of_any_dtype_keeps_its_colours(dtype):
+    top = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    image = np.zeros((2, 2, 4), dtype)
+    image[..., 0] = top
+    assert to_rgb(image, None)[0, 0].tolist() == [255, 0, 0]
+
+
+def test_no_data_is_black():
+    valid = np.zeros((40, 60), bool)
+    assert not to_rgb(WHITE, None, valid).any()
+
+
+def test_an_overlay_is_grey_where_both_agree_and_coloured_where_not():
+    assert compose(WHITE, WHITE, "overlay", 0.5)[0, 0].tolist() == pytest.approx([255] * 3, abs=1)
+    assert compose(WHITE, BLACK, "overlay", 0.5)[0, 0].tolist() == pytest.approx([0, 255, 0], abs=1)
+    magenta = compose(BLACK, WHITE, "overlay", 0.5)[0, 0].tolist()
+    assert magenta == pytest.approx([255, 0, 255], abs=1)
+    assert compose(WHITE, WHITE, "overlay", 0)[0, 0].tolist() == pytest.approx([0, 255, 0], abs=1)
+
+
+def test_a_blend_goes_from_fixed_to_other():
+    values = [compose(BLACK, WHITE, "blend", share)[0, 0, 0] for share in (0, 0.5, 1)]
+    assert values == [0, 127, 255]
+
+
+def test_the_curtain_shows_fixed_left_of_it_and_other_right():
+    out = compose(BLACK, WHITE, "curtain", 0.25)
+    assert not out[:, :13].any()
+    assert (out[:, 17:] == 255).all()
+    np.testing.assert_array_equal(compose(BLACK, WHITE, "curtain", 0), WHITE)
+    np.testing.assert_array_equal(compose(BLACK, WHITE, "curtain", 1), BLACK)
+
+
+def test_a_checkerboard_alternates_tiles():
+    out = compose(BLACK, WHITE, "checkerboard", 10)[..., 0]
+    rows, cols = np.indices(out.shape) // 10
+    np.testing.assert_array_equal(out == 255, (rows + cols) % 2 == 0)
+
+
+def test_flicker_shows_one_or_the_other():
+    assert compose(BLACK, WHITE, "flicker", 0) is BLACK
+    assert compose(BLACK, WHITE, "flicker", 0, second=True) is WHITE
