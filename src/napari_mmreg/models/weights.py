@@ -137,7 +137,7 @@ def load_weights(
     try:
         network = build(config.constructor)
         network.load_state_dict(state, strict=True)
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"The weights in {folder} do not fit the model {config.model!r} of this version of "
             f"napari-mmreg: {error}. Install the weights that belong to it."

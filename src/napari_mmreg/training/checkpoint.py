@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -91,7 +92,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             load_file(path / "average.safetensors"),
             torch.load(path / "state.pt", map_location="cpu", weights_only=True),
         )
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+    except (OSError, SafetensorError, RuntimeError, ValueError, UnpicklingError) as error:
         raise ModelError(
             f"The checkpoint {path} cannot be read ({error}); delete it to go on from the one "
             f"before, or start without --resume."

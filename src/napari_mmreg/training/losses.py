@@ -220,5 +220,5 @@ def local_ncc_squared(
     var_one = (box(one.square() * weights) / share - mean_one.square()).clamp_min(0)
     var_two = (box(two.square() * weights) / share - mean_two.square()).clamp_min(0)
     covariance = box(one * two * weights) / share - mean_one * mean_two
-    squared = covariance.square() / (var_one * var_two + 1e-6)
+    squared = covariance.square() / (var_one * var_two + 1e-8)
     return masked_mean(squared.clamp_max(1.0), share * weights)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+_LOGGER = logging.getLogger(__name__)
 
 Row = dict[str, float | int | str]
 
@@ -74,9 +77,16 @@ def duration(seconds: float) -> str:
 
 
 def plot_run(log: Table, validation: Table, path: Path) -> None:
-    """Plot losses, and the median RE of each protocol, against hours."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """Plot losses, and the median RE of each protocol, against hours.
+
+    Without matplotlib (extra ``bench``) a run goes on without plots; the tables have it all.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        _LOGGER.warning("No plots without matplotlib: pip install 'napari-mmreg[bench]'.")
+        return
 
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     FigureCanvasAgg(figure)

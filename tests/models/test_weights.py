@@ -1,0 +1,83 @@
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from napari_mmreg.errors import ModelError
+from napari_mmreg.models.weights import load_weights, read_config, save_weights, weights_folder
+
+
+def build(config):
+    return nn.Sequential(nn.Linear(config["width"], 2), nn.Dropout(0.5))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    network = build({"width": 3})
+    save_weights(tmp_path / "m", "m", network.state_dict(), {"width": 3}, {"step": 7})
+    return tmp_path / "m"
+
+
+def test_round_trip(folder):
+    torch.manual_seed(0)
+    expected = build({"width": 3})
+    network = load_weights(folder, build)
+    assert not network.training
+    assert not any(p.requires_grad for p in network.parameters())
+    assert torch.equal(network[0].weight, expected[0].weight)
+    config = read_config(folder)
+    assert (config.model, config.constructor, config.extra) == ("m", {"width": 3}, {"step": 7})
+
+
+def test_changed_weights_are_refused(folder):
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="sha256 differs"):
+        load_weights(folder, build)
+
+
+def test_missing_files(folder):
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"model\.safetensors is missing"):
+        load_weights(folder, build)
+    (folder / "config.json").unlink()
+    with pytest.raises(ModelError, match="not a folder of weights"):
+        load_weights(folder, build)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}', '{"format": 1, "model": "m"}'])
+def test_damaged_config(folder, text):
+    (folder / "config.json").write_text(text)
+    with pytest.raises(ModelError, match="damaged"):
+        read_config(folder)
+
+
+def test_newer_format(folder):
+    entries = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**entries, "format": 2}))
+    with pytest.raises(ModelError, match="update napari-mmreg"):
+        read_config(folder)
+
+
+@pytest.mark.parametrize("constructor", [{"width": 4}, {"deep": 3}])
+def test_weights_must_fit_exactly(folder, constructor):
+    entries = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**entries, "constructor": constructor}))
+    with pytest.raises(ModelError, match="do not fit"):
+        load_weights(folder, build)
+
+
+def test_extra_and_lacking_tensors_are_refused(folder):
+    with pytest.raises(ModelError, match="do not fit"):
+        load_weights(folder, lambda c: nn.Sequential(*build(c), nn.Linear(2, 2)))
+
+
+def test_where_weights_are_looked_for(folder, monkeypatch):
+    monkeypatch.setenv("MMREG_WEIGHTS", str(folder.parent))
+    assert weights_folder("m") == folder
+    with pytest.raises(ModelError, match="MMREG_WEIGHTS"):
+        weights_folder("no-such-model")

@@ -1,0 +1,83 @@
+import argparse
+import json
+
+import imageio.v3 as iio
+import pytest
+import torch
+
+from napari_mmreg.errors import DeviceError, InputError
+from napari_mmreg.models.weights import load_weights
+from napari_mmreg.training.__main__ import main
+from napari_mmreg.training.command import add_arguments, choose_device, run
+from napari_mmreg.training.recipe import get_recipe
+
+
+def train(*arguments):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args([str(a) for a in arguments]))
+
+
+@pytest.fixture
+def pack(own_folder, tmp_path):
+    path = tmp_path / "pack.npz"
+    assert main(["pack", "--data", str(own_folder), "--out", str(path), "--long-side", "96"]) == 0
+    return path
+
+
+SMALL = ("--size", 64, "--batch", 2, "--device", "cpu", "--set", "width=4", "--per-modality", 1)
+
+
+def test_from_a_folder_of_pairs_to_weights_with_a_card(pack, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train("tiny", "--data", pack, "--out", out, "--steps", 2, *SMALL) == 0
+    for name in ("run.json", "log.csv", "validation.csv", "scores.csv", "worst.png"):
+        assert (out / name).is_file() or name == "log.csv"
+    with pytest.raises(InputError, match="--resume"):
+        train("tiny", "--data", pack, "--out", out, "--steps", 3, *SMALL)
+    assert train("tiny", "--data", pack, "--out", out, "--steps", 3, "--resume", *SMALL) == 0
+    assert "Going on from step 2" in capsys.readouterr().out
+
+    weights = tmp_path / "weights" / "tiny"
+    shared = ["--data", str(pack), "--protocols", "R96,Z64", "--per-modality", "1"]
+    assert main(["validate", str(out), *shared]) == 0
+    assert "| R96 | 1 |" in capsys.readouterr().out
+    assert main(["export", str(out), *shared, "--out", str(weights), "--which", "last"]) == 0
+    recipe = get_recipe("tiny")
+    model = load_weights(weights, recipe.build_model)
+    flow = recipe.predict_flow(model, torch.rand(1, 1, 64, 72), torch.rand(1, 1, 64, 72))
+    assert flow.shape == (1, 2, 64, 72)
+    config = json.loads((weights / "config.json").read_text())
+    assert config["constructor"] == {"width": 4}
+    assert config["extra"]["step"] == 3
+    card = (weights / "card.md").read_text()
+    assert config["sha256"] in card
+    assert "| own |" in card  # the source, with its number of pairs
+    assert "| R96 | 1 |" in card
+    assert (weights / "curves.png").is_file()
+
+
+def test_sheet(pack, tmp_path):
+    path = tmp_path / "sheet.png"
+    arguments = ["sheet", "--data", str(pack), "--out", str(path), "--count", "3", "--size", "64"]
+    assert main(arguments) == 0
+    assert iio.imread(path).shape == (3 * 68, 7 * 68, 3)
+
+
+def test_errors_are_told_without_a_traceback(tmp_path, capsys):
+    assert main(["sheet", "--data", str(tmp_path / "no")]) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_a_run_without_result_cannot_be_exported(tmp_path, capsys):
+    assert main(["export", str(tmp_path)]) == 2
+    assert "not the folder of a training run" in capsys.readouterr().err
+
+
+def test_settings_and_devices(pack, tmp_path):
+    with pytest.raises(InputError, match="NAME=VALUE"):
+        train("tiny", "--data", pack, "--out", tmp_path / "r", "--steps", 1, "--set", "width")
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == "cpu"
+        with pytest.raises(DeviceError, match="--device cpu"):
+            choose_device("cuda")
