@@ -1,8 +1,8 @@
 """Appearance randomisation: what one picture might look like to another sensor.
 
-Every operation works on the whole batch at once with its own random strength per sample, and
-is switched per sample. Random numbers come from a CPU generator, dense noise from a fixed bank
-on the device, so that a seed gives the same pictures on every device.
+Every operation works at once on all samples of the batch that it is switched on for, with its
+own random strength per sample. Random numbers come from a CPU generator, dense noise from a
+fixed bank on the device, so that a seed gives the same pictures on every device.
 """
 
 from __future__ import annotations
@@ -201,74 +201,84 @@ class Appearance:
         self._generator = generator
         self._device = torch.device(device)
 
-    def _if(self, name: str, changed: Tensor, image: Tensor) -> Tensor:
-        on = self._on[name].to(self._device).view(-1, 1, 1, 1)
-        return torch.where(on, changed, image)
+    def _apply(
+        self, name: str, image: Tensor, change: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """Change the samples that an operation is switched on for; `change` gets their numbers."""
+        chosen = self._on[name].nonzero().flatten().to(self._device)
+        if not len(chosen):
+            return image
+        return image.index_copy(0, chosen, change(image[chosen], chosen))
 
-    def _of(self, values: Tensor) -> Tensor:
-        return values.to(self._device).view(-1, 1, 1, 1)
+    def _of(self, values: Tensor, chosen: Tensor) -> Tensor:
+        return values.to(self._device)[chosen].view(-1, 1, 1, 1)
 
     def tone(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
         """Apply what depends on grey values only; (B, C, H, W) in and out, in [0, 1]."""
         image = stretch(image, mask)
-        image = self._if("gamma", image.clamp_min(1e-4) ** self._of(self._gamma), image)
-        image = self._if("curve", tone_curve(image, self._knots.to(self._device)), image)
-        if bool(self._on["thermal"].any()):
-            warm = thermal_map(
-                gaussian_blur(image, 0.8),
-                self._frequency.to(self._device),
-                self._phase.to(self._device),
-            )
-            image = self._if("thermal", warm, image)
-        image = self._if("invert", 1.0 - image, image)
-        if bool(self._on["local"].any()):
-            image = self._if("local", local_contrast(image), image)
+        image = self._apply(
+            "gamma", image, lambda v, i: v.clamp_min(1e-4) ** self._of(self._gamma, i)
+        )
+        image = self._apply("curve", image, lambda v, i: tone_curve(v, self._knots.to(v)[i]))
+        image = self._apply("thermal", image, self._warm)
+        image = self._apply("invert", image, lambda v, _: 1.0 - v)
+        image = self._apply("local", image, lambda v, _: local_contrast(v))
         return stretch(image, mask, 0.005)
 
     def degrade(self, image: Tensor, bank: NoiseBank) -> Tensor:
         """Apply what a sensor's optics and electronics add; (B, C, H, W), in [0, 1]."""
-        batch, channels, rows, cols = image.shape
-        if bool(self._on["blur"].any()):
-            image = self._if("blur", self._blurred(image), image)
-        if bool(self._on["vignette"].any()):
-            image = self._if("vignette", image * self._shade(rows, cols), image)
-        if bool(self._on["speckle"].any()):
-            noise = gaussian_blur(bank.draw(batch, 1, (rows, cols), self._generator), 0.6) * 2.0
-            factor = torch.exp(self._of(self._speckle) * noise)
-            # Room above for bright speckle, so that bright areas are not clipped to white.
-            speckled = stretch((image + 0.04) * factor, None, 0.005)
-            image = self._if("speckle", speckled, image)
-        if bool(self._on["noise"].any()):
-            noise = bank.draw(batch, channels, (rows, cols), self._generator)
-            coarse = gaussian_blur(noise, 1.0) * 3.0
-            noise = torch.where(self._of(self._grain), coarse, noise)
-            image = self._if("noise", image + self._of(self._noise) * noise, image)
-        if bool(self._on["occlusion"].any()):
-            image = self._if("occlusion", self._occlude(image), image)
-        image = image.clamp(0.0, 1.0)
-        gain, place = self._of(self._contrast[:, 0]), self._of(self._contrast[:, 1])
-        return self._if("contrast", image * gain + (1 - gain) * place, image)
+        image = self._apply("blur", image, self._soften)
+        image = self._apply("vignette", image, self._shade)
+        image = self._apply("speckle", image, lambda v, i: self._grainy(v, i, bank))
+        image = self._apply("noise", image, lambda v, i: self._noisy(v, i, bank))
+        image = self._apply("occlusion", image, self._occlude).clamp(0.0, 1.0)
+        return self._apply("contrast", image, self._flatten)
 
-    def _blurred(self, image: Tensor) -> Tensor:
-        sigma = self._blur.to(self._device)
+    def _warm(self, image: Tensor, chosen: Tensor) -> Tensor:
+        frequency, phase = (v.to(image)[chosen] for v in (self._frequency, self._phase))
+        return thermal_map(gaussian_blur(image, 0.8), frequency, phase)
+
+    def _soften(self, image: Tensor, chosen: Tensor) -> Tensor:
+        sigma = self._blur.to(image)[chosen]
         return blur_each(image, sigma, sigma, largest=2.0)
 
-    def _axes(self, rows: int, cols: int) -> tuple[Tensor, Tensor]:
-        y = torch.linspace(-1, 1, rows, device=self._device).view(1, 1, rows, 1)
-        x = torch.linspace(-1, 1, cols, device=self._device).view(1, 1, 1, cols)
+    def _grainy(self, image: Tensor, chosen: Tensor, bank: NoiseBank) -> Tensor:
+        noise = bank.draw(len(image), 1, _shape(image), self._generator)
+        factor = torch.exp(self._of(self._speckle, chosen) * 2.0 * gaussian_blur(noise, 0.6))
+        # Room above for bright speckle, so that bright areas are not clipped to white.
+        return stretch((image + 0.04) * factor, None, 0.005)
+
+    def _noisy(self, image: Tensor, chosen: Tensor, bank: NoiseBank) -> Tensor:
+        noise = bank.draw(len(image), image.shape[1], _shape(image), self._generator)
+        coarse = gaussian_blur(noise, 1.0) * 3.0
+        noise = torch.where(self._of(self._grain, chosen), coarse, noise)
+        return image + self._of(self._noise, chosen) * noise
+
+    def _flatten(self, image: Tensor, chosen: Tensor) -> Tensor:
+        gain = self._of(self._contrast[:, 0], chosen)
+        return image * gain + (1 - gain) * self._of(self._contrast[:, 1], chosen)
+
+    def _axes(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        rows, cols = image.shape[-2:]
+        y = torch.linspace(-1, 1, rows, device=image.device).view(1, 1, rows, 1)
+        x = torch.linspace(-1, 1, cols, device=image.device).view(1, 1, 1, cols)
         return x, y
 
-    def _shade(self, rows: int, cols: int) -> Tensor:
-        x, y = self._axes(rows, cols)
-        radius = (x - self._of(self._centre[:, 0])).square()
-        radius = radius + (y - self._of(self._centre[:, 1])).square()
-        return 1.0 - self._of(self._vignette) * (radius / 2.0).clamp_max(1.0)
+    def _shade(self, image: Tensor, chosen: Tensor) -> Tensor:
+        x, y = self._axes(image)
+        radius = (x - self._of(self._centre[:, 0], chosen)).square()
+        radius = radius + (y - self._of(self._centre[:, 1], chosen)).square()
+        return image * (1.0 - self._of(self._vignette, chosen) * (radius / 2.0).clamp_max(1.0))
 
-    def _occlude(self, image: Tensor) -> Tensor:
-        x, y = self._axes(*image.shape[-2:])
-        left, top, width, height, value = (self._of(v) for v in self._box.unbind(1))
+    def _occlude(self, image: Tensor, chosen: Tensor) -> Tensor:
+        x, y = self._axes(image)
+        left, top, width, height, value = (self._of(v, chosen) for v in self._box.unbind(1))
         hidden = ((x - (2 * left - 1)).abs() < width) & ((y - (2 * top - 1)).abs() < height)
         return torch.where(hidden, value, image)
+
+
+def _shape(image: Tensor) -> tuple[int, int]:
+    return image.shape[-2], image.shape[-1]
 
 
 def _draw_knots(draw: Callable[..., Tensor], monotone: float) -> Tensor:

@@ -63,6 +63,14 @@ class Misalignment:
         target = apply_matrix(torch.linalg.inv(self.matrix), points)
         if self.field is None:
             return target
+        bent = self.field.flatten(1).abs().amax(1).nonzero().flatten()
+        if not len(bent):
+            return target
+        elastic = Misalignment(self.matrix[bent], self.field[bent], self.shape)
+        return target.index_copy(0, bent, elastic._solve(target[bent]))
+
+    def _solve(self, target: Tensor) -> Tensor:
+        """Find x with x + u(x) = target by the fixed-point iteration."""
         found = target
         for turn in range(_ITERATIONS):
             previous, found = found, target - self._elastic(found)
