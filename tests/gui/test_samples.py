@@ -26,6 +26,12 @@ def test_every_sample_opens_as_two_images_and_their_landmarks(command, name):
     fixed, moving, fixed_points, moving_points = viewer.layers
     assert [type(layer) for layer in viewer.layers] == [Image, Image, Points, Points]
     sample = load_sample(name)
+    assert [layer.name for layer in viewer.layers] == [
+        sample.fixed_name,
+        sample.moving_name,
+        f"landmarks {sample.fixed_name}",
+        f"landmarks {sample.moving_name}",
+    ]
     np.testing.assert_array_equal(fixed.data, sample.fixed)
     np.testing.assert_array_equal(moving.data, sample.moving)
     assert fixed.rgb == (sample.fixed.ndim == 3)

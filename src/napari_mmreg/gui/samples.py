@@ -62,7 +62,7 @@ def sample_layers(sample: Sample) -> list[LayerData]:
         (
             sample.fixed,
             {
-                **_shared(sample, about, "fixed", sample.fixed_modality),
+                **_shared(sample.fixed_name, about, "fixed", sample.fixed_modality),
                 **_look(sample.fixed, "gray" if colour else "green"),
             },
             "image",
@@ -70,7 +70,7 @@ def sample_layers(sample: Sample) -> list[LayerData]:
         (
             sample.moving,
             {
-                **_shared(sample, about, "moving", sample.moving_modality),
+                **_shared(sample.moving_name, about, "moving", sample.moving_modality),
                 **_look(sample.moving, "inferno" if colour else "magenta"),
                 # Light added to a photograph turns white: there the top image is seen through.
                 "blending": "translucent" if colour else "additive",
@@ -80,11 +80,11 @@ def sample_layers(sample: Sample) -> list[LayerData]:
         ),
     ]
     size = max(sample.fixed.shape[:2]) / 40
-    for role, points, edge in (
-        ("fixed", sample.fixed_points, FIXED_COLOUR),
-        ("moving", sample.moving_points, MOVING_COLOUR),
+    for role, name, points, edge in (
+        ("fixed", sample.fixed_name, sample.fixed_points, FIXED_COLOUR),
+        ("moving", sample.moving_name, sample.moving_points, MOVING_COLOUR),
     ):
-        kwargs = _shared(sample, about, f"{role} landmarks")
+        kwargs = _shared(f"landmarks {name}", about, f"{role} landmarks")
         kwargs.update(
             features={"point": np.arange(1, len(points) + 1)},
             symbol="ring",
@@ -98,12 +98,12 @@ def sample_layers(sample: Sample) -> list[LayerData]:
 
 
 def _shared(
-    sample: Sample, about: dict[str, Any], role: str, modality: str | None = None
+    name: str, about: dict[str, Any], role: str, modality: str | None = None
 ) -> dict[str, Any]:
     own = {**about, "role": role}
     if modality is not None:
         own["modality"] = modality
-    return {"name": f"{sample.name} {role}", "metadata": {METADATA_KEY: own}}
+    return {"name": name, "metadata": {METADATA_KEY: own}}
 
 
 def _look(image: NDArray[Any], colormap: str) -> dict[str, Any]:

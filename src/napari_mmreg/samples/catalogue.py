@@ -16,6 +16,8 @@ _SAMPLES: dict[str, tuple[str, SampleInfo]] = {
             SampleInfo(
                 "ihc_two_stain",
                 "Two stains of one section (haematoxylin, DAB)",
+                "haematoxylin",
+                "DAB",
                 "ihc",
                 "ihc",
                 "Colon section, FHL2 antibody (DAB) with haematoxylin counterstain, CMMI; no known "
@@ -28,6 +30,8 @@ _SAMPLES: dict[str, tuple[str, SampleInfo]] = {
             SampleInfo(
                 "motorcycle_rgb_depth",
                 "Motorcycle, colour and depth",
+                "motorcycle RGB",
+                "motorcycle depth",
                 "visible",
                 "depth",
                 "Middlebury 2014 stereo benchmark (Nesic, Westling, Wang, Kitajima, Krathwohl, "
@@ -40,6 +44,8 @@ _SAMPLES: dict[str, tuple[str, SampleInfo]] = {
             SampleInfo(
                 "visible_thermal_simulated",
                 "Coffee, visible and SIMULATED thermal",
+                "coffee visible",
+                "coffee thermal (simulated)",
                 "visible",
                 "thermal",
                 "Photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar, CC0; from "
@@ -52,6 +58,8 @@ _SAMPLES: dict[str, tuple[str, SampleInfo]] = {
             SampleInfo(
                 "roadscene_flir_08835",
                 "RoadScene FLIR_08835, visible and infrared (download)",
+                "road visible",
+                "road infrared",
                 "visible",
                 "thermal",
                 "Real pair from https://github.com/hanna-xu/RoadScene (Xu et al., U2Fusion, TPAMI "

@@ -32,6 +32,8 @@ def aligned_to_sample(
     return Sample(
         name=info.name,
         title=info.title,
+        fixed_name=info.fixed_name,
+        moving_name=info.moving_name,
         fixed_modality=info.fixed_modality,
         moving_modality=info.moving_modality,
         notes=info.notes,

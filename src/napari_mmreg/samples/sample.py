@@ -25,6 +25,8 @@ class SampleInfo:
     ----------
     name, title : str
         For programs, and for people.
+    fixed_name, moving_name : str
+        What the two images are called in a list.
     fixed_modality, moving_modality : str
         What the two images show, in the words of `register`'s ``modalities``.
     notes : str
@@ -35,6 +37,8 @@ class SampleInfo:
 
     name: str
     title: str
+    fixed_name: str
+    moving_name: str
     fixed_modality: str
     moving_modality: str
     notes: str
@@ -49,6 +53,8 @@ class Sample:
     ----------
     name, title : str
         For programs, and for people.
+    fixed_name, moving_name : str
+        What the two images are called in a list.
     fixed, moving : ndarray of shape (H, W) or (H, W, C)
         The images. NaN means no data.
     fixed_modality, moving_modality : str
@@ -68,6 +74,8 @@ class Sample:
 
     name: str
     title: str
+    fixed_name: str
+    moving_name: str
     fixed: NDArray[Any]
     moving: NDArray[Any]
     fixed_modality: str
