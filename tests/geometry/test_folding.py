@@ -30,6 +30,14 @@ def test_a_fold_of_known_size():
     assert folding_fraction(field, mask) == pytest.approx(6 / 10)
 
 
+@pytest.mark.parametrize("rows", [255, 256, 257, 513])
+def test_blocks_leave_no_seams(rows):
+    field = np.random.default_rng(0).normal(size=(rows, 5, 2)).astype(np.float32)
+    down, right = (np.gradient(field[..., axis]) for axis in range(2))
+    expected = (1 + down[0]) * (1 + right[1]) - down[1] * right[0]
+    assert_allclose(jacobian_determinant(field), expected, atol=1e-5)
+
+
 def test_a_mirror_folds_everywhere():
     assert folding_fraction(MatrixTransform(np.diag([1, -1, 1])).displacement((8, 8))) == 1.0
     assert folding_fraction(np.zeros((8, 8, 2))) == 0.0

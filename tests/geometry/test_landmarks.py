@@ -11,6 +11,7 @@ from napari_mmreg.geometry import (
     ThinPlateTransform,
     correct_transform,
     fit_landmarks,
+    landmarks,
 )
 
 FIXED = np.array([[10, 20], [12, 90], [70, 15], [64, 85], [35, 50], [50, 33.0]])
@@ -178,6 +179,12 @@ def test_a_horizon_between_the_landmarks():
     moving = homogeneous[:, :2] / homogeneous[:, 2:]
     with pytest.raises(TransformError, match=r"horizon.*pair 3"):
         fit_landmarks(FIXED, moving, "homography", allow_reflection=True)
+
+
+def test_a_fit_that_fails_says_so(monkeypatch):
+    monkeypatch.setattr(landmarks, "estimate_transform", lambda *_: "a failed estimation")
+    with pytest.raises(TransformError, match="do not determine a transform of kind affine"):
+        fit_landmarks(FIXED, FIXED, "affine")
 
 
 @pytest.mark.parametrize(

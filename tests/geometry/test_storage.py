@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -44,6 +46,12 @@ def test_a_saved_transform_maps_the_same(tmp_path, kind):
     assert type(loaded) is type(transform)
     assert_array_equal(loaded.map(POINTS), transform.map(POINTS))
     assert [p.name for p in tmp_path.iterdir()] == ["transform.npz"]  # no temporary file stays
+
+
+@pytest.mark.parametrize("kind", every_kind())
+def test_transforms_travel_between_processes(kind):
+    transform = every_kind()[kind]
+    assert_array_equal(pickle.loads(pickle.dumps(transform)).map(POINTS), transform.map(POINTS))
 
 
 def test_nothing_in_the_file_is_pickled(tmp_path):

@@ -163,6 +163,11 @@ def test_scale_of_a_homogeneous_matrix_does_not_matter():
     assert_allclose(MatrixTransform(-matrix).map([[0, 0]]), [[2, 3]])
 
 
+def test_a_horizon_through_the_origin():
+    homography = MatrixTransform([[1, 0, 0], [0, 1, 0], [0.5, 0, 1e-320]])
+    assert_allclose(homography.map([[4, 6]]), [[2, 3]])
+
+
 def test_a_matrix_cannot_be_changed_from_outside():
     matrix = np.eye(3)
     transform = MatrixTransform(matrix)
@@ -185,7 +190,14 @@ def test_impossible_matrices(matrix, message):
         MatrixTransform(matrix)
 
 
-@pytest.mark.parametrize("matrix", [np.diag([1, 0, 1]), [[1, 2, 0], [2, 4, 0], [0, 0, 1]]])
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.diag([1, 0, 1]),
+        [[1, 2, 0], [2, 4, 0], [0, 0, 1]],
+        [[1, 2, 0], [2, 4 + 1e-15, 0], [0, 0, 1]],
+    ],
+)
 def test_singular_matrices_have_no_inverse(matrix):
     with pytest.raises(TransformError, match="singular"):
         MatrixTransform(matrix).inverse()

@@ -14,6 +14,7 @@ from napari_mmreg.geometry import (
     warp_image,
     warp_labels,
 )
+from napari_mmreg.geometry.warp import resample_tiles
 
 DTYPES = ["bool", "u1", "i2", "u2", "i4", "u8", "i8", "f2", "f4", "f8", "g", "c8", "c16"]
 
@@ -189,3 +190,13 @@ def test_only_what_a_tile_looks_at_is_read(order):
 def test_inside_knows_half_open_frames():
     positions = np.array([[-0.5, 0], [-0.6, 0], [3.49, 2], [3.5, 2], [0, 4.5], [np.nan, 1]])
     assert inside(positions, (4, 5)).tolist() == [True, False, True, False, False, False]
+
+
+def test_what_one_tile_raises_is_raised():
+    def positions_of(rows, cols):
+        if rows.start and cols.start:
+            raise ZeroDivisionError
+        return pixel_grid(rows, cols)
+
+    with pytest.raises(ZeroDivisionError):
+        resample_tiles(np.ones((4, 4)), (40, 40), positions_of, order=1, fill=0, chunk=16)

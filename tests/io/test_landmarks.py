@@ -36,7 +36,7 @@ def test_the_file_reads_as_documented(tmp_path):
 
 def test_columns_in_another_order_blank_lines_and_spreadsheets(tmp_path):
     header = "\ufeffMoving_Row, moving_col,note,point,fixed_row,fixed_col"
-    pairs = read_text(tmp_path, "\r\n".join([header, "3,4,x,A,1,2", "", ",,,,,", ""]))
+    pairs = read_text(tmp_path, header + "\r\n3,4,x,A,1,2\r\n\r\n,,,,,\r\n")
     assert pairs.names == ("A",)
     assert_array_equal(pairs.fixed, [[1, 2]])
     assert_array_equal(pairs.moving, [[3, 4]])

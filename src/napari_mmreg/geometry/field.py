@@ -42,7 +42,7 @@ class DisplacementTransform(SmoothTransform):
             raise TransformError(
                 f"A displacement field needs the shape (rows, columns, 2), not {field.shape}."
             )
-        if np.isinf(field).any():
+        if any(np.isinf(row).any() for row in field):  # no mask of a whole large field
             raise TransformError("The displacement field has infinite values; mark them as NaN.")
         if grid is not None and not grid.is_affine:
             raise TransformError("The grid of a displacement field must be affine.")

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+_BLOCK = 256
+"""Rows processed at a time; the five arrays of derivatives never cover a whole large field."""
+
+
 def jacobian_determinant(displacement: ArrayLike) -> NDArray[np.float32]:
     """Return how many moving pixels one fixed pixel covers, by central differences.
 
@@ -41,12 +45,14 @@ def jacobian_determinant(displacement: ArrayLike) -> NDArray[np.float32]:
             "The Jacobian needs a displacement field of shape (H, W, 2) with at least 2 rows and "
             f"columns, not {field.shape}."
         )
-    (row_by_row, row_by_col), (col_by_row, col_by_col) = (
-        np.gradient(field[..., axis]) for axis in range(2)
-    )
-    return np.asarray(
-        (1 + row_by_row) * (1 + col_by_col) - row_by_col * col_by_row, dtype=np.float32
-    )
+    determinant = np.empty(field.shape[:2], dtype=np.float32)
+    height = field.shape[0]
+    for start in range(0, height, _BLOCK):
+        stop = min(start + _BLOCK, height)
+        low, high = max(start - 1, 0), min(stop + 1, height)
+        block = _determinant(field[low:high])
+        determinant[start:stop] = block[start - low : stop - low]
+    return determinant
 
 
 def folding_fraction(displacement: ArrayLike, mask: NDArray[np.bool_] | None = None) -> float:
@@ -78,3 +84,10 @@ def folding_fraction(displacement: ArrayLike, mask: NDArray[np.bool_] | None = N
         known &= mask
     counted = np.count_nonzero(known)
     return float(np.count_nonzero(determinant[known] <= 0) / counted) if counted else float("nan")
+
+
+def _determinant(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    (row_by_row, row_by_col), (col_by_row, col_by_col) = (
+        np.gradient(field[..., axis]) for axis in range(2)
+    )
+    return np.asarray((1 + row_by_row) * (1 + col_by_col) - row_by_col * col_by_row)

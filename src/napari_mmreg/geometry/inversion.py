@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from napari_mmreg.geometry.transform import Transform
-from napari_mmreg.geometry.warp import check_shape, pixel_grid, tiles
+from napari_mmreg.geometry.warp import check_shape, for_tiles, pixel_grid
 
 _STEP = 1e-3
 """Distance of the finite differences, in pixels."""
@@ -181,8 +181,11 @@ def inverse_consistency(
     """
     grid_shape = check_shape(shape)
     distance = np.empty(grid_shape, dtype=np.float32)
-    for rows, cols in tiles(grid_shape):
+
+    def fill_tile(rows: slice, cols: slice) -> None:
         grid = pixel_grid(rows, cols)
         back = backward.map(forward.map(grid)) - grid
         distance[rows, cols] = np.hypot(back[..., 0], back[..., 1])
+
+    for_tiles(grid_shape, fill_tile)
     return distance

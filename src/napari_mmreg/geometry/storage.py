@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
-from numpy.typing import NDArray
 
 from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry.field import DisplacementTransform
@@ -22,7 +20,7 @@ from napari_mmreg.geometry.transform import CompositeTransform, MatrixTransform,
 FORMAT = "napari-mmreg transform"
 VERSION = 1
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Any]  # of numpy arrays
 
 _DAMAGE = (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What numpy and zipfile raise for files that are damaged or something else."""
@@ -47,15 +45,13 @@ def save(path: str | Path, transform: Transform) -> None:
         "convention": np.array("fixed to moving, (row, col), pixels, centres at integers"),
     }
     _pack(transform, "", arrays)
-    temporary = None
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(stream, allow_pickle=False, **arrays)
-        Path(temporary).replace(target)
+        with temporary.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)  # plain dtypes only, see _pack
+        temporary.replace(target)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise TransformError(
             f"Cannot write {target}: {error.strerror or error}. Choose another folder."
         ) from error

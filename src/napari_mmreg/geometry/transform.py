@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.errors import InputError, TransformError
-from napari_mmreg.geometry.warp import check_shape, inside, pixel_grid, resample_tiles, tiles
+from napari_mmreg.geometry.warp import (
+    check_shape,
+    for_tiles,
+    inside,
+    pixel_grid,
+    resample_tiles,
+)
 
 
 class Transform(ABC):
@@ -30,7 +36,7 @@ class Transform(ABC):
 
     @abstractmethod
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map finite or NaN points of shape (n, 2)."""
+        """Map finite or NaN points of shape (n, 2); called from several threads at once."""
 
     @abstractmethod
     def inverse(self) -> Transform:
@@ -99,9 +105,12 @@ class Transform(ABC):
         """
         grid_shape = check_shape(shape)
         field = np.empty((*grid_shape, 2), dtype=np.float32)
-        for rows, cols in tiles(grid_shape):
+
+        def fill_tile(rows: slice, cols: slice) -> None:
             grid = pixel_grid(rows, cols)
             field[rows, cols] = self.map(grid) - grid
+
+        for_tiles(grid_shape, fill_tile)
         return field
 
     def valid(
@@ -113,8 +122,11 @@ class Transform(ABC):
         """
         grid_shape, frame = check_shape(fixed_shape), check_shape(moving_shape)
         mask = np.empty(grid_shape, dtype=np.bool_)
-        for rows, cols in tiles(grid_shape):
+
+        def fill_tile(rows: slice, cols: slice) -> None:
             mask[rows, cols] = inside(self.map(pixel_grid(rows, cols)), frame)
+
+        for_tiles(grid_shape, fill_tile)
         return mask
 
     def resample(
@@ -197,7 +209,7 @@ class MatrixTransform(Transform):
             raise TransformError("The matrix has an empty last row; it should be (0, 0, 1).")
         if not array[2, :2].any():
             array /= array[2, 2]
-        elif array[2, 2] != 0:
+        elif abs(array[2, 2]) > 1e-9 * np.abs(array[2]).max():
             array /= abs(array[2, 2])
         array.flags.writeable = False
         self._matrix = array

@@ -7,7 +7,9 @@ cover; within half a pixel of the border the border's own value counts. ITK does
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 TILE = 512
 """Side of the square tiles in which images are processed, in pixels."""
+
+_WORKERS = min(8, os.cpu_count() or 1)
+"""Threads that process tiles; each needs some 20 MB."""
 
 _REACH = {0: 0, 1: 3, 3: 16}
 """Pixels around the sampled ones that count: for linear interpolation next to missing pixels,
@@ -40,6 +45,23 @@ def tiles(shape: tuple[int, int], tile: int = TILE) -> Iterator[tuple[slice, sli
     for row in range(0, height, tile):
         for col in range(0, width, tile):
             yield slice(row, min(row + tile, height)), slice(col, min(col + tile, width))
+
+
+def for_tiles(
+    shape: tuple[int, int], work: Callable[[slice, slice], None], tile: int = TILE
+) -> None:
+    """Call ``work(rows, cols)`` for every tile, on several threads where there are several tiles.
+
+    scipy and numpy let go of the interpreter while they compute. Each tile must write to its own
+    place only, so that the result does not depend on the order.
+    """
+    parts = list(tiles(shape, tile))
+    if len(parts) == 1:
+        work(*parts[0])
+        return
+    with ThreadPoolExecutor(min(_WORKERS, len(parts)), "mmreg-tiles") as pool:
+        for _ in pool.map(lambda part: work(*part), parts):
+            pass  # raises what a tile raised
 
 
 def pixel_grid(rows: slice, cols: slice) -> NDArray[np.float64]:
@@ -161,11 +183,14 @@ def resample_tiles(
     if image.dtype.kind not in "biufc":
         raise InputError(f"Images of dtype {image.dtype} cannot be resampled; use numbers.")
     result = np.full((*shape, *image.shape[2:]), _fill_value(fill, image.dtype), image.dtype)
-    for rows, cols in tiles(shape, chunk):
+
+    def fill_tile(rows: slice, cols: slice) -> None:
         positions = positions_of(rows, cols)
         known = inside(positions, image.shape)
         if known.any():
             result[rows, cols][known] = _sample(image, positions[known], order)
+
+    for_tiles(shape, fill_tile, chunk)
     return result
 
 
