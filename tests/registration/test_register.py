@@ -113,6 +113,20 @@ def test_the_whole_result(engine):
     json.dumps(result.report(), allow_nan=False)
 
 
+def test_registered_is_what_the_transform_makes(engine, monkeypatch):
+    monkeypatch.setattr("napari_mmreg.registration.register.TILE", 64)
+    monkeypatch.setattr("napari_mmreg.registration.register.BAND_WIDTH", 700)
+    engine.answer = MatrixTransform.from_params(rotation_degrees=9, translation=(5, -7))
+    moving = data.astronaut()[:, :380]
+    heard = []
+    result = register(CAMERA, moving, progress=lambda *told: heard.append(told))
+    np.testing.assert_array_equal(
+        result.registered, result.transform.resample(moving, CAMERA.shape)
+    )
+    writing = {fraction for stage, fraction in heard if stage == "Writing result"}
+    assert len(writing) > 5
+
+
 def test_stages_and_progress(engine):
     heard = []
     register(CAMERA, CAMERA, progress=lambda stage, fraction: heard.append((stage, fraction)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
-from napari_mmreg.geometry.warp import resample_tiles
+from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid, shrink
 from napari_mmreg.models import get_info, load_model
 from napari_mmreg.registration.device import choose_device, memory_advice
@@ -25,6 +25,9 @@ PREDICT_BUDGET = 512 * 512
 
 REFINE_BUDGET = 1024 * 1024
 """Pixels of the grid on which larger images are refined and checked."""
+
+BAND_WIDTH = 8192
+"""Pixels of a row that keep all threads busy."""
 
 _HANDED_BACK = (
     "The transform handed back is the initial one; what was found instead is kept as "
@@ -185,13 +188,25 @@ def _never_back(progress: Progress | None) -> Progress:
 def _resample(
     image: NDArray[Any], transform: Transform, shape: tuple[int, int], run: Run
 ) -> NDArray[Any]:
-    """Do what `Transform.resample` does, with progress and cancel between tiles."""
+    """Do what `Transform.resample` does, with progress and cancel.
 
-    def positions(rows: slice, cols: slice) -> NDArray[np.float64]:
-        run.step(rows.start / shape[0])
-        return transform.map(pixel_grid(rows, cols))
+    Tiles are computed on threads; progress is reported from this one, between bands of rows.
+    """
+    height, width = shape
+    band = TILE * max(1, BAND_WIDTH // width)
+    result = np.empty((*shape, *image.shape[2:]), image.dtype)
+    for start in range(0, height, band):
+        run.step(start / height)
+        stop = min(start + band, height)
 
-    return resample_tiles(image, shape, positions, order=1, fill=None)
+        def positions(rows: slice, cols: slice, start: int = start) -> NDArray[np.float64]:
+            run.check()
+            return transform.map(pixel_grid(slice(rows.start + start, rows.stop + start), cols))
+
+        result[start:stop] = resample_tiles(
+            image, (stop - start, width), positions, order=1, fill=None
+        )
+    return result
 
 
 def _metrics(certificate: Certificate, pair: Pair, found: Transform) -> dict[str, float]:
