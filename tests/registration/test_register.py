@@ -114,8 +114,9 @@ def test_the_whole_result(engine):
 
 
 def test_registered_is_what_the_transform_makes(engine, monkeypatch):
-    monkeypatch.setattr("napari_mmreg.registration.register.TILE", 64)
-    monkeypatch.setattr("napari_mmreg.registration.register.BAND_WIDTH", 700)
+    module = sys.modules["napari_mmreg.registration.register"]  # the name is the function's
+    monkeypatch.setattr(module, "TILE", 64)
+    monkeypatch.setattr(module, "BAND_WIDTH", 700)
     engine.answer = MatrixTransform.from_params(rotation_degrees=9, translation=(5, -7))
     moving = data.astronaut()[:, :380]
     heard = []
