@@ -95,6 +95,17 @@ class BlockingEngine(FakeEngine):
 
 
 @pytest.fixture
+def fake_engine():
+    """The class; tests cannot import from a conftest."""
+    return FakeEngine
+
+
+@pytest.fixture
+def blocking_engine():
+    return BlockingEngine
+
+
+@pytest.fixture
 def engine():
     return FakeEngine(shift=(2.0, -1.5))
 

@@ -44,6 +44,11 @@ class Comparison:
         return self._layer is not None and self._layer in self._viewer.layers
 
     @property
+    def lost(self) -> bool:
+        """Whether somebody else removed the layer."""
+        return self._layer is not None and not self.active
+
+    @property
     def layer(self) -> Image | None:
         """The composed layer, if there is one."""
         return self._layer if self.active else None
@@ -84,9 +89,10 @@ class Comparison:
 
     def hide(self) -> None:
         """Remove the layer."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
+        layer = self._layer
         self._layer, self._run, self._pictures, self._cut = None, None, None, _WHOLE
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
 
     def _draw(self, cut: tuple[int, int, int, int, int]) -> None:
         run = self._run

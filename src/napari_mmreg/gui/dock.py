@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.utils import progress
-from napari.utils.notifications import show_error
+from napari.utils.notifications import ErrorNotification, notification_manager, show_error
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui import strings
+from napari_mmreg.gui.activity import Activity
 from napari_mmreg.gui.compat import on_camera
 from napari_mmreg.gui.job import Outcome, Register
 from napari_mmreg.gui.runs import RunRecord
@@ -61,7 +61,7 @@ class RegisterDock(QWidget):
             models = list_models()
         self._viewer: Any = napari_viewer
         self._closed = False
-        self._activity: Any = None
+        self._activity: Activity | None = None
         self._arriving: Iterator[Layer] | None = None
         defaults = read_defaults()
         self.session = Session(napari_viewer, register)
@@ -170,7 +170,7 @@ class RegisterDock(QWidget):
             return
         self.status.clear()
         self.run_bar.set_running(running=True)
-        self._activity = progress(total=100, desc=strings.ACTIVITY)
+        self._activity = Activity()
         self.runner.start(self.session.job(snapshot))
 
     def cancel(self) -> None:
@@ -182,16 +182,15 @@ class RegisterDock(QWidget):
 
     def _set_idle(self) -> None:
         self.run_bar.set_running(running=False)
-        if self._activity is not None:
-            self._activity.close()
-            self._activity = None
+        activity, self._activity = self._activity, None
+        if activity is not None:
+            activity.close()
         self._on_pair()
 
     def _on_progress(self, stage: str, fraction: float) -> None:
         self.run_bar.show_progress(stage, fraction)
         if self._activity is not None:
-            self._activity.set_description(f"{strings.ACTIVITY}: {stage.lower()}")
-            self._activity.update(round(fraction * 100) - self._activity.n)
+            self._activity.show(stage, fraction)
 
     def _on_ended(self, outcome: Outcome) -> None:
         self._set_idle()
@@ -205,6 +204,7 @@ class RegisterDock(QWidget):
 
     def _on_crashed(self, error: Exception) -> None:
         self._set_idle()
+        notification_manager.dispatch(ErrorNotification(error))
         self.status.show_error(
             strings.UNEXPECTED.format(error=f"{type(error).__name__}: {error}".rstrip(": "))
         )

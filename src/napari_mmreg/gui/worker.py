@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -25,11 +26,26 @@ class _Execution:
     def __repr__(self) -> str:
         return repr(self._job)
 
-    def __call__(self) -> Outcome:
-        return self._job.execute(self._relay.report)
+    def __call__(self) -> Outcome | _Crash:
+        """Run the job; an error nobody expected is handed over as it is.
+
+        Raising it would leave it to napari and superqt to show it, once, twice or never,
+        depending on the Qt binding.
+        """
+        try:
+            return self._job.execute(self._relay.report)
+        except Exception as error:  # noqa: BLE001 - shown with its traceback by the GUI
+            return _Crash(error)
 
     def cancel(self) -> None:
         self._job.cancel()
+
+
+@dataclass(frozen=True)
+class _Crash:
+    """Wraps an error: the worker would raise a bare one."""
+
+    error: Exception
 
 
 class _Relay(QObject):
@@ -76,7 +92,7 @@ class Runner(QObject):
     ended(object)
         The `Outcome`, unless the run was cancelled.
     crashed(object)
-        An exception nobody expected; napari has shown it too.
+        An exception nobody expected.
     """
 
     progressed = Signal(str, float)
@@ -100,16 +116,10 @@ class Runner(QObject):
         self._job = job
         self._relay = _Relay()
         self._relay.progressed.connect(self.progressed)
-        # Errors nobody expected reach napari's notifications and `crashed`; raising them in
-        # the GUI thread as well would show them twice.
         self._worker = create_worker(
-            _Execution(job, self._relay),
-            _worker_class=_RunWorker,
-            _start_thread=False,
-            _ignore_errors=True,
+            _Execution(job, self._relay), _worker_class=_RunWorker, _start_thread=False
         )
         self._worker.returned.connect(self._on_returned)
-        self._worker.errored.connect(self._on_errored)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -123,15 +133,13 @@ class Runner(QObject):
         """Disconnect, so that a late signal of an old run finds nobody."""
         if self._worker is not None:
             self._worker.returned.disconnect(self._on_returned)
-            self._worker.errored.disconnect(self._on_errored)
         if self._relay is not None:
             self._relay.progressed.disconnect(self.progressed)
         self._job = self._worker = self._relay = None
 
-    def _on_returned(self, outcome: Outcome) -> None:
+    def _on_returned(self, answer: Outcome | _Crash) -> None:
         self._forget()
-        self.ended.emit(outcome)
-
-    def _on_errored(self, error: Exception) -> None:
-        self._forget()
-        self.crashed.emit(error)
+        if isinstance(answer, _Crash):
+            self.crashed.emit(answer.error)
+        else:
+            self.ended.emit(answer)

@@ -83,7 +83,7 @@ class CompareBox(QWidget):
 
     def follow_layer(self) -> None:
         """Turn the comparison off if the user removed its layer."""
-        if self._run is not None and self.mode.value != "off" and not self._comparison.active:
+        if self._comparison.lost:
             self.mode.select("off")
 
     def stop(self) -> None:

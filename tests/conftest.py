@@ -1,0 +1,13 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+# With several Qt bindings installed pytest-qt and napari must use the same one: the one that
+# QT_API names, else PyQt6.
+if "QT_API" in os.environ:
+    os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
+elif importlib.util.find_spec("PyQt6") is not None:
+    os.environ.setdefault("PYTEST_QT_API", "pyqt6")
