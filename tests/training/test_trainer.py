@@ -251,7 +251,7 @@ def test_frozen_parts_do_not_move(pairs, tmp_path):
     trainer = make(pairs, tmp_path, Frozen(), steps=4)
     before = trainer.model.head.weight.clone()
     batches = trainer.batches
-    trainer._step(next(batches))
+    trainer.train_step(next(batches))
     assert torch.equal(before, trainer.model.head.weight)
     trainer.run()
     assert not torch.equal(before, trainer.model.head.weight)

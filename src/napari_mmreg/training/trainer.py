@@ -197,7 +197,7 @@ class Trainer:
         saved = validated = started
         with StopRequest() as stop, BatchSource(self.batches, self.config.prefetch) as source:
             while self.progress < 1.0 and not stop.requested:
-                self._step(next(source))
+                self.train_step(next(source))
                 now = time.monotonic()
                 self.seconds = before + now - started
                 if self._validation_due(now - validated):
@@ -231,7 +231,8 @@ class Trainer:
         warm = min(1.0, (self.step + 1) / max(options.warm_up, 1))
         return options.learning_rate * rate * warm
 
-    def _step(self, batch: TrainingBatch) -> None:
+    def train_step(self, batch: TrainingBatch) -> None:
+        """Learn from one batch: loss, gradient, step, moving average, log."""
         rate = self._rate()
         for group in self._optimiser.param_groups:
             group["lr"] = rate
