@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_mmreg.gui.compose import compose, to_rgb
+from napari_mmreg.gui.compose import compose, to_grey, to_rgb, to_shown
 
 BLACK = np.zeros((40, 60, 3), np.uint8)
 WHITE = np.full((40, 60, 3), 255, np.uint8)
@@ -13,7 +13,7 @@ WHITE = np.full((40, 60, 3), 255, np.uint8)
 
 def test_grey_is_shown_within_its_contrast_limits():
     image = np.array([[-5.0, 10], [20, np.nan]])
-    np.testing.assert_array_equal(to_rgb(image, (0, 20))[..., 0], [[0, 127], [255, 0]])
+    np.testing.assert_array_equal(to_shown(image, (0, 20)), [[0, 127], [255, 0]])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -21,12 +21,12 @@ def test_colour_of_any_dtype_keeps_its_colours(dtype):
     top = 1 if dtype is np.float32 else np.iinfo(dtype).max
     image = np.zeros((2, 2, 4), dtype)
     image[..., 0] = top
-    assert to_rgb(image, None)[0, 0].tolist() == [255, 0, 0]
+    assert to_shown(image, None)[0, 0].tolist() == [255, 0, 0]
 
 
 def test_no_data_is_black():
     valid = np.zeros((40, 60), bool)
-    assert not to_rgb(WHITE, None, valid).any()
+    assert not to_shown(WHITE, None, valid).any()
 
 
 def test_an_overlay_is_grey_where_both_agree_and_coloured_where_not():
@@ -57,5 +57,17 @@ def test_a_checkerboard_alternates_tiles():
 
 
 def test_flicker_shows_one_or_the_other():
-    assert compose(BLACK, WHITE, "flicker", 0) is BLACK
-    assert compose(BLACK, WHITE, "flicker", 0, second=True) is WHITE
+    np.testing.assert_array_equal(compose(BLACK, WHITE, "flicker", 0), BLACK)
+    np.testing.assert_array_equal(compose(BLACK, WHITE, "flicker", 0, second=True), WHITE)
+
+
+def test_grey_and_colour_can_be_mixed():
+    grey = np.full((40, 60), 255, np.uint8)
+    red = np.zeros((40, 60, 3), np.uint8)
+    red[..., 0] = 255
+    out = compose(grey, red, "curtain", 0.5)
+    assert out[0, 0].tolist() == [255, 255, 255]
+    assert out[0, -1].tolist() == [255, 0, 0]
+    np.testing.assert_array_equal(compose(grey, grey, "blend", 0.5), to_rgb(grey))
+    assert to_grey(red)[0, 0] == pytest.approx(0.299 * 255, abs=1)
+    assert to_grey(WHITE)[0, 0] == 255

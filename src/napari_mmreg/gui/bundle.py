@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.gui import fields
+from napari_mmreg.gui.compose import Shown, to_shown
 from napari_mmreg.gui.modalities import METADATA_KEY
 from napari_mmreg.gui.placement import part_of
 from napari_mmreg.gui.snapshot import Snapshot
@@ -29,6 +30,9 @@ FLOW = "flow colour"
 GRID = "deformed grid"
 ARROWS = "flow arrows"
 COMPARE = "compare"
+
+SCREEN_PIXELS = 1_600_000
+"""More of an image could not be seen at once."""
 
 ARROW_COLOURS = ("#5ec8ff", "#ffe94a", "#ff7a1a")
 """From short to long; all of them bright, to be seen on any picture."""
@@ -76,6 +80,9 @@ class Bundle:
         The fixed image, and the moving one where it lay before, on the fixed grid.
     valid, valid_before : ndarray of bool, shape (H, W)
         Where the registered and the former moving image have data.
+    shown : dict of str to ndarray of uint8
+        The whole of ``"fixed"``, ``"after"`` and ``"before"`` as compared on the screen, on
+        every `shown_stride`-th pixel.
     """
 
     snapshot: Snapshot
@@ -89,6 +96,35 @@ class Bundle:
     before: NDArray[Any]
     valid: NDArray[np.bool_]
     valid_before: NDArray[np.bool_]
+    shown: dict[str, Shown]
+    shown_stride: int
+
+    def show(self, source: str, part: tuple[slice, slice]) -> Shown:
+        """Return a part of ``"fixed"``, ``"after"`` or ``"before"`` as shown on the screen."""
+        return _shown(self.snapshot, *self._source(source), source, part)
+
+    def _source(self, source: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        if source == "fixed":
+            return self.fixed, None
+        if source == "after":
+            return self.result.registered, self.valid
+        return self.before, self.valid_before
+
+
+def _shown(
+    snapshot: Snapshot,
+    image: NDArray[Any],
+    valid: NDArray[np.bool_] | None,
+    source: str,
+    part: tuple[slice, slice],
+) -> Shown:
+    picture = snapshot.fixed if source == "fixed" else snapshot.moving
+    return to_shown(image[part], picture.contrast_limits, None if valid is None else valid[part])
+
+
+def screen_stride(rows: int, cols: int) -> int:
+    """Return the stride that leaves about a screen's pixels of an image."""
+    return max(1, int(np.ceil(np.sqrt(rows * cols / SCREEN_PIXELS))))
 
 
 def build(
@@ -111,6 +147,9 @@ def build(
     layers = [_registered(snapshot, result), _risk(snapshot, result)]
     check()
     layers += _flow_layers(snapshot, flow, stride, check)
+    valid = np.asarray(result.valid)
+    look = screen_stride(*shape)
+    whole = np.s_[::look, ::look]
     return Bundle(
         snapshot=snapshot,
         result=result,
@@ -121,8 +160,14 @@ def build(
         stride=stride,
         fixed=fixed,
         before=before,
-        valid=np.asarray(result.valid),
+        valid=valid,
         valid_before=valid_before,
+        shown={
+            "fixed": _shown(snapshot, fixed, None, "fixed", whole),
+            "after": _shown(snapshot, result.registered, valid, "after", whole),
+            "before": _shown(snapshot, before, valid_before, "before", whole),
+        },
+        shown_stride=look,
     )
 
 

@@ -9,14 +9,14 @@ from napari.layers import Image
 
 from napari_mmreg.gui import bundle as bundles
 from napari_mmreg.gui.compat import visible_corners
-from napari_mmreg.gui.compose import Mode, Rgb, compose, to_rgb
+from napari_mmreg.gui.compose import Mode, Shown, compose
 from napari_mmreg.gui.placement import part_of
 from napari_mmreg.gui.runs import RunRecord
 
-MAX_PIXELS = 1_600_000
-"""About the pixels of a screen; more could not be seen."""
+Cut = tuple[int, int, int, int, int]
+"""First row and column, last ones (exclusive), and stride."""
 
-_WHOLE = (0, 0, 0, 0, 1)
+_NOTHING: Cut = (0, 0, 0, 0, 1)
 
 
 class Comparison:
@@ -31,8 +31,8 @@ class Comparison:
         self._viewer = viewer
         self._run: RunRecord | None = None
         self._layer: Image | None = None
-        self._cut: tuple[int, int, int, int, int] = _WHOLE
-        self._pictures: tuple[Rgb, Rgb] | None = None
+        self._cut: Cut = _NOTHING
+        self._pictures: tuple[Shown, Shown] | None = None
         self._source = "after"
         self._mode: Mode = "overlay"
         self._amount = 0.5
@@ -90,11 +90,11 @@ class Comparison:
     def hide(self) -> None:
         """Remove the layer."""
         layer = self._layer
-        self._layer, self._run, self._pictures, self._cut = None, None, None, _WHOLE
+        self._layer, self._run, self._pictures, self._cut = None, None, None, _NOTHING
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
-    def _draw(self, cut: tuple[int, int, int, int, int]) -> None:
+    def _draw(self, cut: Cut) -> None:
         run = self._run
         if run is None:
             return
@@ -116,7 +116,7 @@ class Comparison:
         ):
             layer.scale, layer.translate = place["scale"], place["translate"]
 
-    def _add(self, run: RunRecord, data: Rgb, place: dict[str, Any]) -> None:
+    def _add(self, run: RunRecord, data: Shown, place: dict[str, Any]) -> None:
         kwargs = bundles.shared_kwargs(run.bundle.snapshot, bundles.COMPARE)
         self._layer = Image(data, rgb=True, **{**kwargs, **place})
         layers = self._viewer.layers
@@ -127,25 +127,25 @@ class Comparison:
         layers.insert(index, self._layer)
         layers.selection = selected
 
-    def _read(self, run: RunRecord, cut: tuple[int, int, int, int, int]) -> tuple[Rgb, Rgb]:
+    def _read(self, run: RunRecord, cut: Cut) -> tuple[Shown, Shown]:
         bundle = run.bundle
+        if cut == self._whole(run):
+            return bundle.shown["fixed"], bundle.shown[self._source]
         part = np.s_[cut[0] : cut[2] : cut[4], cut[1] : cut[3] : cut[4]]
-        after = self._source == "after"
-        other = bundle.result.registered if after else bundle.before
-        valid = bundle.valid if after else bundle.valid_before
-        snapshot = bundle.snapshot
-        return (
-            to_rgb(bundle.fixed[part], snapshot.fixed.contrast_limits),
-            to_rgb(other[part], snapshot.moving.contrast_limits, valid[part]),
-        )
+        return bundle.show("fixed", part), bundle.show(self._source, part)
 
-    def _wanted_cut(self) -> tuple[int, int, int, int, int]:
+    @staticmethod
+    def _whole(run: RunRecord) -> Cut:
+        rows, cols = run.bundle.snapshot.fixed.shape
+        return 0, 0, rows, cols, run.bundle.shown_stride
+
+    def _wanted_cut(self) -> Cut:
         """Return (row, col, row stop, col stop, stride) of what is worth composing."""
         run = self._run
         if run is None:
-            return _WHOLE
+            return _NOTHING
         rows, cols = run.bundle.snapshot.fixed.shape
-        whole = (0, 0, rows, cols, _stride(rows, cols))
+        whole = self._whole(run)
         if whole[4] == 1 or self._mode == "curtain":
             return whole
         corners = visible_corners(self._viewer, run.bundle.snapshot.fixed.placement)
@@ -157,9 +157,5 @@ class Comparison:
         high = np.clip(np.ceil(corners.max(axis=0) / block) * block, 0, (rows, cols)).astype(int)
         if (high - low < 1).any():
             return whole
-        stride = _stride(*(high - low))
+        stride = bundles.screen_stride(*(high - low))
         return int(low[0]), int(low[1]), int(high[0]), int(high[1]), stride
-
-
-def _stride(rows: int, cols: int) -> int:
-    return max(1, int(np.ceil(np.sqrt(rows * cols / MAX_PIXELS))))

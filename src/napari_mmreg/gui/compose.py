@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Mode = Literal["overlay", "blend", "curtain", "checkerboard", "flicker"]
-Rgb = NDArray[np.uint8]
-
-_LUMA = (0.299, 0.587, 0.114)
+Shown = NDArray[np.uint8]
 
 
-def to_rgb(
+def to_shown(
     image: NDArray[Any],
     limits: tuple[float, float] | None,
     valid: NDArray[np.bool_] | None = None,
-) -> Rgb:
-    """Return an image as it is shown: uint8 (h, w, 3); black where it has no data.
+) -> Shown:
+    """Return an image as it is shown: uint8; black where it has no data.
 
     Parameters
     ----------
@@ -27,19 +25,23 @@ def to_rgb(
     limits : (float, float) or None
         Grey values that become black and white; the range of the data if None.
     valid : ndarray of bool, shape (h, w), optional
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w) or (h, w, 3)
     """
     if image.ndim == 3:
         colour = image[..., :3]
         if colour.dtype != np.uint8:
             top = 1.0 if colour.dtype.kind == "f" else float(np.iinfo(colour.dtype).max)
             colour = _scaled(colour, 0.0, top)
-        rgb = np.array(colour, dtype=np.uint8)
+        shown = np.array(colour, dtype=np.uint8)
     else:
         low, high = limits if limits is not None else _range(image)
-        rgb = np.repeat(_scaled(image, low, high)[..., None], 3, axis=-1)
+        shown = _scaled(image, low, high)
     if valid is not None:
-        rgb[~valid] = 0
-    return rgb
+        shown[~valid] = 0
+    return shown
 
 
 def _range(image: NDArray[Any]) -> tuple[float, float]:
@@ -47,7 +49,7 @@ def _range(image: NDArray[Any]) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
-def _scaled(values: NDArray[Any], low: float, high: float) -> Rgb:
+def _scaled(values: NDArray[Any], low: float, high: float) -> Shown:
     span = high - low if high > low else 1.0
     grey = np.subtract(values, low, dtype=np.float32)
     grey *= 255 / span
@@ -55,17 +57,30 @@ def _scaled(values: NDArray[Any], low: float, high: float) -> Rgb:
     return np.asarray(np.clip(grey, 0, 255, out=grey), dtype=np.uint8)
 
 
-def to_grey(rgb: Rgb) -> NDArray[np.uint8]:
-    """Return the luma of an RGB image, (h, w)."""
-    return (rgb @ np.array(_LUMA, dtype=np.float32)).astype(np.uint8)
+def to_grey(shown: Shown) -> Shown:
+    """Return the luma of a shown image, uint8 (h, w)."""
+    if shown.ndim == 2:
+        return shown
+    # Integer weights in 1/256 (BT.601): no float copy of the image.
+    luma = shown[..., 0] * np.uint16(77)
+    luma += shown[..., 1] * np.uint16(150)
+    luma += shown[..., 2] * np.uint16(29)
+    return np.asarray(luma >> 8, dtype=np.uint8)
 
 
-def compose(fixed: Rgb, other: Rgb, mode: Mode, amount: float, *, second: bool = False) -> Rgb:
+def to_rgb(shown: Shown) -> Shown:
+    """Return a shown image with three channels."""
+    return np.repeat(shown[..., None], 3, axis=-1) if shown.ndim == 2 else shown
+
+
+def compose(
+    fixed: Shown, other: Shown, mode: Mode, amount: float, *, second: bool = False
+) -> Shown:
     """Lay two images over each other.
 
     Parameters
     ----------
-    fixed, other : ndarray of uint8, shape (h, w, 3)
+    fixed, other : ndarray of uint8, shape (h, w) or (h, w, 3)
     mode : str
         ``overlay``: fixed in green, other in magenta, grey where they agree; ``blend``: mixed;
         ``curtain``: fixed left of the line, other right of it; ``checkerboard``: tiles;
@@ -73,9 +88,19 @@ def compose(fixed: Rgb, other: Rgb, mode: Mode, amount: float, *, second: bool =
     amount : float
         Share of the other image for overlay (0.5: both full) and blend, place of the curtain,
         each in [0, 1]; side of a tile in pixels for the checkerboard.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w, 3)
     """
     if mode == "overlay":
         return _overlay(to_grey(fixed), to_grey(other), amount)
+    if fixed.ndim != other.ndim:
+        fixed, other = to_rgb(fixed), to_rgb(other)
+    return to_rgb(_mixed(fixed, other, mode, amount, second))
+
+
+def _mixed(fixed: Shown, other: Shown, mode: Mode, amount: float, second: bool) -> Shown:
     if mode == "blend":
         share = round(amount * 256)
         mixed = fixed.astype(np.uint16) * (256 - share) + other.astype(np.uint16) * share
@@ -87,7 +112,7 @@ def compose(fixed: Rgb, other: Rgb, mode: Mode, amount: float, *, second: bool =
     return other if second else fixed
 
 
-def _overlay(fixed: NDArray[np.uint8], other: NDArray[np.uint8], amount: float) -> Rgb:
+def _overlay(fixed: Shown, other: Shown, amount: float) -> Shown:
     out = np.empty((*fixed.shape, 3), dtype=np.uint8)
     green, magenta = min(2 * (1 - amount), 1.0), min(2 * amount, 1.0)
     out[..., 1] = fixed if green == 1 else fixed * np.float32(green)
@@ -96,18 +121,18 @@ def _overlay(fixed: NDArray[np.uint8], other: NDArray[np.uint8], amount: float) 
     return out
 
 
-def _curtain(fixed: Rgb, other: Rgb, amount: float) -> Rgb:
+def _curtain(fixed: Shown, other: Shown, amount: float) -> Shown:
     width = fixed.shape[1]
     at = round(amount * width)
     out = other.copy()
     out[:, :at] = fixed[:, :at]
     if 0 < at < width:  # a line, thick enough to be seen when the image is shown smaller
         half = max(width // 800, 1)
-        out[:, max(at - half, 0) : at + half] = (255, 210, 60)
+        out[:, max(at - half, 0) : at + half] = 255
     return out
 
 
-def _checkerboard(fixed: Rgb, other: Rgb, tile: int) -> Rgb:
+def _checkerboard(fixed: Shown, other: Shown, tile: int) -> Shown:
     out = fixed.copy()
     rows, cols = out.shape[:2]
     for index, row in enumerate(range(0, rows, tile)):

@@ -122,7 +122,7 @@ def flow_colour(field: NDArray[np.float32], full: float) -> NDArray[np.uint8]:
     return rgb
 
 
-def grid_lines(field: NDArray[np.float32], lines: int = 24, stride: int = 1) -> NDArray[np.float32]:
+def grid_lines(field: NDArray[np.float32], lines: int = 20, stride: int = 1) -> NDArray[np.float32]:
     """Return a square grid bent by a field, as line segments.
 
     Parameters
@@ -140,7 +140,7 @@ def grid_lines(field: NDArray[np.float32], lines: int = 24, stride: int = 1) -> 
     """
     rows, cols = field.shape[:2]
     spacing = max(max(rows, cols) / lines, 2.0)
-    fine = max(spacing / 4, 1.0)
+    fine = max(spacing / 3, 1.0)
     parts = [
         _bent(field, np.arange(0, rows, spacing), np.arange(0, cols, fine), stride),
         _bent(field, np.arange(0, rows, fine), np.arange(0, cols, spacing), stride, down=True),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.errors import MultipleReaderError, NoAvailableReaderError, ReaderPluginError
 from napari.layers import Image
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_mmreg.gui import pairing, strings
@@ -91,7 +91,7 @@ class ImagePicker(QWidget):
         if event is None or mime is None:
             return
         # A copy: the layer list must not believe that its item was moved here.
-        event.setDropAction(event.proposedAction())
+        event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
         paths = [url.toLocalFile() for url in mime.urls() if url.isLocalFile()]
         if paths:

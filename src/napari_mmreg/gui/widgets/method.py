@@ -82,6 +82,8 @@ class AdvancedBox(QCollapsible):
             expandedIcon=style.chevron(down=True),
             collapsedIcon=style.chevron(down=False),
         )
+        if (outer := self.layout()) is not None:
+            outer.setContentsMargins(0, 0, 0, 0)
         self.toggleButton().setStyleSheet(style.FOLD)
         self._viewer = viewer
         self.start = Combo.of(strings.STARTS, strings.START_TIP)

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
 MARGIN = 10
 GAP = 6
-LABEL_WIDTH = 90
+LABEL_WIDTH = 94
 
 PRIMARY = (
     "QPushButton { background: #2f7fd1; color: white; font-size: 15px; font-weight: 600;"

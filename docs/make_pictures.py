@@ -1,0 +1,156 @@
+"""Make the pictures of the docs: real napari windows, real runs, sample pairs built at run time.
+
+    python docs/make_pictures.py [--only NAME] [--out FOLDER]
+
+Needs a screen; on a machine without one: ``xvfb-run -a -s "-screen 0 1400x1000x24"``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import imageio.v3 as iio
+import napari
+import numpy as np
+from napari.utils.notifications import notification_manager
+from qtpy.QtTest import QTest
+
+from napari_mmreg.gui import bundle as roles
+from napari_mmreg.gui.dock import RegisterDock
+from napari_mmreg.gui.samples import load_ihc, load_thermal
+
+PICTURES = Path(__file__).parent / "pictures"
+MAX_BYTES = 400_000
+WINDOW = (1390, 960)
+
+
+def main() -> None:
+    """Make all pictures, or one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=sorted(SCENES))
+    parser.add_argument("--out", type=Path, default=PICTURES)
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    for name, (sample, scene) in SCENES.items():
+        if chosen.only in (None, name):
+            viewer, dock = open_window(sample)
+            try:
+                scene(viewer, dock)
+                settle()
+                save(viewer, chosen.out / f"{name}.png")
+            finally:
+                viewer.close()
+                settle()
+
+
+def open_window(sample) -> tuple[napari.Viewer, RegisterDock]:
+    """Open napari with a sample and the dock."""
+    notification_manager.records.clear()
+    viewer = napari.Viewer(show=False)
+    for data, kwargs, kind in sample():
+        if kind == "image":  # the landmarks are not needed here
+            viewer.add_layer(napari.layers.Layer.create(data, kwargs, kind))
+    dock = RegisterDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Register images", area="right")
+    viewer.window.show()
+    viewer.window.resize(*WINDOW)
+    settle(800)
+    viewer.reset_view()
+    return viewer, dock
+
+
+def settle(milliseconds: int = 400) -> None:
+    """Let the window draw."""
+    QTest.qWait(milliseconds)
+
+
+def run(dock: RegisterDock, seconds: int = 300) -> None:
+    """Press *Register* and wait for the layers."""
+    dock.run_bar.button.click()
+    for _ in range(seconds * 20):
+        settle(50)
+        if not dock.run_bar.running and dock.runs.run is not None:
+            break
+    settle(1500)
+    if dock.runs.run is None:
+        raise SystemExit(f"The run ended without a result: {dock.status.text}")
+    print(dock.status.text)
+
+
+def result_layer(dock: RegisterDock, role: str):
+    """Return a layer of the finished run."""
+    return dock.runs.run.layers[role]
+
+
+def point_at(viewer: napari.Viewer, layer, pixel) -> None:
+    """Put the cursor on a pixel, as the mouse does."""
+    viewer.cursor.position = tuple(layer.data_to_world(pixel))
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, None)
+
+
+def register_dock(_viewer, dock) -> None:
+    """Before a run: what was guessed, the settings unfolded."""
+    dock.advanced.expand(animate=False)
+
+
+def result_overlay(viewer, dock) -> None:
+    """After a run, as it appears."""
+    run(dock)
+    point_at(viewer, dock.images.pair[0], np.array(dock.images.pair[0].data.shape[:2]) * 0.4)
+
+
+def flow_arrows(_viewer, dock) -> None:
+    """The arrows on the fixed image."""
+    run(dock)
+    dock.compare.mode.select("off")
+    result_layer(dock, roles.REGISTERED).visible = False
+    dock.images.pair[1].visible = False
+    result_layer(dock, roles.GRID).visible = True
+
+
+def misregistration(viewer, dock) -> None:
+    """The misregistration map over the fixed image."""
+    run(dock)
+    dock.compare.mode.select("off")
+    result_layer(dock, roles.REGISTERED).visible = False
+    result_layer(dock, roles.ARROWS).visible = False
+    dock.images.pair[1].visible = False
+    result_layer(dock, roles.RISK).visible = True
+    point_at(viewer, dock.images.pair[0], np.array(dock.images.pair[0].data.shape[:2]) * 0.6)
+
+
+def compare_checkerboard(_viewer, dock) -> None:
+    """Fixed and registered in tiles."""
+    run(dock)
+    dock.compare.mode.select("checkerboard")
+    result_layer(dock, roles.ARROWS).visible = False
+
+
+SCENES = {
+    "register_dock": (load_ihc, register_dock),
+    "result_overlay": (load_ihc, result_overlay),
+    "flow_arrows": (load_thermal, flow_arrows),
+    "misregistration": (load_thermal, misregistration),
+    "compare_checkerboard": (load_thermal, compare_checkerboard),
+}
+
+
+def save(viewer: napari.Viewer, path: Path) -> None:
+    """Write a picture of the window, with fewer colours if it would be large."""
+    from PIL import Image
+
+    picture = viewer.screenshot(canvas_only=False, flash=False)[..., :3]
+    iio.imwrite(path, picture, optimize=True)
+    for colours in (256, 128, 64):
+        if path.stat().st_size <= MAX_BYTES:
+            break
+        Image.fromarray(picture).quantize(colours, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
+    print(path, path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What napari sees of the plugin."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from npe2 import PluginManifest
+
+from napari_mmreg.gui.settings import Defaults, read_defaults
+from napari_mmreg.gui.strings import DEVICES
+from napari_mmreg.gui.widgets.runs_box import MAX_ARROWS, MIN_ARROWS
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return PluginManifest.from_distribution("napari-mmreg")
+
+
+def test_every_command_exists(manifest):
+    commands = manifest.contributions.commands
+    assert commands
+    for command in commands:
+        module, _, name = command.python_name.partition(":")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_dock_is_in_the_register_menu(manifest):
+    entries = manifest.contributions.menus["napari/layers/register"]
+    assert [entry.command for entry in entries] == ["napari-mmreg.register"]
+    assert [w.command for w in manifest.contributions.widgets] == ["napari-mmreg.register"]
+
+
+def test_the_samples_are_those_that_there_are(manifest):
+    from napari_mmreg.samples import list_samples
+
+    assert {s.key for s in manifest.contributions.sample_data} == {s.name for s in list_samples()}
+
+
+def test_no_keys_are_bound(manifest):
+    assert not manifest.contributions.keybindings
+
+
+def test_preferences_fit_the_dock(manifest):
+    run = manifest.contributions.configurations["run"].properties
+    assert run["device"].enum == list(DEVICES)
+    assert (run["arrows"].minimum, run["arrows"].maximum) == (MIN_ARROWS, MAX_ARROWS)
+    defaults = Defaults(run["device"].default, run["threads"].default, run["arrows"].default)
+    assert defaults == Defaults()
+
+
+@pytest.mark.gui
+def test_a_dock_starts_with_the_preferences(
+    plugin_settings, npe2pm, manifest, make_napari_viewer, engine
+):
+    from napari.settings import get_plugin_settings
+
+    from napari_mmreg.gui.dock import RegisterDock
+
+    assert read_defaults() == Defaults()  # not registered here yet
+    if "napari-mmreg" not in npe2pm:
+        npe2pm.register(manifest)
+    run = get_plugin_settings("napari-mmreg").run
+    run.device, run.threads, run.arrows = "cpu", 2, 50
+    assert read_defaults() == Defaults("cpu", 2, 50)
+    viewer = make_napari_viewer()
+    dock = RegisterDock(viewer, engine, [])
+    viewer.window.add_dock_widget(dock, name="Register images")
+    assert dock.method.device.value == "cpu"
+    assert dock.advanced.threads.value() == 2
+    assert dock.runs.arrows.value() == 50
+    dock.shut_down()
