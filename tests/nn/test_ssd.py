@@ -49,20 +49,21 @@ def values_and_gradients(function, tensors, **options):
     channels=st.integers(1, 5),
     state=st.integers(1, 5),
     chunk=st.integers(1, 70),
+    segment=st.none() | st.integers(1, 90),
     seed=st.integers(0, 99),
 )
 def test_equals_the_loop_in_float64_and_float32(
-    batch, length, share, groups, channels, state, chunk, seed
+    batch, length, share, groups, channels, state, chunk, segment, seed
 ):
     exact = inputs(batch, length, share * groups, channels, state, groups, seed)
     expected, expected_grads = values_and_gradients(ssd_reference, exact)
-    y, grads = values_and_gradients(ssd, exact, chunk=chunk)
+    y, grads = values_and_gradients(ssd, exact, chunk=chunk, segment=segment)
     torch.testing.assert_close(y, expected, rtol=1e-9, atol=1e-9)
     for grad, expected_grad in zip(grads, expected_grads, strict=True):
         torch.testing.assert_close(grad, expected_grad, rtol=1e-9, atol=1e-9)
 
     single = {name: t.detach().float().requires_grad_() for name, t in exact.items()}
-    y, grads = values_and_gradients(ssd, single, chunk=chunk)
+    y, grads = values_and_gradients(ssd, single, chunk=chunk, segment=segment)
     assert y.dtype == torch.float32
     close(y, expected)
     # One scale for all: a gradient summed over all tokens can cancel to nearly nothing.
@@ -71,11 +72,13 @@ def test_equals_the_loop_in_float64_and_float32(
         assert (grad - expected_grad).abs().max() <= 1e-4 * scale
 
 
-@pytest.mark.parametrize("chunk", [4, 64])
-def test_gradcheck(chunk):
+@pytest.mark.parametrize(("chunk", "segment"), [(4, None), (64, None), (2, 4), (4, 3)])
+def test_gradcheck(chunk, segment):
     tensors = inputs(1, 10, 2, 2, 2, groups=2)
     assert torch.autograd.gradcheck(
-        lambda *t: ssd(**dict(zip(tensors, t, strict=True)), dt_softplus=True, chunk=chunk),
+        lambda *t: ssd(
+            **dict(zip(tensors, t, strict=True)), dt_softplus=True, chunk=chunk, segment=segment
+        ),
         tuple(tensors.values()),
     )
 
@@ -98,10 +101,10 @@ def test_is_the_selective_scan_with_one_decay_for_a_head():
 def test_is_causal():
     t = {name: v.detach() for name, v in inputs(1, 30, 2, 3, 3).items()}
     t["dt"] = t["dt"].abs() + 0.1
-    before = ssd(**t, dt_softplus=True, chunk=7)
+    before = ssd(**t, dt_softplus=True, chunk=7, segment=12)
     t["x"] = t["x"].clone()
     t["x"][:, 17] += 1
-    after = ssd(**t, dt_softplus=True, chunk=7)
+    after = ssd(**t, dt_softplus=True, chunk=7, segment=12)
     assert torch.equal(before[:, :17], after[:, :17])
     assert not torch.allclose(before[:, 17:], after[:, 17:])
 

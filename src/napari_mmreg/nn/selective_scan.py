@@ -6,13 +6,15 @@ Source: Gu and Dao, *Mamba: Linear-Time Sequence Modeling with Selective State S
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from napari_mmreg.nn.kernels import Choice, choose_kernels
 from napari_mmreg.nn.recurrence import linear_recurrence
+from napari_mmreg.nn.segments import run_segments, segment_length
 
 
 def selective_scan(
@@ -27,7 +29,7 @@ def selective_scan(
     dt_bias: Tensor | None = None,
     dt_softplus: bool = False,
     chunk: int = 64,
-    segment: int = 2048,
+    segment: int | None = None,
     backend: Choice = "auto",
 ) -> Tensor:
     """Run a selective scan over a sequence.
@@ -58,9 +60,9 @@ def selective_scan(
         Whether the steps go through a softplus.
     chunk : int
         Steps in a chunk; the chunks of a segment advance together.
-    segment : int
-        Steps of which all states are held at once. When gradients are recorded, longer
-        sequences are computed a second time during the backward pass, segment by segment.
+    segment : int, optional
+        Tokens of which all states are held at once; chosen to suit the device when left out.
+        The backward pass of a longer sequence computes them a second time.
     backend : {"auto", "torch", "mamba-ssm"}
         See `napari_mmreg.nn.kernels`.
 
@@ -139,40 +141,36 @@ def selective_scan_reference(
 
 
 def _scan(
-    x: Tensor, step: Tensor, a: Tensor, b: Tensor, c: Tensor, chunk: int, segment: int
+    x: Tensor, step: Tensor, a: Tensor, b: Tensor, c: Tensor, chunk: int, segment: int | None
 ) -> Tensor:
     """Evaluate ``y[t] = <c[t], h[t]>`` segment by segment."""
-    batch, channels, length = x.shape
+    batch, channels, _ = x.shape
     groups, states = b.shape[1:3]
     share = channels // groups
     # Time first, so that one step of all chunks is one operation on long contiguous rows,
     # and channels last, because every broadcast of b and c is along the channels.
-    grouped = (torch.unflatten(t, 1, (groups, share)) for t in (step, step * x))
-    timed = (t.permute(3, 0, 1, 2).contiguous() for t in (*grouped, b, c))
-    # `split` and not slices: the gradient of a slice is a tensor of the full length.
-    parts = zip(*(torch.split(t, segment) for t in timed), strict=True)
-    rates = a.view(groups, share, states).transpose(1, 2).contiguous()
-    state = x.new_zeros(batch, groups, states, share)
-    again = length > segment and torch.is_grad_enabled()
-    outputs = []
-    for step, drive, b, c in parts:
-        if again:
-            y, state = checkpoint(
-                _segment, step, drive, b, c, rates, state, chunk,
-                use_reentrant=False, preserve_rng_state=False,
-            )  # fmt: skip
-        else:
-            y, state = _segment(step, drive, b, c, rates, state, chunk)
-        outputs.append(y)
-    return torch.cat(outputs).flatten(2).permute(1, 2, 0)
+    grouped = (torch.unflatten(t, 1, (groups, share)) for t in (x, step))
+    timed = [t.permute(3, 0, 1, 2).contiguous() for t in (*grouped, b, c)]
+    rates = a.reshape(groups, share, states).transpose(1, 2).contiguous()
+    if segment is None:
+        segment = segment_length(batch * channels * states, x.device, chunk)
+    y = run_segments(
+        partial(_segment, chunk),
+        timed,
+        [rates],
+        x.new_zeros(batch, groups, states, share),
+        segment,
+        dim=0,
+    )
+    return y.flatten(2).permute(1, 2, 0)
 
 
 def _segment(
-    step: Tensor, drive: Tensor, b: Tensor, c: Tensor, rates: Tensor, state: Tensor, chunk: int
+    chunk: int, x: Tensor, step: Tensor, b: Tensor, c: Tensor, rates: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Advance one segment: (L, B, G, C) steps and drives -> outputs and the last state."""
+    """Advance one segment: (L, B, G, C) inputs and steps -> outputs and the last state."""
     decay = torch.exp(step.unsqueeze(-2) * rates)  # (L, B, G, N, C)
-    update = b.unsqueeze(-1) * drive.unsqueeze(-2)
+    update = b.unsqueeze(-1) * (step * x).unsqueeze(-2)
     states = linear_recurrence(decay, update, state, chunk=chunk)
     return (c.unsqueeze(-2) @ states).squeeze(-2), states[-1]
 

@@ -6,12 +6,15 @@ causality, for images, is in `napari_mmreg.nn.ssd_noncausal`.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.nn.kernels import Choice, choose_kernels
 from napari_mmreg.nn.recurrence import linear_recurrence
+from napari_mmreg.nn.segments import run_segments, segment_length
 
 
 def ssd(
@@ -26,6 +29,7 @@ def ssd(
     dt_bias: Tensor | None = None,
     dt_softplus: bool = False,
     chunk: int = 64,
+    segment: int | None = None,
     backend: Choice = "auto",
 ) -> Tensor:
     """Run a scan with a scalar decay per head, chunk by chunk.
@@ -59,6 +63,9 @@ def ssd(
         Whether the steps go through a softplus.
     chunk : int
         Tokens in a chunk; 64 measured fastest on CPUs for N = 16 to 64.
+    segment : int, optional
+        Tokens worked on at once; chosen to suit the device when left out. The backward pass of
+        a longer sequence computes them a second time.
     backend : {"auto", "torch", "mamba-ssm"}
         See `napari_mmreg.nn.kernels`.
 
@@ -86,7 +93,7 @@ def ssd(
                 dt_bias=dt_bias if dt_bias is None else dt_bias.float(), dt_softplus=dt_softplus,
             ).to(x.dtype)  # fmt: skip
         step = _steps(dt.to(work), dt_bias, softplus=dt_softplus)
-        y = _chunked(x.to(work), step, a.to(work), b.to(work), c.to(work), chunk)
+        y = _scan(x.to(work), step, a.to(work), b.to(work), c.to(work), chunk, segment)
         return _finish(y, x, d, z)
 
 
@@ -128,41 +135,58 @@ def ssd_reference(
     return _finish(torch.stack(outputs, 1), x, d, z)
 
 
-def _chunked(x: Tensor, step: Tensor, a: Tensor, b: Tensor, c: Tensor, chunk: int) -> Tensor:
-    """Evaluate the scan without skip and gate."""
-    length, groups = x.shape[1], b.shape[2]
+def _scan(
+    x: Tensor, step: Tensor, a: Tensor, b: Tensor, c: Tensor, chunk: int, segment: int | None
+) -> Tensor:
+    """Evaluate the scan without skip and gate, segment by segment."""
+    batch, length, heads, channels = x.shape
+    groups, states = b.shape[2:]
     chunk = min(chunk, length)
-    rest = -length % chunk
-    # Padding with zero steps neither decays nor adds. Axes: batch, group, head of the group,
+    if segment is None:
+        segment = segment_length(batch * heads * max(chunk, channels), x.device, chunk)
+    return run_segments(
+        partial(_chunked, chunk),
+        [x, step, b, c],
+        [a],
+        x.new_zeros(batch, groups, heads // groups, states, channels),
+        segment,
+        dim=1,
+    )
+
+
+def _chunked(
+    chunk: int, x: Tensor, step: Tensor, b: Tensor, c: Tensor, a: Tensor, state: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Evaluate a segment as matrix products; return its outputs and the last state."""
+    length, groups = x.shape[1], b.shape[2]
+    # Padding with zeros neither decays nor adds. Axes: batch, group, head of the group,
     # chunk, token of the chunk, channel or state: (B, G, R, K, T, P or N).
-    drive = torch.unflatten(_cut(x * step.unsqueeze(-1), chunk, rest), 1, (groups, -1))
-    b = _cut(b, chunk, rest).unsqueeze(2)  # (B, G, 1, K, T, N)
-    c = _cut(c, chunk, rest).unsqueeze(2)
-    log_decay = torch.unflatten(_cut((step * a).unsqueeze(-1), chunk, rest), 1, (groups, -1))
+    drive = torch.unflatten(_cut(x * step.unsqueeze(-1), chunk), 1, (groups, -1))
+    b = _cut(b, chunk).unsqueeze(2)
+    c = _cut(c, chunk).unsqueeze(2)
+    log_decay = torch.unflatten(_cut((step * a).unsqueeze(-1), chunk), 1, (groups, -1))
     summed = log_decay.squeeze(-1).cumsum(-1)  # (B, G, R, K, T)
 
     # Inside a chunk: token j reaches token i >= j, decayed by the steps after j.
-    future = torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).triu(1)
+    future = torch.ones(chunk, chunk, dtype=torch.bool, device=drive.device).triu(1)
     gap = (summed.unsqueeze(-1) - summed.unsqueeze(-2)).masked_fill(future, -torch.inf)
     y = ((c @ b.transpose(-1, -2)) * gap.exp()) @ drive
 
     # Between chunks: what each one leaves behind, then the recurrence over chunks.
-    if summed.shape[3] > 1:
-        total = summed[..., -1:]
-        left = (b.transpose(-1, -2) @ (drive * (total - summed).exp().unsqueeze(-1))).movedim(3, 0)
-        kept = total.exp().unsqueeze(-1).movedim(3, 0).expand_as(left)
-        # Chunks are few: short runs keep the number of steps near 2 * sqrt(chunks).
-        run = max(8, round(len(left) ** 0.5))
-        entering = F.pad(
-            linear_recurrence(kept[:-1], left[:-1], chunk=run), (0, 0) * 5 + (1, 0)
-        ).movedim(0, 3)  # (B, G, R, K, N, P)
-        y = y + (c @ entering) * summed.exp().unsqueeze(-1)
-    return y.flatten(1, 2).flatten(2, 3)[:, :, :length].transpose(1, 2)
+    total = summed[..., -1:]
+    left = (b.transpose(-1, -2) @ (drive * (total - summed).exp().unsqueeze(-1))).movedim(3, 0)
+    kept = total.exp().unsqueeze(-1).movedim(3, 0).expand_as(left)
+    # Chunks are few: short runs keep the number of steps near 2 * sqrt(chunks).
+    run = max(8, round(len(left) ** 0.5))
+    reached = linear_recurrence(kept, left, state, chunk=run)
+    entering = torch.cat([state.unsqueeze(0), reached[:-1]]).movedim(0, 3)  # (B, G, R, K, N, P)
+    y = y + (c @ entering) * summed.exp().unsqueeze(-1)
+    return y.flatten(1, 2).flatten(2, 3)[:, :, :length].transpose(1, 2), reached[-1]
 
 
-def _cut(sequence: Tensor, chunk: int, rest: int) -> Tensor:
+def _cut(sequence: Tensor, chunk: int) -> Tensor:
     """Turn (B, L, H, P) into (B, H, chunks, chunk, P), padded with zeros at the end."""
-    padded = F.pad(sequence.transpose(1, 2), (0, 0, 0, rest))
+    padded = F.pad(sequence.transpose(1, 2), (0, 0, 0, -sequence.shape[1] % chunk))
     return torch.unflatten(padded, 2, (-1, chunk))
 
 
