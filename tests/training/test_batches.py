@@ -97,6 +97,20 @@ def test_shares_are_as_asked(pairs):
     assert float((shift.abs().amax(1) > 0.18).float().mean()) > 0.2  # wide translations
 
 
+def test_both_images_are_changed_independently(pairs):
+    """One picture, not moved: what is seen differs, more in some pairs than in others."""
+    config = replace(SMALL, batch=32, mono_share=1.0, tiers={"identity": 1.0})
+    batch = next(BatchGenerator(pairs, config))
+    likeness = torch.stack(
+        [
+            torch.corrcoef(torch.stack([f.flatten(), m.flatten()]))[0, 1]
+            for f, m in zip(batch.fixed, batch.moving, strict=True)
+        ]
+    )
+    assert float((likeness < 0).float().mean()) > 0.15
+    assert float((likeness > 0.95).float().mean()) < 0.3
+
+
 def test_identity_pairs_are_not_moved(pairs):
     batch = next(BatchGenerator(pairs, replace(SMALL, tiers={"identity": 1.0})))
     assert float(batch.flow.abs().max()) < 1e-4

@@ -109,6 +109,21 @@ def test_matching_loss_knows_the_direction():
     assert loss(torch.zeros_like(shift)) > 3.0
 
 
+def test_matching_loss_is_the_cross_entropy_of_rows_and_columns():
+    generator = torch.Generator().manual_seed(1)
+    fixed = torch.nn.functional.normalize(torch.randn(1, 6, 4, 5, generator=generator), dim=1)
+    moving = torch.nn.functional.normalize(torch.randn(1, 6, 4, 5, generator=generator), dim=1)
+    flow = torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 16, 20).contiguous()
+    index, weight = matching_targets(flow, ones(16, 20), (4, 5), 4, 1.5)
+    target = torch.zeros(20, 20).scatter_add(1, index[0], weight[0])
+    similarity = fixed[0].flatten(1).T @ moving[0].flatten(1) / 0.1
+    rows = -(target * similarity.log_softmax(1)).sum()
+    columns = -(target * similarity.log_softmax(0)).sum()
+    expected = 0.5 * (rows + columns) / target.sum()
+    found = matching_loss(fixed, moving, flow, ones(16, 20), stride=4)
+    assert float(found) == pytest.approx(float(expected), rel=1e-4)
+
+
 def test_matching_loss_has_finite_gradients_without_valid_cells():
     features = torch.randn(1, 4, 4, 4, requires_grad=True)
     flow = torch.zeros(1, 2, 16, 16)

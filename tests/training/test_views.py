@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_mmreg.nn.sampling import pixel_grid, warp
-from napari_mmreg.training.misalignment import Misalignment, draw_misalignment
+from napari_mmreg.training.misalignment import Misalignment, draw_misalignment, inside
 from napari_mmreg.training.tiers import TIERS, Tier
 from napari_mmreg.training.views import ViewConfig, draw_view, render, whole_view
 
@@ -109,6 +109,15 @@ def test_uncut_views_show_real_content_nearly_everywhere():
     _, scene = drawn(ViewConfig(cut_share=0.0, rotated_share=0.3))
     assert float(scene.moving_mask.float().mean()) > 0.97
     assert float(scene.fixed_mask.float().mean()) > 0.97
+
+
+def test_cut_views_end_at_the_frame_even_where_the_picture_goes_on():
+    config = ViewConfig(cut_share=1.0, whole_share=0.0, smallest=0.4, rotated_share=0.0)
+    _, scene = drawn(config, count=60)
+    grid = pixel_grid(*SHAPE, scene.inverse_flow)
+    there = grid + scene.inverse_flow.permute(0, 2, 3, 1)
+    assert not bool((scene.moving_mask & ~inside(there, SHAPE)).any())
+    assert float(scene.moving_mask.float().mean()) < 0.9
 
 
 def test_views_take_all_parts_of_a_picture_and_are_mirrored_in_all_ways():
