@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Name -> module below training.recipes, which holds the recipe as `RECIPE`.
 _RECIPES = {
+    "hrnet": "hrnet",
     "tiny": "tiny",
 }
 
