@@ -1,0 +1,105 @@
+"""Batches of homographies in torch: positions, frames, and whether one is plausible.
+
+*Convention*, everywhere in this module: 3x3 matrices act on (x, y, 1), pixel centres at
+integers, and map fixed to moving (pull). They are float64; positions are float32.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def matrix_tensor(matrix: ArrayLike, device: str | torch.device = "cpu") -> Tensor:
+    """Return a 3x3 (x, y) matrix as a float64 tensor."""
+    return torch.as_tensor(matrix, dtype=torch.float64, device=device).clone()
+
+
+def positions(matrices: Tensor, rows: int, cols: int, stride: int = 1) -> Tensor:
+    """Map a pixel grid.
+
+    Parameters
+    ----------
+    matrices : Tensor of float64, shape (B, 3, 3)
+    rows, cols : int
+        Shape of the grid before striding.
+    stride : int
+        Every n-th pixel only.
+
+    Returns
+    -------
+    Tensor of float32, shape (B, h, w, 2)
+        *Convention*: (x, y), pixels.
+    """
+    kind = {"dtype": torch.float32, "device": matrices.device}
+    x = torch.arange(0, cols, stride, **kind)[None, None, :]
+    y = torch.arange(0, rows, stride, **kind)[None, :, None]
+    m = matrices.float()[:, :, :, None, None]
+    # A point behind the horizon has no place; far outside the frame says the same.
+    depth = (m[:, 2, 0] * x + m[:, 2, 1] * y + m[:, 2, 2]).clamp(min=1e-3)
+    px = (m[:, 0, 0] * x + m[:, 0, 1] * y + m[:, 0, 2]) / depth
+    py = (m[:, 1, 0] * x + m[:, 1, 1] * y + m[:, 1, 2]) / depth
+    return torch.stack([px, py], dim=-1)
+
+
+def frame(rows: int, cols: int, like: Tensor) -> Tensor:
+    """Return the four corners of a frame, clockwise from the origin, as (4, 3) homogeneous."""
+    right, low = cols - 1.0, rows - 1.0
+    return like.new_tensor([[0, 0, 1], [right, 0, 1], [right, low, 1], [0, low, 1]])
+
+
+def corners(matrices: Tensor, rows: int, cols: int) -> Tensor:
+    """Map a frame's corners: (B, 4, 2), (x, y) in pixels."""
+    mapped = frame(rows, cols, matrices) @ matrices.transpose(-1, -2)
+    return mapped[..., :2] / mapped[..., 2:]
+
+
+def plausible(
+    matrices: Tensor, rows: int, cols: int, *, area: tuple[float, float] = (0.25, 4.0)
+) -> Tensor:
+    """Say for each homography whether it keeps the frame's shape roughly.
+
+    The mapped frame must be convex and not mirrored, its area within `area` times the
+    frame's, no corner near the horizon or more than a frame's size away.
+
+    Returns
+    -------
+    Tensor of bool, shape (B,)
+    """
+    depth = (frame(rows, cols, matrices) @ matrices.transpose(-1, -2))[..., 2]
+    q = corners(matrices, rows, cols)
+    side = q.roll(-1, -2) - q
+    following = side.roll(-1, -2)
+    turn = side[..., 0] * following[..., 1] - side[..., 1] * following[..., 0]
+    nxt = q.roll(-1, -2)
+    size = 0.5 * (q[..., 0] * nxt[..., 1] - nxt[..., 0] * q[..., 1]).sum(-1)
+    size = size / ((rows - 1) * (cols - 1))
+    relative = q / q.new_tensor([cols, rows])
+    return (
+        torch.isfinite(q).all(-1).all(-1)
+        & (turn > 0).all(-1)
+        & (size > area[0])
+        & (size < area[1])
+        & (depth > 0.3).all(-1)
+        & (relative.amin((-1, -2)) > -1)
+        & (relative.amax((-1, -2)) < 2)
+    )
+
+
+def resize_matrix(source: tuple[int, int], target: tuple[int, int], like: Tensor) -> Tensor:
+    """Map pixels of a frame of shape `source` to the same places at shape `target`.
+
+    Shapes are (rows, cols); the frames' outer borders coincide, so centres shift.
+    """
+    ky, kx = target[0] / source[0], target[1] / source[1]
+    return like.new_tensor([[kx, 0, (kx - 1) / 2], [0, ky, (ky - 1) / 2], [0, 0, 1]])
+
+
+def unit_matrix(rows: int, cols: int, like: Tensor) -> Tensor:
+    """Map pixels to [-1, 1] per axis."""
+    return like.new_tensor([[2 / (cols - 1), 0, -1], [0, 2 / (rows - 1), -1], [0, 0, 1]])
