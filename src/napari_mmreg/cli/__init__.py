@@ -18,6 +18,7 @@ from napari_mmreg.bench import command as bench
 from napari_mmreg.cli import apply, demo, evaluate, models, register, samples
 from napari_mmreg.cli.console import warn
 from napari_mmreg.errors import Cancelled, RegistrationError
+from napari_mmreg.training import command as train
 
 BAD_INPUT = 2
 CANCELLED = 130
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "samples": samples,
     "demo": demo,
     "bench": bench,
+    "train": train,
 }
 
 

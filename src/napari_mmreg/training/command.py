@@ -1,4 +1,7 @@
-"""``mmreg train``: its arguments, and what it does."""
+"""``mmreg train``: train a model on aligned pairs, on the CPU or a GPU.
+
+Packs, contact sheets, validation and export: ``python -m napari_mmreg.training``.
+"""
 
 from __future__ import annotations
 
