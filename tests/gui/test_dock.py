@@ -312,6 +312,16 @@ def test_a_closed_dock_is_not_kept_alive(make_napari_viewer, engine, pictures, q
 # Results
 
 
+def test_a_removed_run_is_not_kept_in_memory(make_dock, engine, pictures, qtbot):
+    _, dock = make_dock(engine, pictures=pictures)
+    _run(qtbot, dock)
+    bundle = weakref.ref(dock.runs.run.bundle)
+    dock.runs.remove.click()
+    qtbot.wait(200)
+    gc.collect()
+    assert bundle() is None
+
+
 def test_runs_are_chosen_saved_and_removed(make_dock, engine, pictures, qtbot, monkeypatch):
     viewer, dock = make_dock(engine, pictures=pictures)
     _run(qtbot, dock)

@@ -163,6 +163,15 @@ def test_the_current_slice_of_a_stack_is_registered(session, viewer, pictures, e
     assert run.layers[roles.REGISTERED].data.shape == pictures[0].shape
 
 
+def test_the_slice_is_found_where_the_viewer_shows_other_units(session, viewer, pictures, engine):
+    stack = np.stack([pictures[0] * 0, pictures[0], pictures[0] * 0, pictures[0] * 0])
+    fixed = viewer.add_image(stack, scale=(2, 1, 1), units="um")
+    moving = viewer.add_image(pictures[1], scale=(1000, 1000), units="nm")
+    viewer.dims.set_point(0, 2000)  # the viewer shows nanometres
+    _run(session, fixed, moving)
+    np.testing.assert_array_equal(engine.calls[0][0], pictures[0])
+
+
 def test_a_coarse_level_of_a_pyramid_is_registered_and_lies_on_it(session, viewer, monkeypatch):
     monkeypatch.setattr("napari_mmreg.gui.snapshot.LEVEL_BUDGET", 3000)
     full = np.random.default_rng(0).random((96, 128))

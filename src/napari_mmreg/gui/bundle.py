@@ -292,7 +292,7 @@ def _flow_layers(
                 "visible": False,
                 "vector_style": "line",
                 "edge_color": "#29d3c4",
-                "edge_width": max(size / 900, 0.5),
+                "edge_width": max(size / 400, 1.0),
             },
         )
     )
@@ -308,7 +308,7 @@ def _flow_layers(
         edge_color="length",
         edge_colormap=ARROW_COLOURS,
         edge_contrast_limits=(0.0, full),
-        edge_width=max(size / 350, 0.6),
+        edge_width=max(size / 280, 1.0),
     )
     specs.append(LayerSpec(ARROWS, "vectors", vectors, arrows))
     return specs

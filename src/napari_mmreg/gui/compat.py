@@ -39,6 +39,16 @@ def to_pixels(
     return np.asarray(world @ pixels_from_world.T, dtype=np.float64)[:, :2]
 
 
+def point_in(viewer: Any, layer: Any) -> tuple[float, ...]:
+    """Return the viewer's current point in a layer's own world units, one number per axis."""
+    point = np.asarray(viewer.dims.point, dtype=np.float64)[-layer.ndim :]
+    units = viewer.dims.units
+    if units and len(point) == layer.ndim:
+        shown = tuple(str(unit) for unit in units[-layer.ndim :])
+        point = point * unit_factors(shown, tuple(str(unit) for unit in layer.units))
+    return tuple(float(x) for x in point)
+
+
 def on_camera(viewer: Any, callback: Any, *, connect: bool) -> None:
     """Call `callback` when the camera moves, or stop calling it."""
     events = viewer.scene.camera.events

@@ -74,6 +74,8 @@ class RegisterDock(QWidget):
         self.runs = RunsBox(self.session.runs, defaults.arrows)
         self.compare = CompareBox(self.session.comparison)
         self.cursor_line = style.quiet_label(strings.CURSOR_IDLE)
+        self.cursor_line.setFixedHeight(2 * self.cursor_line.fontMetrics().lineSpacing() + 6)
+        self.cursor_line.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._results = self._build()
         self._arrows_timer = self._timer(_ARROWS_INTERVAL_MS, self._apply_arrows)
         self._camera_timer = self._timer(_CAMERA_INTERVAL_MS, self.session.comparison.refresh)
@@ -120,12 +122,18 @@ class RegisterDock(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.setMinimumWidth(350)
+        self._inner, self._scroll = inner, scroll
         return results
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Wide enough for all texts, as high as napari gives."""
-        return QSize(390, 720)
+        return QSize(max(390, self.minimumSizeHint().width()), 720)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Never narrower than the controls: there is no scroll bar to the side."""
+        bar = self._scroll.verticalScrollBar()
+        spare = bar.sizeHint().width() if bar is not None else 0
+        return QSize(self._inner.minimumSizeHint().width() + spare, 200)
 
     def _timer(self, interval: int, callback: Any) -> QTimer:
         timer = QTimer(self)

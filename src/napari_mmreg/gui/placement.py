@@ -124,7 +124,7 @@ def part_of(placement: Placement, start: tuple[int, int], stride: int) -> dict[s
     return kwargs
 
 
-def unit_factors(source: tuple[str, str], target: tuple[str, str]) -> NDArray[np.float64]:
+def unit_factors(source: tuple[str, ...], target: tuple[str, ...]) -> NDArray[np.float64]:
     """Return by what lengths in `source` units are multiplied to be in `target` units.
 
     Raises
@@ -133,7 +133,7 @@ def unit_factors(source: tuple[str, str], target: tuple[str, str]) -> NDArray[np
         If one of them is no length that the other could be converted to.
     """
     if source == target:
-        return np.ones(2)
+        return np.ones(len(source))
     import pint
 
     quantity = pint.get_application_registry().Quantity  # type: ignore[no-untyped-call]
@@ -143,9 +143,9 @@ def unit_factors(source: tuple[str, str], target: tuple[str, str]) -> NDArray[np
         )
     except (pint.DimensionalityError, pint.UndefinedUnitError) as error:
         raise InputError(
-            f"The moving layer is measured in {source[0]} and the fixed one in {target[0]}: their "
-            "places in the world cannot be compared. Give both the same kind of unit (layer.units) "
-            "or choose “Centre the frames” under Advanced › Start from."
+            f"One layer is measured in {source[-1]} and another in {target[-1]}: their places in "
+            "the world cannot be compared. Give both the same kind of unit (layer.units) or choose "
+            "“Centre the frames” under Advanced › Start from."
         ) from error
 
 

@@ -9,10 +9,11 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import Bundle
 from napari_mmreg.gui.comparison import Comparison
+from napari_mmreg.gui.compat import point_in
 from napari_mmreg.gui.hover import Hover
 from napari_mmreg.gui.job import Job, Register
 from napari_mmreg.gui.runs import RunBook, RunRecord
-from napari_mmreg.gui.snapshot import RunSettings, Snapshot, take_picture
+from napari_mmreg.gui.snapshot import Picture, RunSettings, Snapshot, take_picture
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -60,17 +61,16 @@ class Session:
         """
         if fixed is None or moving is None or fixed is moving:
             raise InputError(strings.NEED_TWO)
-        point = tuple(float(x) for x in self._viewer.dims.point)
 
-        def picture(layer: Any) -> Any:
-            return None if layer is None else take_picture(layer, point)
+        def picture(layer: Any) -> Picture:
+            return take_picture(layer, point_in(self._viewer, layer))
 
         return Snapshot(
             run=self.runs.next_number(),
-            fixed=take_picture(fixed, point),
-            moving=take_picture(moving, point),
-            fixed_mask=picture(fixed_mask),
-            moving_mask=picture(moving_mask),
+            fixed=picture(fixed),
+            moving=picture(moving),
+            fixed_mask=None if fixed_mask is None else picture(fixed_mask),
+            moving_mask=None if moving_mask is None else picture(moving_mask),
             settings=settings,
         )
 

@@ -101,7 +101,7 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
     layer : napari Image or Labels layer
         With any number of leading axes, colour or not, multiscale or not.
     world_point : tuple of float
-        The viewer's current point (``viewer.dims.point``): says which slice of a stack.
+        The viewer's current point in the layer's units: says which slice of a stack.
 
     Raises
     ------

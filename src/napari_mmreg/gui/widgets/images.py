@@ -49,9 +49,10 @@ class ImagePicker(QWidget):
         layout.addLayout(
             style.row(style.field_label(title), self.layers, self.open_button, stretch=1)
         )
-        layout.addLayout(style.row(style.field_label(""), self.modality, self.about, stretch=2))
-        self.modality.setFixedWidth(150)
+        layout.addLayout(style.row(style.field_label(""), self.modality, self.about, stretch=1))
+        self.modality.setMaximumWidth(150)
         self.about.setWordWrap(False)
+        self.about.setMinimumWidth(90)
         self.layers.activated.connect(self._on_activated)
         self.modality.activated.connect(self._on_modality)
         self.open_button.clicked.connect(self._on_open)
@@ -68,6 +69,7 @@ class ImagePicker(QWidget):
         self.modality.setEnabled(chosen is not None)
         self.modality.select_silently(None if chosen is None else modality_of(chosen))
         self.about.setText("" if chosen is None else describe(chosen))
+        self.about.setToolTip("" if chosen is None else str(chosen.dtype))
 
     def _on_activated(self) -> None:
         self.chosen.emit(self, self.layer)
@@ -235,7 +237,7 @@ class ImagePair(QWidget):
 
 
 def describe(layer: Any) -> str:
-    """Return size and type of an image in a few words."""
+    """Return the size of an image in a few words."""
     data = layer.data[0] if layer.multiscale else layer.data
     shape = data.shape[:-1] if layer.rgb else data.shape
-    return " × ".join(str(n) for n in shape) + f" {data.dtype}"
+    return " × ".join(str(n) for n in shape)

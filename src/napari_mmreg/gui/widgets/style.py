@@ -84,7 +84,8 @@ def row(*widgets: QWidget, stretch: int = -1) -> QHBoxLayout:
 
 
 def column(widget: QWidget) -> QVBoxLayout:
-    """Return a tight column as the widget's layout."""
+    """Return a tight column as the widget's layout; the widget keeps its rows' height."""
+    widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     layout = QVBoxLayout(widget)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(GAP)
