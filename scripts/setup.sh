@@ -23,9 +23,9 @@ missing_packages() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     command -v Xvfb >/dev/null || echo xvfb
     command -v xauth >/dev/null || echo xauth
-    ls /usr/lib/*/dri/swrast_dri.so /usr/lib/dri/swrast_dri.so >/dev/null 2>&1 ||
+    compgen -G '/usr/lib*/*/dri/swrast_dri.so' >/dev/null ||
         has_library libgallium || echo libgl1-mesa-dri
-    ls /usr/share/fonts/* >/dev/null 2>&1 || echo fonts-dejavu-core
+    compgen -G '/usr/share/fonts/*' >/dev/null || echo fonts-dejavu-core
     while read -r library package; do
         has_library "$library" || echo "$package"
     done <<'LIST'
