@@ -141,6 +141,40 @@ def masked_correlation(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
     return (one * two).sum(dim=(1, 2, 3)) / norm.clamp(min=1e-12).sqrt()
 
 
+def shift_correlation(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
+    """Correlate feature maps for all shifts of up to a quarter of the frame.
+
+    Parameters
+    ----------
+    first, second : Tensor of shape (1, C, h, w)
+    mask : Tensor of shape (1, 1, h, w)
+        Of both.
+
+    Returns
+    -------
+    Tensor of shape (2 * (h // 4) + 1, 2 * (w // 4) + 1)
+        In [-1, 1]; no shift is in the middle.
+    """
+    rows, cols = mask.shape[-2:]
+    size = [rows + rows // 2, cols + cols // 2]
+    count = mask.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+    one = (first - (first * mask).sum(dim=(2, 3), keepdim=True) / count) * mask
+    two = (second - (second * mask).sum(dim=(2, 3), keepdim=True) / count) * mask
+    spectrum = torch.fft.rfft2(mask[:, 0], size)
+    spectra = torch.cat(
+        [
+            (torch.fft.rfft2(one, size).conj() * torch.fft.rfft2(two, size)).sum(1),
+            torch.fft.rfft2(one.square().sum(1), size).conj() * spectrum,
+            spectrum.conj() * torch.fft.rfft2(two.square().sum(1), size),
+        ]
+    )
+    product, left, right = torch.fft.irfft2(spectra, size)
+    correlation = product / (left * right).clamp(min=1e-3).sqrt()
+    reach_y, reach_x = rows // 4, cols // 4
+    around = torch.roll(correlation, (reach_y, reach_x), (0, 1))
+    return around[: 2 * reach_y + 1, : 2 * reach_x + 1]
+
+
 def homography_scores(level: Level, matrices: Tensor) -> Tensor:
     """Score homographies of the pair's grid: feature correlation, less for small overlaps.
 

@@ -1,110 +1,301 @@
-"""What can be said about a result without knowing the truth."""
+"""What can be said about a result without knowing the truth, and how it was learned.
+
+Four measurements of the registered pair, all on gradient structure and none on grey values:
+
+* *peak*: how far the correlation at the found place stands out among shifts of up to a quarter
+  of the frame, in standard deviations, and *margin*, how far above the best other shift. A wrong
+  alignment is a place like many others.
+* *forward-backward*: the roles are swapped, and the fixed image is registered elastically to
+  the registered one. What still moves was not at rest.
+* *similarity*: correlation of oriented gradient channels before and after.
+* *residual*: difference of MIND-SSC descriptors, averaged locally.
+
+Logistic regressions turn them into probabilities. Their constants were fitted on synthetic
+misalignments (protocols R, N and H of the benchmark, and Z, none) of the `train` pairs, registered
+with the classical engine, and are checked on `val`; see the constants. They are the same for
+every model and not calibrated for any other: a model that has its own calibration replaces the
+maps.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_mmreg.geometry import MatrixTransform, Transform, folding_fraction
+from napari_mmreg.geometry import Transform, folding_fraction
 from napari_mmreg.nn.levels import (
     Level,
     build_level,
     describe,
     masked_correlation,
     pair_tensors,
+    shift_correlation,
 )
 from napari_mmreg.nn.mind import mind_ssc
-from napari_mmreg.nn.sampling import gaussian_blur, pixel_grid
-from napari_mmreg.registration.elastic import bend, pull, resized
+from napari_mmreg.nn.sampling import gaussian_blur
+from napari_mmreg.registration.elastic import bend, pull
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
     from napari_mmreg.run import Run
 
+Map = NDArray[np.float32]
+
 SIZE = 128
+"""Longer side of the grid on which everything is measured."""
+
+BACKWARD_ITERATIONS = 6
+LOCAL = 4.0
+"""Gaussian sigma of the local averages, in pixels of that grid."""
+
+FAILURE = (-4.221, -26.519, 2.956, 7.298)
+"""Log-odds that the mean error exceeds 5 px at 256-px scale: weights of log peak, margin and
+log (median forward-backward + 0.2), and the constant."""
+
+AFTER = (0.566, 0.577, -0.427, 0.351, 1.631)
+"""Log-odds that the result is off by more than 2 px at 256-px scale, per pixel: weights of
+log (forward-backward + 0.2), log (residual + 0.01), log (texture + 0.01) and of the log-odds of
+failure (within +-6), and the constant."""
+
+BEFORE = (1.588, 0.024, 0.268, -0.171, 1.146)
+"""The same for the input: weights of d = log (displacement + 0.2), log (residual + 0.01), of the
+log-odds of failure f, of d * f, and the constant."""
+
+DOUBTFUL, FAILED = 0.15, 0.8
+"""Probabilities of failure from which on a result is doubtful, or not used."""
+
+MAX_FOLDING = 0.002
+MIN_OVERLAP = 0.2
+MAX_DROP = 0.02
+"""Loss of similarity that is still taken for noise."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
+    """What was found about a transform.
+
+    Attributes
+    ----------
+    status : {"ok", "doubtful", "failed"}
+        ``"failed"``: better not used.
+    reasons : tuple of str
+        Sentences for users; one at least.
+    similarity_before, similarity_after : float
+        Correlation of oriented gradient channels where both images have data, in [-1, 1]; of
+        the pair as it came, and under the transform.
+    folding : float
+        Share of the grid where the transform turns inside out.
+    overlap : float
+        Share of the fixed image's data that finds data in the moving image.
+    forward_backward : ndarray of float32, shape (h, w)
+        Grid pixels by which a registration with swapped roles still moves the result.
+    misregistration, misregistration_before : ndarray of float32, shape (h, w)
+        Probability that the result, and the input, are off by more than 2 px at 256-px scale.
+    """
+
     status: Literal["ok", "doubtful", "failed"]
     reasons: tuple[str, ...]
     similarity_before: float
     similarity_after: float
     folding: float
     overlap: float
-    forward_backward: NDArray[np.float32]
-    misregistration: NDArray[np.float32]
-    misregistration_before: NDArray[np.float32]
+    forward_backward: Map
+    misregistration: Map
+    misregistration_before: Map
 
 
-def peak_sharpness(level: Level, moving: Tensor, mask: Tensor) -> tuple[float, float]:
-    """How far the correlation at no shift stands out among shifts."""
-    rows, cols = level.shape
-    fixed = level.features
-    both = mask
-    n = both.sum((2, 3), keepdim=True).clamp(min=1)
-    other = describe(moving, mask)
-    a = (fixed - (fixed * both).sum((2, 3), keepdim=True) / n) * both
-    b = (other - (other * both).sum((2, 3), keepdim=True) / n) * both
-    size = [rows * 3 // 2, cols * 3 // 2]
-    t = lambda x: torch.fft.rfft2(x, size)
-    sp = torch.stack(
-        [
-            (t(a).conj() * t(b)).sum(1)[0],
-            (t(a.square().sum(1)).conj() * t(both[:, 0]))[0],
-            (t(both[:, 0]).conj() * t(b.square().sum(1)))[0],
-        ]
-    )
-    num, ea, eb = torch.fft.irfft2(sp, size)
-    c = num / (ea * eb).clamp(min=1e-3).sqrt()
-    ry, rx = rows // 4, cols // 4
-    c = torch.roll(c, (ry, rx), (0, 1))[: 2 * ry + 1, : 2 * rx + 1]
-    y, x = torch.meshgrid(torch.arange(-ry, ry + 1), torch.arange(-rx, rx + 1), indexing="ij")
-    far = (y.square() + x.square()) > (0.04 * max(rows, cols)) ** 2
-    peak = float(c[~far].max())
-    side = c[far]
-    return (peak - float(side.mean())) / (float(side.std()) + 1e-6), peak - float(side.max())
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurements:
+    """The numbers a certificate rests on; maps are (h, w) tensors on the measuring grid.
+
+    `forward_backward` and `displacement` are in pixels at 256-px scale.
+    """
+
+    before: float
+    after: float
+    overlap: float
+    peak: float
+    margin: float
+    forward_backward: Tensor
+    displacement: Tensor
+    residual_before: Tensor
+    residual: Tensor
+    texture: Tensor
+    mask: Tensor
+
+    @property
+    def failure(self) -> float:
+        """Log-odds that the mean error exceeds 5 px at 256-px scale."""
+        inside = self.forward_backward[self.mask]
+        middle = float(inside.median()) if inside.numel() else 20.0
+        a, b, c, constant = FAILURE
+        odds = a * math.log(max(self.peak, 0.1)) + b * self.margin + c * math.log(middle + 0.2)
+        return min(max(odds + constant, -30.0), 30.0)
 
 
-def measure(pair: Pair, transform: Transform, run: Run) -> dict:
+def certify(pair: Pair, transform: Transform, run: Run) -> Certificate:
+    """Judge a transform without knowing the truth.
+
+    Parameters
+    ----------
+    pair : Pair
+    transform : Transform
+        Of the pair's grid, fixed to moving.
+    run : Run
+
+    Returns
+    -------
+    Certificate
+        Maps on the pair's grid.
+
+    Notes
+    -----
+    *Convention*: (row, col), pixel centres at integers, fixed to moving (pull).
+    """
+    displacement = transform.displacement(pair.shape)
+    folding = _folding(displacement, pair.fixed_mask)
+    run.step(0.1)
     with torch.inference_mode():
-        tensors = pair_tensors(pair, run.device)
-        level = build_level(tensors, SIZE)
-        rows, cols = level.shape
-        scale = 256 / max(rows, cols)
-        out = {}
-        ident, imask = level.moving, level.moving_mask * level.fixed_mask
-        moving, mask = pull(level, transform)
-        out["before"] = float(masked_correlation(level.features, describe(ident, imask), imask)[0])
-        out["after"] = float(masked_correlation(level.features, describe(moving, mask), mask)[0])
-        out["overlap"] = float(mask.sum() / level.fixed_mask.sum().clamp(min=1))
-        out["psr"], out["margin"] = peak_sharpness(level, moving, mask)
-        run.check()
-        swapped = Level(moving, level.fixed, mask, level.fixed_mask, level.shape)
-        v = bend(swapped, level.fixed, mask, None, 6, run)
-        fb = v.norm(dim=-1)[0] * scale
-        a, b0, b1 = mind_ssc(level.fixed), mind_ssc(ident), mind_ssc(moving)
+        found = measure(pair, transform, run)
+        run.step(0.9)
+        failure = min(max(found.failure, -6.0), 6.0)
+        back = torch.log(found.forward_backward + 0.2)
+        residual = torch.log(found.residual + 0.01)
+        texture = torch.log(found.texture + 0.01)
+        a = AFTER
+        after = a[0] * back + a[1] * residual + a[2] * texture + a[3] * failure + a[4]
+        moved = torch.log(found.displacement + 0.2)
+        b = BEFORE
+        before = b[0] * moved + b[1] * torch.log(found.residual_before + 0.01)
+        before = before + b[2] * failure + b[3] * moved * failure + b[4]
+        # Without data there is nothing to see: as likely wrong as not, or worse.
+        after = torch.where(found.mask, after, after.clamp(min=0.0))
+        unit = max(pair.shape) / 256
+        maps = [
+            _enlarge(part, pair.shape)
+            for part in (found.forward_backward * unit, after.sigmoid(), before.sigmoid())
+        ]
+    status, reasons = _judge(found, folding)
+    return Certificate(
+        status=status,
+        reasons=reasons,
+        similarity_before=found.before,
+        similarity_after=found.after,
+        folding=folding,
+        overlap=found.overlap,
+        forward_backward=maps[0],
+        misregistration=maps[1],
+        misregistration_before=maps[2],
+    )
 
-        def local(x, k):
-            d = (a - x).abs().mean(1, keepdim=True) * k
-            return (gaussian_blur(d, 4.0) / gaussian_blur(k, 4.0).clamp(min=1e-3))[0, 0]
 
-        out["mind0"], out["mind1"] = local(b0, imask), local(moving * 0 + 0 if False else b1, mask)
-        out["fb"] = fb
-        m = mask[0, 0] > 0
-        out["fbmed"] = float(fb[m].median()) if m.any() else 99.0
-        out["mindgain"] = (
-            float(out["mind0"][imask[0, 0] > 0].mean() - out["mind1"][m].mean())
-            if m.any() and imask.any()
-            else 0.0
+def measure(pair: Pair, transform: Transform, run: Run) -> Measurements:
+    """Measure a registered pair; see the module's description."""
+    level = build_level(pair_tensors(pair, run.device), SIZE)
+    rows, cols = level.shape
+    unit = 256 / max(rows, cols)
+    input_mask = level.moving_mask * level.fixed_mask
+    moving, mask = pull(level, transform)
+    registered = describe(moving, mask)
+    before = masked_correlation(level.features, describe(level.moving, input_mask), input_mask)
+    after = masked_correlation(level.features, registered, mask)
+    peak, margin = _peak(shift_correlation(level.features, registered, mask))
+    run.check()
+    swapped = Level(moving, level.fixed, mask, level.fixed_mask, level.shape)
+    rest = bend(swapped, level.fixed, mask, None, BACKWARD_ITERATIONS, run)
+    run.check()
+    descriptor = mind_ssc(level.fixed)
+    texture = level.features.square().sum(1, keepdim=True).sqrt()
+    moved = transform.displacement(pair.shape)
+    length = torch.from_numpy(np.nan_to_num(np.linalg.norm(moved, axis=-1), nan=1e3))
+    length = length[None, None].float().to(level.fixed.device)
+    return Measurements(
+        before=float(before[0]),
+        after=float(after[0]),
+        overlap=float(mask.sum() / level.fixed_mask.sum().clamp(min=1)),
+        peak=peak,
+        margin=margin,
+        forward_backward=rest[0].norm(dim=-1) * unit,
+        displacement=F.interpolate(length, size=(rows, cols), mode="area")[0, 0]
+        * (256 / max(pair.shape)),
+        residual_before=_local_difference(descriptor, mind_ssc(level.moving), input_mask),
+        residual=_local_difference(descriptor, mind_ssc(moving), mask),
+        texture=gaussian_blur(texture, LOCAL)[0, 0],
+        mask=mask[0, 0] > 0.5,
+    )
+
+
+def _peak(correlation: Tensor) -> tuple[float, float]:
+    """Return how far the middle stands out of a correlation map, and above the best other place."""
+    rows, cols = correlation.shape
+    y = torch.arange(rows, device=correlation.device)[:, None] - rows // 2
+    x = torch.arange(cols, device=correlation.device)[None, :] - cols // 2
+    far = y.square() + x.square() > (0.08 * max(rows, cols)) ** 2
+    if not bool(far.any()):
+        return 0.1, 0.0
+    others, middle = correlation[far], float(correlation[~far].max())
+    spread = float(others.std()) + 1e-6
+    return (middle - float(others.mean())) / spread, middle - float(others.max())
+
+
+def _local_difference(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
+    difference = (first - second).abs().mean(1, keepdim=True) * mask
+    return (gaussian_blur(difference, LOCAL) / gaussian_blur(mask, LOCAL).clamp(min=1e-3))[0, 0]
+
+
+def _enlarge(part: Tensor, shape: tuple[int, int]) -> Map:
+    grown = F.interpolate(part[None, None], size=shape, mode="bilinear", align_corners=False)
+    return np.ascontiguousarray(grown[0, 0].cpu().numpy(), dtype=np.float32)
+
+
+def _folding(displacement: Map, mask: NDArray[np.bool_]) -> float:
+    share = folding_fraction(displacement, mask)
+    return share if math.isfinite(share) else 1.0
+
+
+def _judge(
+    found: Measurements, folding: float
+) -> tuple[Literal["ok", "doubtful", "failed"], tuple[str, ...]]:
+    """Turn numbers into a status and sentences."""
+    chance = 1 / (1 + math.exp(-found.failure))
+    serious, mild = [], []
+    if found.overlap < MIN_OVERLAP:
+        serious.append(
+            f"Only {found.overlap:.0%} of the fixed image finds data in the moving image. Check "
+            "that both show the same place, or start from landmarks."
         )
-        tex = gaussian_blur(level.features.square().sum(1, keepdim=True).sqrt(), 4.0)[0, 0]
-        out["tex"] = tex
-        out["mask"] = m
-        out["shape"] = (rows, cols)
-        return out
+    if chance > FAILED:
+        serious.append(
+            "The alignment found is no better than chance would give: the images' structures "
+            "do not lock together. Start from a few landmark pairs, or mask what only one shows."
+        )
+    elif chance > DOUBTFUL:
+        mild.append(
+            "Other positions fit almost as well. Compare the images before you rely on this, and "
+            "add landmark pairs if it is wrong."
+        )
+    if found.after < found.before - MAX_DROP:
+        mild.append(
+            f"The images' structures agree less than before (similarity {found.before:.2f} to "
+            f"{found.after:.2f})."
+        )
+    if folding > MAX_FOLDING:
+        mild.append(
+            f"The deformation folds over itself on {folding:.1%} of the image; do not trust it "
+            "there."
+        )
+    if serious:
+        return "failed", (*serious, *mild)
+    if mild:
+        return "doubtful", tuple(mild)
+    return "ok", (
+        f"The images' structures agree (similarity {found.before:.2f} before, "
+        f"{found.after:.2f} after), and the way back leads to the same place.",
+    )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from napari_mmreg.geometry import DisplacementTransform, Transform
@@ -19,41 +18,78 @@ if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
     from napari_mmreg.run import Run
 
-SIZES = (128, 256)
-ITERATIONS = (8, 8)
-GAIN = 0.01
+COARSE, FINE = 128, 256
+"""Longer sides of the grids on which the displacement is estimated."""
+
+ITERATIONS = 8
+
+MIN_GAIN = 0.004
+"""Share by which the MIND-SSC difference, which the estimate does not use, must fall."""
+
+MAX_MEAN = 4.0
+"""Mean displacement, in pixels at 256-px scale, above which the estimate has run away."""
 
 
-def refine(
-    pair: Pair,
-    transform: Transform,
-    run: Run,
-) -> Transform:
-    """Bend a transform until local structure agrees."""
+def refine(pair: Pair, transform: Transform, run: Run, *, capture: float = 8.0) -> Transform:
+    """Bend a transform until local structure agrees, if that holds up.
+
+    A smooth displacement is estimated on oriented gradient channels. It is accepted only if
+    another descriptor, MIND-SSC, agrees better too, and if it stays small: where structure is
+    missing or the start is wrong, a bending runs away.
+
+    Parameters
+    ----------
+    pair : Pair
+    transform : Transform
+        Where to start: of the pair's grid, fixed to moving.
+    run : Run
+    capture : float
+        Largest displacement to look for, in pixels at 256-px scale. Below 4 px the coarse
+        level is left out: less to win, and less to lose after a good start.
+
+    Returns
+    -------
+    Transform
+        `transform` after a displacement, or `transform` itself.
+
+    Notes
+    -----
+    *Convention*: (row, col), pixel centres at integers, fixed to moving (pull); the result maps
+    p to ``transform(p + u(p))``.
+    """
+    sizes = (COARSE, FINE) if capture >= 4 else (FINE,)
     with torch.inference_mode():
         tensors = pair_tensors(pair, run.device)
-        displacement = None
-        for index, (size, iterations) in enumerate(zip(SIZES, ITERATIONS, strict=True)):
+        displacement: Tensor | None = None
+        for index, size in enumerate(sizes):
             level = build_level(tensors, size)
             moving, mask = pull(level, transform)
             if displacement is not None:
                 displacement = resized(displacement, level.shape)
-            displacement = bend(level, moving, mask, displacement, iterations, run)
-            run.step((index + 1) / (len(SIZES) + 1))
-        assert displacement is not None
-        before, after = held_out(level, moving, mask, displacement)
-        if after > before * (1 - GAIN):
+            displacement = bend(level, moving, mask, displacement, ITERATIONS, run)
+            run.step((index + 1) / (len(sizes) + 1))
+        if displacement is None or not _helps(level, moving, mask, displacement, capture):
             return transform
-        full = resized(displacement, pair.shape)[0].flip(-1).cpu().numpy()
-        return transform.compose(DisplacementTransform(np.ascontiguousarray(full)))
+        whole = resized(displacement, pair.shape)[0].flip(-1).cpu().numpy()
+    return transform.compose(DisplacementTransform(np.ascontiguousarray(whole)))
 
 
-def held_out(level, moving, mask, displacement):
-    base = pixel_grid(*level.shape, level.fixed)[None]
-    a = mind_ssc(level.fixed)
-    b = mind_ssc(moving)
-    warped = sample(torch.cat([moving, mask], 1), base + displacement)
-    c = mind_ssc(warped[:, :1])
-    k = mask * (sample(mask, base + displacement, padding="zeros") > 0.9)
-    d = lambda x: float(((a - x).abs().mean(1, keepdim=True) * k).sum() / k.sum().clamp(min=1))
-    return d(b), d(c)
+def _helps(
+    level: Level, moving: Tensor, mask: Tensor, displacement: Tensor, capture: float
+) -> bool:
+    """Whether a displacement is small and MIND-SSC agrees that it is right."""
+    length = displacement.norm(dim=-1) * (256 / max(level.shape))
+    inside = length[mask[:, 0] > 0.5]
+    if inside.numel() == 0 or not bool(torch.isfinite(displacement).all()):
+        return False
+    if float(inside.mean()) > MAX_MEAN or float(inside.max()) > 2 * capture:
+        return False
+    where = pixel_grid(*level.shape, level.fixed)[None] + displacement
+    both = mask * (sample(mask, where, padding="zeros") > 0.9)
+    reference = mind_ssc(level.fixed)
+
+    def difference(image: Tensor) -> float:
+        apart = (reference - mind_ssc(image)).abs().mean(1, keepdim=True)
+        return float((apart * both).sum() / both.sum().clamp(min=1))
+
+    return difference(sample(moving, where)) < (1 - MIN_GAIN) * difference(moving)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.nn.gradients import orientation_channels
@@ -35,7 +35,9 @@ def similarity_matrices(
         for degrees in rotations:
             angle = math.radians(degrees)
             c, s = scale * math.cos(angle), scale * math.sin(angle)
-            matrices.append([[c, -s, cx - c * cx + s * cy], [s, c, cy - s * cx - c * cy], [0, 0, 1]])
+            matrices.append(
+                [[c, -s, cx - c * cx + s * cy], [s, c, cy - s * cx - c * cy], [0, 0, 1]]
+            )
     return torch.tensor(matrices, dtype=torch.float64, device=like.device)
 
 
