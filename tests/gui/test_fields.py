@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.gui import fields
@@ -75,6 +77,17 @@ def test_the_grid_is_straight_where_nothing_moves_and_bends_with_the_field(bent)
     assert lines.shape == still.shape
     origin = still[:, 0].astype(int)
     np.testing.assert_allclose(lines[:, 0], origin + field[tuple(origin.T)], atol=1e-4)
+
+
+@given(st.integers(16, 400), st.integers(16, 400), st.integers(1, 100))
+def test_any_size_of_field_can_be_drawn(rows, cols, across):
+    field = np.zeros((rows, cols, 2), np.float32)
+    vectors, _ = fields.arrow_vectors(field, across)
+    lines = fields.grid_lines(field)
+    for drawn in (vectors, lines):
+        assert len(drawn)
+        assert (drawn[:, 0] >= 0).all()
+        assert (drawn[:, 0] + drawn[:, 1] < (rows, cols)).all()
 
 
 def test_large_fields_are_thinned():

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from napari_mmreg.gui.bundle import REGISTERED
+
 if TYPE_CHECKING:
     import napari
 
@@ -61,6 +63,8 @@ def present(viewer: napari.Viewer, arguments: argparse.Namespace) -> bool:
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
     choose(dock, arguments)
     run = register(dock)
+    if run is not None:
+        viewer.layers.selection.active = run.layers[REGISTERED]
     viewer.reset_view()
     pause(0.5)  # the canvas and the dock draw what has just changed
     viewer.screenshot(arguments.picture, canvas_only=False, flash=False)

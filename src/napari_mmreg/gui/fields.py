@@ -5,7 +5,7 @@ Only numpy; called in the worker thread.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +81,8 @@ def arrow_vectors(
     """
     rows, cols = field.shape[:2]
     step = max(max(rows, cols) / max(across, 1), np.sqrt(rows * cols / MAX_ARROWS), 1.0)
-    at_row = np.arange((step - 1) / 2, rows, step).astype(np.intp)
-    at_col = np.arange((step - 1) / 2, cols, step).astype(np.intp)
+    at_row = _ticks((min(step, rows) - 1) / 2, rows, step)
+    at_col = _ticks((min(step, cols) - 1) / 2, cols, step)
     at_row = at_row[: MAX_ARROWS // len(at_col)]
     arrows = field[np.ix_(at_row, at_col)].reshape(-1, 2)
     origin = np.stack(np.meshgrid(at_row, at_col, indexing="ij"), axis=-1).reshape(-1, 2) * stride
@@ -142,21 +142,27 @@ def grid_lines(field: NDArray[np.float32], lines: int = 20, stride: int = 1) -> 
     spacing = max(max(rows, cols) / lines, 2.0)
     fine = max(spacing / 3, 1.0)
     parts = [
-        _bent(field, np.arange(0, rows, spacing), np.arange(0, cols, fine), stride),
-        _bent(field, np.arange(0, rows, fine), np.arange(0, cols, spacing), stride, down=True),
+        _bent(field, _ticks(0, rows, spacing), _ticks(0, cols, fine), stride),
+        _bent(field, _ticks(0, rows, fine), _ticks(0, cols, spacing), stride, down=True),
     ]
     return np.concatenate(parts).astype(np.float32)
 
 
+def _ticks(start: float, stop: int, step: float) -> NDArray[np.intp]:
+    """Return whole numbers about `step` apart, below `stop` whatever the rounding."""
+    ticks = np.arange(start, stop, step).astype(np.intp)
+    return ticks[ticks < stop]
+
+
 def _bent(
     field: NDArray[np.float32],
-    rows: NDArray[Any],
-    cols: NDArray[Any],
+    rows: NDArray[np.intp],
+    cols: NDArray[np.intp],
     stride: int,
     *,
     down: bool = False,
 ) -> NDArray[np.float64]:
-    at = np.ix_(rows.astype(np.intp), cols.astype(np.intp))
+    at = np.ix_(rows, cols)
     origin = np.stack(np.broadcast_arrays(*at), axis=-1).astype(np.float64) * stride
     points = origin + field[at]
     axis = 0 if down else 1
