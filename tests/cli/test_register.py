@@ -199,7 +199,7 @@ def test_ctrl_c_cancels_and_writes_nothing(pair, engine, capsys):
     engine.during = press
     handler = signal.getsignal(signal.SIGINT)
     assert main(COMMAND) == 130
-    assert capsys.readouterr().err == "mmreg: cancelled; nothing was written\n"
+    assert capsys.readouterr().err == "mmreg: cancelled\n"
     assert not (pair / "out").exists()
     assert signal.getsignal(signal.SIGINT) is handler
 

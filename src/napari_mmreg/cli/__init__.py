@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.run(arguments)
     except (Cancelled, KeyboardInterrupt):
-        warn("cancelled; nothing was written")
+        warn("cancelled")
         return CANCELLED
     except RegistrationError as error:
         warn(f"error: {error}")
