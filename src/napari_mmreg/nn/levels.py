@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
@@ -17,13 +18,15 @@ from napari_mmreg.nn.homography import positions, resize_matrix
 from napari_mmreg.nn.sampling import sample
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_mmreg.imaging import Pair
 
 MARGIN = 3
 """Pixels next to missing data that are not used: filters look across the edge there."""
+
+HOLE = 4
+"""Half the width, in pixels, of holes in the data that are bridged by the nearest values."""
 
 SIGMA, SMOOTH = 0.6, 1.0
 """Blur before and after the derivative, in pixels of the level. Finer than usual: measured."""
@@ -97,12 +100,18 @@ def pair_tensors(pair: Pair, device: str) -> tuple[Tensor, Tensor, Tensor, Tenso
         return torch.from_numpy(array.astype("float32", copy=True))[None, None].to(device)
 
     def mask(array: NDArray[np.bool_]) -> Tensor:
-        inner = array if array.all() else ndimage.minimum_filter(array, 2 * MARGIN + 1)
+        inner = array if array.all() else ndimage.minimum_filter(_closed(array), 2 * MARGIN + 1)
         return image((inner if inner.any() else array).astype("float32"))
 
     fixed, fixed_mask = clean(pair.fixed, pair.fixed_mask)
     moving, moving_mask = clean(pair.moving, pair.moving_mask)
     return image(fixed), image(moving), mask(fixed_mask), mask(moving_mask)
+
+
+def _closed(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Close thin holes: depth maps lack data along the very edges that carry the information."""
+    padded = np.pad(known, HOLE, mode="edge")
+    return ndimage.binary_closing(padded, iterations=HOLE)[HOLE:-HOLE, HOLE:-HOLE]
 
 
 def build_level(tensors: tuple[Tensor, Tensor, Tensor, Tensor], size: int) -> Level:
