@@ -27,5 +27,5 @@ class MissingExtraError(RegistrationError, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
 
 
-class Cancelled(RegistrationError):
+class Cancelled(RegistrationError):  # noqa: N818  it is no error to change one's mind
     """The user cancelled the run; nothing was changed."""

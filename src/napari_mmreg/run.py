@@ -16,9 +16,10 @@ from napari_mmreg.errors import Cancelled
 
 
 class Progress(Protocol):
-    """Receives the stage's name and the fraction of the whole run done, in [0, 1]."""
+    """Listens to a run."""
 
-    def __call__(self, stage: str, fraction: float) -> None: ...
+    def __call__(self, stage: str, fraction: float) -> None:
+        """Take the stage's name and the fraction of the whole run that is done, in [0, 1]."""
 
 
 CancelCheck = Callable[[], bool]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from napari_mmreg.geometry import Transform
     from napari_mmreg.imaging import Pair
     from napari_mmreg.run import Run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_mmreg.registration.register import register
+from napari_mmreg.registration.path import register
 from napari_mmreg.registration.result import RegistrationResult
 
 __all__ = ["RegistrationResult", "register"]

@@ -14,8 +14,9 @@ import napari_mmreg
 from napari_mmreg.errors import Cancelled, DeviceError, InputError, ModelError
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.models import ModelInfo, Prediction, registry
+from napari_mmreg.registration import path
 from napari_mmreg.registration import register as register_function
-from napari_mmreg.registration.register import register
+from napari_mmreg.registration.path import register
 
 CAMERA = data.camera()
 STAGES = ["Preparing", "Global alignment", "Local refinement", "Checking", "Writing result"]
@@ -114,9 +115,8 @@ def test_the_whole_result(engine):
 
 
 def test_registered_is_what_the_transform_makes(engine, monkeypatch):
-    module = sys.modules["napari_mmreg.registration.register"]  # the name is the function's
-    monkeypatch.setattr(module, "TILE", 64)
-    monkeypatch.setattr(module, "BAND_WIDTH", 700)
+    monkeypatch.setattr(path, "TILE", 64)
+    monkeypatch.setattr(path, "BAND_WIDTH", 700)
     engine.answer = MatrixTransform.from_params(rotation_degrees=9, translation=(5, -7))
     moving = data.astronaut()[:, :380]
     heard = []
