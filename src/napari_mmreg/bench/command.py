@@ -70,7 +70,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     label = arguments.split + (str(arguments.per_modality) if arguments.per_modality else "")
     command = "mmreg bench " + shlex.join(
         [
-            *arguments.methods,
+            *(Path(name).name for name in arguments.methods),  # no paths of one machine
             "--split",
             arguments.split,
             "--protocols",
