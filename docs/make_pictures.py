@@ -107,7 +107,6 @@ def flow_arrows(_viewer, dock) -> None:
     dock.compare.mode.select("off")
     result_layer(dock, roles.REGISTERED).visible = False
     dock.images.pair[1].visible = False
-    result_layer(dock, roles.GRID).visible = True
 
 
 def misregistration(viewer, dock) -> None:

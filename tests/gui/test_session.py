@@ -225,10 +225,14 @@ def test_arrows_follow_the_density(session, pair):
     run = _run(session, *pair, arrows=8)
     arrows = run.layers[roles.ARROWS]
     few = len(arrows.data)
+    assert arrows.name == "[1] flow arrows (×5)"
+    assert arrows.length == 5
     session.runs.set_arrows(run.number, 30)
     assert 8 * few < len(arrows.data) < 30 * few
     assert len(arrows.features) == len(arrows.data)
     assert arrows.edge_color_mode == "colormap"
+    assert arrows.name == "[1] flow arrows (×2)"
+    assert arrows.length == 2
     session.runs.set_arrows(run.number, 100_000)
     assert len(arrows.data) <= 10_000
 

@@ -37,7 +37,7 @@ SCREEN_PIXELS = 1_600_000
 ARROW_COLOURS = ("#5ec8ff", "#ffe94a", "#ff7a1a")
 """From short to long; all of them bright, to be seen on any picture."""
 
-_ENLARGEMENTS = (50, 20, 10, 5, 2, 1)
+_ARROW_SCALES = (50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05)
 
 COMPLEMENTS = {
     "magenta": "green",
@@ -298,12 +298,12 @@ def _flow_layers(
     )
     across = snapshot.settings.arrows
     vectors, lengths = fields.arrow_vectors(flow, across, stride)
-    enlarged = _enlargement(full, size / across)
+    scale = arrow_scale(full, size / across)
     arrows = shared_kwargs(snapshot, ARROWS)
-    arrows["name"] += f" (×{enlarged})" if enlarged > 1 else ""
     arrows.update(
+        name=arrows_name(snapshot.run, scale),
         vector_style="arrow",
-        length=float(enlarged),
+        length=scale,
         features={"length": lengths},
         edge_color="length",
         edge_colormap=ARROW_COLOURS,
@@ -314,9 +314,18 @@ def _flow_layers(
     return specs
 
 
-def _enlargement(longest: float, spacing: float) -> int:
-    """Return how often arrows are drawn longer than they are, so that small ones can be seen."""
-    return next((times for times in _ENLARGEMENTS if times * longest <= spacing), 1)
+def arrow_scale(longest: float, spacing: float) -> float:
+    """Return how much longer arrows are drawn than they are.
+
+    So that short ones can be seen, and long ones do not cover their neighbours.
+    """
+    fitting = (scale for scale in _ARROW_SCALES if scale * longest <= 1.3 * spacing)
+    return float(next(fitting, _ARROW_SCALES[-1]))
+
+
+def arrows_name(run: int, scale: float) -> str:
+    """Return the arrows' name; it says so where they are not drawn true to scale."""
+    return layer_name(run, ARROWS) + ("" if scale == 1 else f" (×{scale:g})")
 
 
 def physical_length(snapshot: Snapshot) -> tuple[float, str]:

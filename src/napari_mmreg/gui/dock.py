@@ -133,7 +133,9 @@ class RegisterDock(QWidget):
         """Never narrower than the controls: there is no scroll bar to the side."""
         bar = self._scroll.verticalScrollBar()
         spare = bar.sizeHint().width() if bar is not None else 0
-        return QSize(self._inner.minimumSizeHint().width() + spare, 200)
+        # Results count while they are hidden, or the dock would have to grow with the first run.
+        results = self._results.minimumSizeHint().width() + 2 * style.MARGIN
+        return QSize(max(self._inner.minimumSizeHint().width(), results) + spare, 200)
 
     def _timer(self, interval: int, callback: Any) -> QTimer:
         timer = QTimer(self)
@@ -242,6 +244,7 @@ class RegisterDock(QWidget):
 
     def _on_run(self, run: RunRecord | None) -> None:
         self._results.setVisible(run is not None)
+        self.updateGeometry()
         self.session.hover.follow(run)
         self.compare.set_run(run)
 
@@ -286,9 +289,12 @@ class RegisterDock(QWidget):
     # Closing
 
     def event(self, event: QEvent | None) -> bool:
-        """Notice that napari takes the dock away: it only loses its parent then."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.shut_down()
+        """Notice that napari takes the dock away, and that texts grew with the theme's font."""
+        kind = event.type() if event is not None else None
+        if kind == QEvent.Type.ParentChange and self.parent() is None:
+            self.shut_down()  # napari only takes its parent away
+        elif kind in (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.updateGeometry()
         return super().event(event)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name

@@ -108,7 +108,9 @@ class RunBook:
         bundle = record.bundle
         vectors, lengths = fields.arrow_vectors(bundle.field, across, bundle.stride)
         low, high = layer.edge_contrast_limits or (0.0, 1.0)
-        layer.data = vectors
+        scale = bundles.arrow_scale(high, max(bundle.snapshot.fixed.shape) / across)
+        layer.name = bundles.arrows_name(number, scale)
+        layer.data, layer.length = vectors, scale
         layer.features = {"length": lengths}
         layer.edge_color = "length"
         layer.edge_contrast_limits = (low, high)

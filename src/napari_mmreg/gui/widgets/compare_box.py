@@ -54,7 +54,7 @@ class CompareBox(QWidget):
         self.mode.select("overlay")
         self.source = Combo.of(strings.SOURCES, strings.SOURCE_TIP)
         self.source.setFixedWidth(112)
-        self.mode.setMinimumContentsLength(10)
+        self.mode.setMinimumContentsLength(9)
         self.amount = QSlider(Qt.Orientation.Horizontal)
         self.amount_label = style.field_label("")
         self.amount_value = QLabel()

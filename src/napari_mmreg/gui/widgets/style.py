@@ -59,9 +59,16 @@ def chevron(*, down: bool) -> QIcon:
 def quiet_label(text: str = "") -> QLabel:
     """Return a small, grey, wrapping label."""
     label = QLabel(text)
-    label.setWordWrap(True)
     label.setStyleSheet(QUIET)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return wrapping(label)
+
+
+def wrapping(label: QLabel) -> QLabel:
+    """Let a label wrap to the dock's width instead of widening the dock."""
+    label.setWordWrap(True)
+    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
     return label
 
 
@@ -85,7 +92,7 @@ def row(*widgets: QWidget, stretch: int = -1) -> QHBoxLayout:
 
 def column(widget: QWidget) -> QVBoxLayout:
     """Return a tight column as the widget's layout; the widget keeps its rows' height."""
-    widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
     layout = QVBoxLayout(widget)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(GAP)
