@@ -71,6 +71,11 @@ def test_mask_limits_what_is_scored():
     assert not case.mask[:, 101:].any()
 
 
+@pytest.mark.parametrize("text", ["R256", "Nnat", "H256c", "L"])
+def test_protocols_write_what_they_read(text):
+    assert str(Protocol.parse(text)) == text
+
+
 @pytest.mark.parametrize("text", ["", "R", "X256", "256", "Rc"])
 def test_unknown_protocols_are_named(text):
     with pytest.raises(InputError, match="no protocol"):

@@ -2,6 +2,7 @@
 
 import argparse
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 from skimage import data
@@ -9,7 +10,7 @@ from skimage import data
 from napari_mmreg.bench import command, report
 from napari_mmreg.bench.methods import PEERS, Answer, Method, do_nothing, load_method
 from napari_mmreg.bench.protocols import Protocol, make_case
-from napari_mmreg.bench.runner import evenly, run, save, score
+from napari_mmreg.bench.runner import evenly, read_landmark_cases, run, save, score
 from napari_mmreg.errors import InputError
 from napari_mmreg.training.data import PairRecord
 
@@ -77,6 +78,30 @@ def test_external_methods_load_from_a_file(tmp_path, case):
 def test_unknown_methods_are_named(text):
     with pytest.raises(InputError, match=text):
         load_method(text)
+
+
+def test_landmark_pairs_are_read_and_scored(tmp_path):
+    fixed, moving = data.camera()[:64, :96], data.camera()[:128, :96]
+    iio.imwrite(tmp_path / "fixed.png", fixed)
+    iio.imwrite(tmp_path / "moving.png", moving)
+    (tmp_path / "marks.csv").write_text(
+        "point,fixed_row,fixed_col,moving_row,moving_col\n0,10,20,22,20\n1,30,40,60,46\n"
+    )
+    (tmp_path / "index.csv").write_text(
+        "id,modality,fixed,moving,landmarks,landmark_type\n"
+        "pair,retina,fixed.png,moving.png,marks.csv,manual\n"
+        "made,retina,fixed.png,moving.png,marks.csv,from_transform\n"
+        "aligned,retina,fixed.png,moving.png,,\n"
+    )
+    (case,) = read_landmark_cases(tmp_path)
+    assert (case.name, case.group) == ("pair", "retina")
+    grid = do_nothing(fixed, fixed)
+    # Off by (12, 0) and (30, 6) moving px; the moving image counts as 256 x 256.
+    expected = (12 * 2 + np.hypot(30 * 2, 6 * 256 / 96)) / 2
+    scored = score(Method("stay", lambda f, m: Answer(grid)), case)
+    assert scored.error == pytest.approx(expected, rel=1e-5)
+    # Doing nothing is the full frame on the full frame: rows double.
+    assert scored.error_before < expected
 
 
 def test_evenly_spaced_pairs_of_every_modality(tmp_path):

@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocols",
         default="R256,N256",
-        help="kinds R, N, H, S, Z, a size or 'nat', 'c' for no black borders (default R256,N256)",
+        help="kinds R, N, H, S, Z, a size or 'nat', 'c' for no black borders; L: landmarks "
+        "(default R256,N256)",
     )
     parser.add_argument(
         "--per-modality", type=int, default=16, help="evenly spaced pairs a modality, 0: all"
@@ -48,7 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         _measure(arguments)
     records = report.load(arguments.results)
     arguments.tables.parent.mkdir(parents=True, exist_ok=True)
-    arguments.tables.write_text(_INTRODUCTION + report.markdown(records), encoding="utf-8")
+    plots = report.plot_recall(records, arguments.tables.parent)
+    text = _INTRODUCTION + report.markdown(records, plots)
+    arguments.tables.write_text(text, encoding="utf-8")
     print(f"{arguments.tables}: {len(records)} records", file=sys.stderr)
     return 0
 
@@ -58,14 +61,15 @@ def _measure(arguments: argparse.Namespace) -> None:
 
     from napari_mmreg.bench import runner
     from napari_mmreg.bench.methods import PEERS, load_method
-    from napari_mmreg.bench.protocols import Protocol
+    from napari_mmreg.bench.protocols import LANDMARKS, Case, LandmarkCase, Protocol
     from napari_mmreg.models import list_models
     from napari_mmreg.training.data import find_data, read_records
 
     names = arguments.methods or [*(info.name for info in list_models()), *PEERS]
     methods = [load_method(name, arguments.device) for name in names]
     protocols = [Protocol.parse(text) for text in arguments.protocols.split(",")]
-    found = read_records(find_data(arguments.data), [arguments.split], commercial_only=False)
+    folder = find_data(arguments.data)
+    found = read_records(folder, [arguments.split], commercial_only=False)
     chosen = runner.evenly(found, arguments.per_modality)
     label = arguments.split + (str(arguments.per_modality) if arguments.per_modality else "")
     command = "mmreg bench " + shlex.join(
@@ -81,21 +85,25 @@ def _measure(arguments: argparse.Namespace) -> None:
             str(arguments.seed),
         ]
     )
-    with tqdm(total=len(methods) * len(protocols) * len(chosen), unit="pair") as bar:
+    with tqdm(unit="pair") as bar:
 
         def advance(line: str) -> None:
             bar.set_description_str(line, refresh=False)
             bar.update()
 
         for protocol in protocols:
-            cases = list(runner.read_cases(chosen, protocol, arguments.seed))
+            if protocol.kind == LANDMARKS:
+                cases: list[Case | LandmarkCase] = list(runner.read_landmark_cases(folder))
+            else:
+                cases = list(runner.read_cases(chosen, protocol, arguments.seed))
+            bar.reset(total=len(methods) * len(cases))
             for method in methods:
                 runner.save(
                     runner.run(
                         [method],
                         cases,
                         protocol,
-                        label=label,
+                        label="landmarks" if protocol.kind == LANDMARKS else label,
                         seed=arguments.seed,
                         command=command,
                         report=advance,
@@ -114,6 +122,7 @@ differences are label noise.
 
 R: rotation, scale, translation, shear, perspective. N: half of R, elastic part of 8 px. H: hard.
 S: small. Z: none, so RE is how far a method moves an aligned pair. `c`: no black
-borders. A method that raises counts as doing nothing. Written by `mmreg bench`.
+borders. A method that raises counts as doing nothing. L: real misalignment, mean error at landmarks set by hand.
+Written by `mmreg bench`.
 
 """

@@ -133,7 +133,14 @@ def sift_magsac(fixed: Picture, moving: Picture) -> Field:
     there = np.array([points_moving[m.trainIdx].pt for m in matches])
     cv2.setRNGSeed(0)
     matrix, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, 3.0, maxIters=20000)
-    return _homography_positions(matrix, fixed.shape)
+    if matrix is None:
+        raise RuntimeError("too few matches")
+    positions = _homography_positions(matrix, fixed.shape)
+    size = np.array(moving.shape[:2])
+    # A frame that lands far outside is a failure that its author would notice.
+    if not (np.abs(positions - size / 2) < 1.3 * size).all():
+        raise RuntimeError("an absurd homography")
+    return positions
 
 
 def ecc_affine(fixed: Picture, moving: Picture) -> Field:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.evaluation import grid_error
 
+LANDMARKS = "L"
 CANVAS = 1.45
 ELASTIC_SIGMA = 16.0
 ELASTIC_PEAK = 8.0
@@ -58,7 +60,7 @@ class Protocol:
     Attributes
     ----------
     kind : str
-        A key of `KINDS`.
+        A key of `KINDS`, or ``"L"``: real misalignment with landmarks by hand, native size.
     size : int or None
         Both images are resized to this many pixels a side first; None: native size.
     borderless : bool
@@ -72,19 +74,21 @@ class Protocol:
 
     @classmethod
     def parse(cls, text: str) -> Protocol:
-        """Read ``R256``, ``Nnat``, ``H256c`` ...
+        """Read ``R256``, ``Nnat``, ``H256c``, ``L`` ...
 
         Raises
         ------
         InputError
             If the text names no protocol.
         """
+        if text == LANDMARKS:
+            return cls(LANDMARKS, None)
         body = text.removesuffix("c")
         kind, size = body[:1], body[1:]
         if kind not in KINDS or not (size == "nat" or size.isdigit()):
             raise InputError(
                 f"There is no protocol {text!r}; write a kind ({', '.join(KINDS)}), a size or "
-                f"'nat', and 'c' for no black borders, for example R256, Nnat, H256c."
+                f"'nat', and 'c' for no black borders, for example R256, Nnat, H256c; or L."
             )
         return cls(kind, None if size == "nat" else int(size), text.endswith("c"))
 
@@ -94,6 +98,8 @@ class Protocol:
         return f"{self.kind}{'nat' if self.size is None else self.size}"
 
     def __str__(self) -> str:
+        if self.kind == LANDMARKS:
+            return LANDMARKS
         return self.seed_name + ("c" if self.borderless else "")
 
 
@@ -123,6 +129,41 @@ class Case:
     positions: NDArray[np.float64]
     mask: NDArray[np.bool_]
     scale: NDArray[np.float64]
+
+    def error(self, positions: NDArray[np.floating]) -> float:
+        """Return RE in px at 256-px scale; NaN if a scored pixel has no position."""
+        return grid_error(positions * self.scale, self.positions * self.scale, self.mask)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LandmarkCase:
+    """One pair that is misaligned as it was taken, with landmarks by hand.
+
+    Attributes
+    ----------
+    name, group : str
+        The pair, and its modality.
+    fixed, moving : ndarray of uint8, (H, W) or (H, W, 3)
+        What a method sees; their sizes may differ.
+    fixed_points, moving_points : ndarray of float64, (n, 2)
+        (row, col) of the same places in both.
+    """
+
+    name: str
+    group: str
+    fixed: NDArray[np.uint8]
+    moving: NDArray[np.uint8]
+    fixed_points: NDArray[np.float64]
+    moving_points: NDArray[np.float64]
+
+    def error(self, positions: NDArray[np.floating]) -> float:
+        """Return the landmarks' mean RE in px, the moving image counted as 256 x 256."""
+        places = self.fixed_points[None]
+        found = np.stack(
+            [pull(positions[..., i], places, linear=True, edge=True)[0] for i in (0, 1)], axis=-1
+        )
+        scale = 256 / np.array(self.moving.shape[:2])
+        return float(np.linalg.norm((found - self.moving_points) * scale, axis=-1).mean())
 
 
 class KnownWarp:

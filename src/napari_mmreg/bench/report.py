@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,15 +67,52 @@ def load(folder: Path) -> list[Record]:
     return [r for r in records if isinstance(r, dict) and "pairs" in r]
 
 
-def markdown(records: Iterable[Record]) -> str:
-    """Write the tables: per data set and protocol, best median first; status; provenance."""
+def tabulate(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Gather records per data set and protocol, the best median first."""
     tables: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         tables.setdefault((record["data"], record["protocol"]), []).append(record)
-    parts = []
-    for (data, protocol), rows in sorted(tables.items()):
+    for rows in tables.values():
         rows.sort(key=lambda r: summarise(r["pairs"]).median)
+    return dict(sorted(tables.items()))
+
+
+def plot_recall(records: Iterable[Record], folder: Path) -> dict[tuple[str, str], str]:
+    """Draw, per data set and protocol, the share of pairs below each error.
+
+    Returns
+    -------
+    dict
+        Data set and protocol to the PNG's name in `folder`; empty without matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return {}
+    names = {}
+    for (data, protocol), rows in tabulate(records).items():
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.add_subplot()
+        for row in rows:
+            error = np.sort([p["error"] for p in row["pairs"]])
+            share = 100 * np.arange(1, len(error) + 1) / len(error)
+            axes.step(error, share, where="post", label=row["method"])
+        axes.set(xlim=(0, 12), ylim=(0, 100), xlabel="RE (px at 256)", ylabel="pairs below (%)")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+        names[data, protocol] = f"recall-{data}-{protocol}.png"
+        figure.savefig(folder / names[data, protocol], dpi=90)
+    return names
+
+
+def markdown(records: Iterable[Record], plots: Mapping[tuple[str, str], str] | None = None) -> str:
+    """Write the tables: per data set and protocol, best median first; status; provenance."""
+    tables = tabulate(records)
+    parts = []
+    for (data, protocol), rows in tables.items():
         parts += [_accuracy_table(data, protocol, rows), _trust_table(rows)]
+        if plots and (data, protocol) in plots:
+            parts.append(f"![Pairs below an error]({plots[data, protocol]})")
     parts.append(_provenance(record for rows in tables.values() for record in rows))
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import platform
 import subprocess
@@ -14,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_mmreg.bench.methods import Method, do_nothing
-from napari_mmreg.bench.protocols import Case, Protocol, make_case
-from napari_mmreg.evaluation import grid_error
-from napari_mmreg.training.data import PairRecord, read_pair
+from napari_mmreg.bench.protocols import Case, LandmarkCase, Protocol, make_case
+from napari_mmreg.io import read_landmarks
+from napari_mmreg.training.data import PairRecord, read_pair, read_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,23 @@ def read_cases(records: Iterable[PairRecord], protocol: Protocol, seed: int = 0)
         yield make_case(record.id, record.modality, fixed, moving, protocol, mask=mask, seed=seed)
 
 
-def score(method: Method, case: Case) -> PairScore:
+def read_landmark_cases(folder: Path) -> Iterator[LandmarkCase]:
+    """Read the unaligned pairs of a data set whose landmarks were set by hand."""
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("landmark_type") == "manual"]
+    for row in rows:
+        pairs = read_landmarks(folder / row["landmarks"])
+        yield LandmarkCase(
+            row["id"],
+            row["modality"],
+            read_picture(folder / row["fixed"]),
+            read_picture(folder / row["moving"]),
+            pairs.fixed,
+            pairs.moving,
+        )
+
+
+def score(method: Method, case: Case | LandmarkCase) -> PairScore:
     """Run one method on one pair."""
     before = do_nothing(case.fixed, case.moving)
     positions, status, failure = before, "", ""
@@ -76,16 +93,17 @@ def score(method: Method, case: Case) -> PairScore:
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
     if not failure:
         found = np.asarray(answer.positions, np.float64)
-        if found.shape == case.positions.shape and np.isfinite(found[case.mask]).all():
-            positions, status = found, answer.status
+        if found.shape != (*case.fixed.shape[:2], 2):
+            failure = f"the field has the shape {found.shape}"
+        elif not np.isfinite(case.error(found)):
+            failure = "the field has values that are not finite"
         else:
-            failure = f"the field has shape {found.shape} or values that are not finite"
-    truth = case.positions * case.scale
+            positions, status = found, answer.status
     return PairScore(
         case.name,
         case.group,
-        grid_error(positions * case.scale, truth, case.mask),
-        grid_error(before * case.scale, truth, case.mask),
+        case.error(positions),
+        case.error(before),
         seconds,
         cpu_seconds,
         status,
@@ -95,7 +113,7 @@ def score(method: Method, case: Case) -> PairScore:
 
 def run(
     methods: Sequence[Method],
-    cases: Sequence[Case],
+    cases: Sequence[Case | LandmarkCase],
     protocol: Protocol,
     *,
     label: str,
