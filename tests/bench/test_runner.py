@@ -137,6 +137,8 @@ def test_records_become_tables(tmp_path, case):
     text = tables.read_text()
     assert done == 0
     assert "### val, S256: 1 pairs" in text
+    assert "(recall-val-S256.png)" in text
+    assert (tables.parent / "recall-val-S256.png").is_file()
     assert "| truth | 0.00 | 0.00 | 100 |" in text
     assert text.index("| truth |") < text.index("| identity |")
     assert "| truth | 1 (0.00 px) | 0 | 0 | 0.00 px |" in text

@@ -120,7 +120,7 @@ and mean over pairs, then the median of each modality. Misalignments are synthet
 real pairs are aligned to about 0.1 px (SHG/H&E, aerial NIR) to 2 px (SAR, maps): below those values
 differences are label noise.
 
-R: rotation, scale, translation, shear, perspective. N: half of R, elastic part of 8 px. H: hard.
+R: rotation, scale, translation, shear, perspective. N: half of R and 8 px elastic. H: hard.
 S: small. Z: none, so RE is how far a method moves an aligned pair. `c`: no black
 borders. A method that raises counts as doing nothing. L: real misalignment, mean error at landmarks set by hand.
 Written by `mmreg bench`.
