@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -165,6 +168,34 @@ def test_torch_threads_are_limited_meanwhile_and_restored():
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(former)
+
+
+def test_the_very_first_run_is_limited_too():
+    """Torch is not loaded before: the engine must not get to load it without a limit."""
+    pytest.importorskip("torch")
+    code = """
+import numpy as np
+import napari_mmreg.registration
+from napari.components import ViewerModel
+from napari_mmreg.gui.session import Session
+from napari_mmreg.gui.snapshot import RunSettings
+
+def register(*args, **options):
+    import torch
+    print(torch.get_num_threads())
+    raise MemoryError
+
+napari_mmreg.registration.register = register
+viewer = ViewerModel()
+layers = [viewer.add_image(np.eye(20)) for _ in range(2)]
+session = Session(viewer)
+session.job(session.snapshot(*layers, RunSettings(threads=1))).execute(lambda *_: None)
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "3"}
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert out.stdout.split() == ["1"], out.stderr[-2000:]
 
 
 def test_at_least_one_thread_is_left(monkeypatch):

@@ -139,15 +139,19 @@ def build(
     """Build all that is shown; `check` raises when the user cancelled."""
     shape = snapshot.fixed.shape
     stride = fields.field_stride(shape)
-    flow = fields.correction(np.asarray(result.displacement), start, stride)
+    displacement = np.asarray(result.displacement)  # computed here, on first use
+    check()
+    flow = fields.correction(displacement, start, stride)
     check()
     before = start.resample(moving, shape)
+    check()
     valid_before = start.valid(shape, moving.shape)
     check()
     layers = [_registered(snapshot, result), _risk(snapshot, result)]
     check()
     layers += _flow_layers(snapshot, flow, stride, check)
     valid = np.asarray(result.valid)
+    check()
     look = screen_stride(*shape)
     whole = np.s_[::look, ::look]
     return Bundle(

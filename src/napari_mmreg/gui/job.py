@@ -119,6 +119,8 @@ class Job:
 
 
 def _engine() -> Register:
+    import torch  # noqa: F401 - the engine loads it later, and its threads must be limited by then
+
     from napari_mmreg.registration import register
 
     return register
