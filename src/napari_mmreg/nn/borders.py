@@ -47,7 +47,7 @@ def without_border(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArr
     labels, _ = ndimage.label(np.pad(dark, 1, constant_values=True))
     outside = (labels == labels[0, 0])[1:-1, 1:-1]
     # Noise leaves bright specks outside and the outline ragged.
-    data = ndimage.binary_opening(~outside, np.ones((3, 3)))
+    data = ndimage.binary_opening(~outside, np.ones((3, 3), dtype=bool))
     if not MIN_SHARE <= 1 - data.mean() <= MAX_SHARE:
         return mask
     hull = _polygon(data)

@@ -36,10 +36,9 @@ def positions(matrices: Tensor, rows: int, cols: int, stride: int = 1) -> Tensor
     Tensor of float32, shape (B, h, w, 2)
         *Convention*: (x, y), pixels.
     """
-    kind = {"dtype": torch.float32, "device": matrices.device}
-    x = torch.arange(0, cols, stride, **kind)[None, None, :]
-    y = torch.arange(0, rows, stride, **kind)[None, :, None]
     m = matrices.float()[:, :, :, None, None]
+    x = torch.arange(0, cols, stride, device=m.device).float()[None, None, :]
+    y = torch.arange(0, rows, stride, device=m.device).float()[None, :, None]
     # A point behind the horizon has no place; far outside the frame says the same.
     depth = (m[:, 2, 0] * x + m[:, 2, 1] * y + m[:, 2, 2]).clamp(min=1e-3)
     px = (m[:, 0, 0] * x + m[:, 0, 1] * y + m[:, 0, 2]) / depth
@@ -89,6 +88,32 @@ def plausible(
         & (relative.amin((-1, -2)) > -1)
         & (relative.amax((-1, -2)) < 2)
     )
+
+
+def oddness(matrices: Tensor, rows: int, cols: int) -> Tensor:
+    """Say how far homographies are from a mild similarity: 0 for a rigid motion.
+
+    Squared perspective, stretch and scale, weighted so that one hundredth is a clear but
+    not a rare distortion.
+
+    Returns
+    -------
+    Tensor of shape (B,)
+    """
+    unit = unit_matrix(rows, cols, matrices)
+    relative = unit @ matrices @ torch.linalg.inv(unit)
+    relative = relative / relative[:, 2:, 2:]
+    perspective = relative[:, 2, :2].square().sum(-1)
+    # Linear part at the frame's centre, in pixels.
+    centre = matrices.new_tensor([(cols - 1) / 2, (rows - 1) / 2, 1.0])
+    mapped = matrices @ centre
+    place = mapped[:, :2] / mapped[:, 2:]
+    linear = matrices[:, :2, :2] - place[:, :, None] * matrices[:, 2:, :2]
+    stretch = torch.linalg.svdvals(linear / mapped[:, 2, None, None]).clamp(min=1e-6).log()
+    ratio = (stretch[:, 0] - stretch[:, 1]).square()
+    scale = stretch.mean(dim=1).square()
+    total: Tensor = 0.5 * perspective + 0.1 * ratio + 0.02 * scale
+    return total.float()
 
 
 def resize_matrix(source: tuple[int, int], target: tuple[int, int], like: Tensor) -> Tensor:

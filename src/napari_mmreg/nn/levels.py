@@ -68,12 +68,13 @@ class Level:
 
     def from_full(self, matrices: Tensor) -> Tensor:
         """Turn homographies of the pair's grid into ones of this level."""
-        return self._shrink @ matrices @ torch.linalg.inv(self._shrink)
+        small: Tensor = self._shrink @ matrices @ torch.linalg.inv(self._shrink)
+        return small
 
     def to_full(self, matrices: Tensor) -> Tensor:
         """Turn homographies of this level into ones of the pair's grid."""
-        full = torch.linalg.inv(self._shrink) @ matrices @ self._shrink
-        return full / full[..., 2:, 2:]
+        full: Tensor = torch.linalg.inv(self._shrink) @ matrices @ self._shrink
+        return full.div(full[..., 2:, 2:])
 
     def pull(self, where: Tensor) -> tuple[Tensor, Tensor]:
         """Sample the moving image and what both masks allow at (B, h, w, 2) positions."""

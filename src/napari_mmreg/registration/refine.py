@@ -23,7 +23,7 @@ COARSE, FINE = 128, 256
 
 ITERATIONS = 8
 
-MIN_GAIN = 0.004
+MIN_GAIN = 0.01
 """Share by which the MIND-SSC difference, which the estimate does not use, must fall."""
 
 MAX_MEAN = 4.0

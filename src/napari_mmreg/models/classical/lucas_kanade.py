@@ -107,7 +107,7 @@ def _gradients(features: Tensor, stride: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _jacobian(rows: int, cols: int, stride: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Derivatives of x and y by the eight parameters of a homography, each (pixels, 8)."""
+    """Differentiate x and y by the eight parameters of a homography, each (pixels, 8)."""
     y = torch.linspace(-1, 1, rows, device=like.device)[::stride]
     x = torch.linspace(-1, 1, cols, device=like.device)[::stride]
     y, x = (part.flatten() for part in torch.meshgrid(y, x, indexing="ij"))
@@ -134,7 +134,8 @@ def _solve(hessian: Tensor, right: Tensor) -> Tensor:
     level = hessian.diagonal(dim1=1, dim2=2).sum(1) / size
     damping = (DAMPING * level + 1e-6)[:, None, None]
     eye = torch.eye(size, dtype=hessian.dtype, device=hessian.device)
-    return torch.linalg.solve(hessian + damping * eye, right)
+    step: Tensor = torch.linalg.solve(hessian + damping * eye, right)
+    return step
 
 
 def _small_homography(step: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ ORIENTATIONS = 6
 MIN_OVERLAP = 0.35
 CHUNK = 8
 PEAKS = 2
-SIGMA, SMOOTH = 0.7, 1.0
+SIGMA, SMOOTH = 0.5, 0.7
 
 
 def similarity_matrices(
@@ -86,7 +86,8 @@ def search(
     size = [_fast_size(rows), _fast_size(cols)]
 
     def transform(maps: Tensor) -> Tensor:
-        return torch.fft.rfft2(maps, size)
+        spectrum: Tensor = torch.fft.rfft2(maps, size)
+        return spectrum
 
     fixed = _centred(_channels(level.fixed, level.fixed_mask), level.fixed_mask)
     fixed_spectrum = transform(fixed).conj()
