@@ -12,9 +12,8 @@ Four measurements of the registered pair, all on gradient structure and none on 
 
 Logistic regressions turn them into probabilities. Their constants were fitted on synthetic
 misalignments (protocols R, N and H of the benchmark, and Z, none) of the `train` pairs, registered
-with the classical engine, and are checked on `val`; see the constants. They are the same for
-every model and not calibrated for any other: a model that has its own calibration replaces the
-maps.
+with the classical engine (43 pairs, 172 cases), and checked on other scenes (`val`, 33 pairs,
+R, N and Z: 99 cases). They are the same for every model but calibrated for this one only.
 """
 
 from __future__ import annotations
@@ -55,18 +54,19 @@ BACKWARD_ITERATIONS = 6
 LOCAL = 4.0
 """Gaussian sigma of the local averages, in pixels of that grid."""
 
-FAILURE = (-4.221, -26.519, 2.956, 7.298)
+FAILURE = (-3.412, -30.293, 2.902, 6.564)
 """Log-odds that the mean error exceeds 5 px at 256-px scale: weights of log peak, margin and
-log (median forward-backward + 0.2), and the constant."""
+log (median forward-backward + 0.2), and the constant. AUROC 0.98 on `train`, 0.98 on `val`."""
 
-AFTER = (0.566, 0.577, -0.427, 0.351, 1.631)
+AFTER = (0.371, 0.397, -0.433, 0.352, 1.063)
 """Log-odds that the result is off by more than 2 px at 256-px scale, per pixel: weights of
 log (forward-backward + 0.2), log (residual + 0.01), log (texture + 0.01) and of the log-odds of
-failure (within +-6), and the constant."""
+failure (within +-6), and the constant. On `val`: AUROC 0.75, Brier 0.19, calibration error 0.07."""
 
-BEFORE = (1.588, 0.024, 0.268, -0.171, 1.146)
+BEFORE = (2.103, 0.206, 0.315, -0.266, -2.638)
 """The same for the input: weights of d = log (displacement + 0.2), log (residual + 0.01), of the
-log-odds of failure f, of d * f, and the constant."""
+log-odds of failure f, of d * f, and the constant. On `val`: AUROC 0.98, Brier 0.05, calibration
+error 0.03."""
 
 DOUBTFUL, FAILED = 0.15, 0.8
 """Probabilities of failure from which on a result is doubtful, or not used."""
