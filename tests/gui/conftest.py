@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items):
     if not reason:
         return
     for item in items:
-        if "gui" in item.keywords:
+        if item.get_closest_marker("gui") is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
