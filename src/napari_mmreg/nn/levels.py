@@ -112,7 +112,8 @@ def pair_tensors(pair: Pair, device: str) -> tuple[Tensor, Tensor, Tensor, Tenso
 def _closed(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Close thin holes: depth maps lack data along the very edges that carry the information."""
     padded = np.pad(known, HOLE, mode="edge")
-    return ndimage.binary_closing(padded, iterations=HOLE)[HOLE:-HOLE, HOLE:-HOLE]
+    closed = np.asarray(ndimage.binary_closing(padded, iterations=HOLE), dtype=np.bool_)
+    return closed[HOLE:-HOLE, HOLE:-HOLE]
 
 
 def build_level(tensors: tuple[Tensor, Tensor, Tensor, Tensor], size: int) -> Level:
