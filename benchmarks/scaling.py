@@ -75,7 +75,10 @@ def main() -> None:
         print(json.dumps(one(arguments.one, arguments.model, arguments.device)))
         return
     rows = []
-    print("| side | status | wall s | cpu s | peak MiB (process) |\n|---|---|---|---|---|")
+    table = [
+        "| side | status | wall s | cpu s | peak MiB of the process |",
+        "|---|---|---|---|---|",
+    ]
     for side in arguments.sizes:
         done = subprocess.run(
             [sys.executable, __file__, "--one", str(side), "--model", arguments.model,
@@ -84,13 +87,16 @@ def main() -> None:
         )  # fmt: skip
         row = json.loads(done.stdout.splitlines()[-1])
         rows.append(row)
-        print(
+        table.append(
             f"| {side} | {row['status']} | {row['seconds']:.2f} | {row['cpu_seconds']:.2f} "
-            f"| {row['peak_mib']:.0f} |",
-            flush=True,
+            f"| {row['peak_mib']:.0f} |"
         )
+        print(table[-1], flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+    about = f"{rows[0]['model']}, {rows[0]['threads']} threads."
+    text = "\n".join(["# Registration against image size", "", about, "", *table, ""])
+    RESULTS.with_suffix(".md").write_text(text)
 
 
 if __name__ == "__main__":
