@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocols",
         default="R256,N256",
-        help="kinds R, N, H, S, Z, a size or 'nat', 'c' for no black borders; L: landmarks "
+        help="kinds R, N, H, S, W, Z, a size or 'nat', 'c' for no black borders; L: landmarks "
         "(default R256,N256)",
     )
     parser.add_argument(
@@ -121,8 +121,8 @@ real pairs are aligned to about 0.1 px (SHG/H&E, aerial NIR) to 2 px (SAR, maps)
 differences are label noise.
 
 R: rotation, scale, translation, shear, perspective. N: half of R and 8 px elastic. H: hard.
-S: small. Z: none, so RE is how far a method moves an aligned pair. `c`: no black borders. L: real
-misalignment, mean error at landmarks set by hand. A method that raises counts as doing nothing.
-Written by `mmreg bench`.
+S: small. W: wide (rotation to 30 degrees, scale 0.7 to 1.3, shift to 30 %). Z: none, so RE is how far a method
+moves an aligned pair. `c`: no black borders. L: real misalignment, mean error at landmarks set by
+hand. A method that raises counts as doing nothing. Written by `mmreg bench`.
 
 """

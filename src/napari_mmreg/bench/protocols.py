@@ -49,6 +49,7 @@ KINDS = {
     "N": Strength(5.0, 0.05, 0.05, 0.025, 0.02, elastic=True),
     "H": Strength(20.0, 0.13, 0.15, 0.05, 0.04, elastic=True),
     "S": Strength(2.0, 0.06, 0.008),
+    "W": Strength(30.0, 0.30, 0.30),
     "Z": Strength(),
 }
 
