@@ -121,8 +121,8 @@ real pairs are aligned to about 0.1 px (SHG/H&E, aerial NIR) to 2 px (SAR, maps)
 differences are label noise.
 
 R: rotation, scale, translation, shear, perspective. N: half of R and 8 px elastic. H: hard.
-S: small. W: wide (rotation to 30 degrees, scale 0.7 to 1.3, shift to 30 %). Z: none, so RE is how far a method
-moves an aligned pair. `c`: no black borders. L: real misalignment, mean error at landmarks set by
-hand. A method that raises counts as doing nothing. Written by `mmreg bench`.
+S: small. W: wide (rotation to 30 degrees, scale 0.7 to 1.3, shift to 30 %). Z: none, so RE is how
+far a method moves an aligned pair. `c`: no black borders. L: real misalignment, mean error at
+landmarks set by hand. A method that raises counts as doing nothing. Written by `mmreg bench`.
 
 """
