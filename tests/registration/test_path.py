@@ -55,7 +55,7 @@ def engine(monkeypatch):
 
     registry.register_model(INFO, make)
 
-    def refine(pair, transform, run):
+    def refine(pair, transform, run, *, global_part=None):
         told.refined.append(pair)
         run.step(0.5)
         return transform

@@ -98,3 +98,15 @@ def test_bending_gives_pixels_of_its_level():
         full = resized(found, (256, 256))[0].flip(-1).numpy()
     assert np.linalg.norm(full - field, axis=-1)[12:-12, 12:-12].mean() < 1.5
     assert found.shape == (1, 128, 128, 2)
+
+
+def test_the_global_part_is_aligned_and_wins_where_the_whole_answer_is_wrong():
+    true = MatrixTransform.from_params(rotation_degrees=3, translation=(4, -3), center=(128, 128))
+    pair = prepare_pair(true.resample(FIXED, FIXED.shape, fill=np.nan), OTHER)
+    truth = true.displacement((256, 256))
+    near = MatrixTransform.translation((2, -2)).compose(true)
+    wrong = MatrixTransform.translation((25, 20)).compose(true)
+    found = refine(pair, wrong, Run(), global_part=near)
+    assert error(found, truth) < 0.5 < error(near, truth)
+    other_way_round = refine(pair, near, Run(), global_part=wrong)
+    assert error(other_way_round, truth) < 0.7

@@ -53,12 +53,16 @@ class Prediction:
         Working-grid pixels, fixed to moving (pull).
     error_scale : ndarray of float32, shape (h, w), or None
         The model's own estimate of its error in working-grid pixels.
+    global_part : Transform or None
+        The answer without what bends, if the model tells them apart: refinement may start
+        from it.
     extras : dict
         What else the model offers (matches, fused image ...), each documented by the model.
     """
 
     transform: Transform
     error_scale: NDArray[np.float32] | None = None
+    global_part: Transform | None = None
     extras: dict[str, Any] = field(default_factory=dict)
 
 

@@ -6,9 +6,11 @@ integers, and map fixed to moving (pull). They are float64; positions are float3
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -44,6 +46,13 @@ def positions(matrices: Tensor, rows: int, cols: int, stride: int = 1) -> Tensor
     px = (m[:, 0, 0] * x + m[:, 0, 1] * y + m[:, 0, 2]) / depth
     py = (m[:, 1, 0] * x + m[:, 1, 1] * y + m[:, 1, 2]) / depth
     return torch.stack([px, py], dim=-1)
+
+
+def transformed(matrix: Tensor, points: Tensor) -> Tensor:
+    """Map points (..., 2), (x, y), by one homography (3, 3); in the points' dtype."""
+    whole = torch.cat([points, torch.ones_like(points[..., :1])], -1).to(matrix.dtype)
+    mapped = whole @ matrix.T
+    return (mapped[..., :2] / mapped[..., 2:]).to(points.dtype)
 
 
 def frame(rows: int, cols: int, like: Tensor) -> Tensor:
@@ -128,3 +137,60 @@ def resize_matrix(source: tuple[int, int], target: tuple[int, int], like: Tensor
 def unit_matrix(rows: int, cols: int, like: Tensor) -> Tensor:
     """Map pixels to [-1, 1] per axis."""
     return like.new_tensor([[2 / (cols - 1), 0, -1], [0, 2 / (rows - 1), -1], [0, 0, 1]])
+
+
+def fit_homography(
+    points: Tensor, places: Tensor, weights: Tensor, scales: Sequence[float]
+) -> Tensor:
+    """Fit a homography to matches by reweighted least squares.
+
+    Parameters
+    ----------
+    points, places : Tensor of shape (N, 2)
+        (x, y) in pixels.
+    weights : Tensor of shape (N,)
+        Trust in each match, not negative.
+    scales : sequence of float
+        Residuals, in pixels, at which a match loses three quarters of its weight
+        (Geman-McClure), one fit each. The first fits are affine, the last two homographies.
+
+    Returns
+    -------
+    Tensor of float64, shape (3, 3)
+        On (x, y, 1); the identity where the matches do not determine one.
+    """
+    middle = points.double().mean(0)
+    size = float((points.double() - middle).abs().amax().clamp(min=1.0))
+    one, two = (points.double() - middle) / size, (places.double() - middle) / size
+    robust = trust = weights.double()
+    matrix = torch.eye(3, dtype=torch.float64, device=points.device)
+    for turn, scale in enumerate(scales):
+        matrix = _least_squares(one, two, robust, perspective=turn >= len(scales) - 2)
+        squared = (transformed(matrix, one) - two).square().sum(1) * size**2
+        robust = trust / (1 + squared.nan_to_num(1e9) / scale**2).square()
+    back = torch.eye(3, dtype=torch.float64, device=points.device) / size
+    back[:2, 2], back[2, 2] = -middle / size, 1.0
+    found: Tensor = torch.linalg.inv(back) @ matrix @ back
+    return found / found[2, 2]
+
+
+def _least_squares(one: Tensor, two: Tensor, weights: Tensor, *, perspective: bool) -> Tensor:
+    """Weighted linear fit of a homography whose last entry is 1, drawn to the identity a bit."""
+    x, y = one.unbind(1)
+    zero, unit = torch.zeros_like(x), torch.ones_like(x)
+    rows = torch.cat(
+        [
+            torch.stack([x, y, unit, zero, zero, zero, -two[:, 0] * x, -two[:, 0] * y], 1),
+            torch.stack([zero, zero, zero, x, y, unit, -two[:, 1] * x, -two[:, 1] * y], 1),
+        ]
+    )
+    count = 8 if perspective else 6
+    rows = rows[:, :count]
+    start = one.new_tensor([1.0, 0, 0, 0, 1, 0, 0, 0])[:count]
+    right = torch.cat([two[:, 0], two[:, 1]]) - rows @ start
+    weighted = rows * torch.cat([weights, weights])[:, None]
+    ridge = 1e-4 * weights.sum().clamp(min=1e-6) * torch.eye(count).to(one)
+    step = torch.linalg.solve(weighted.T @ rows + ridge, weighted.T @ right)
+    full = F.pad(start + step, (0, 9 - count))
+    full[8] = 1.0
+    return full.view(3, 3)

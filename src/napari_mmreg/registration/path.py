@@ -134,12 +134,13 @@ def register(
             pair = shrink(fine, PREDICT_BUDGET)
         with run.stage("Global alignment", 0.1, 0.5):
             prediction = engine.predict(pair, run)
-            found = (
-                prediction.transform if fine is pair else regrid(prediction.transform, pair, fine)
-            )
+            found, part = prediction.transform, prediction.global_part
+            if fine is not pair:
+                found = regrid(found, pair, fine)
+                part = None if part is None else regrid(part, pair, fine)
         if refine:
             with run.stage("Local refinement", 0.5, 0.8):
-                found = refine_transform(fine, found, run)
+                found = refine_transform(fine, found, run, global_part=part)
         with run.stage("Checking", 0.8, 0.9):
             certificate = certify(fine, found, run)
         with run.stage("Writing result", 0.9, 1.0):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from napari_mmreg.geometry import DisplacementTransform, Transform
-from napari_mmreg.nn.levels import Level, build_level, pair_tensors
+from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
+from napari_mmreg.nn.levels import (
+    Level,
+    build_level,
+    describe,
+    homography_scores,
+    masked_correlation,
+    pair_tensors,
+)
+from napari_mmreg.nn.lucas_kanade import align
 from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.nn.sampling import pixel_grid, sample
 from napari_mmreg.registration.elastic import bend, pull, resized
@@ -17,6 +26,8 @@ from napari_mmreg.registration.elastic import bend, pull, resized
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
     from napari_mmreg.run import Run
+
+Tensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 COARSE, FINE = 128, 256
 """Longer sides of the grids on which the displacement is estimated."""
@@ -30,12 +41,21 @@ MAX_MEAN = 4.0
 """Mean displacement, in pixels at 256-px scale, above which the estimate has run away."""
 
 
-def refine(pair: Pair, transform: Transform, run: Run, *, capture: float = 8.0) -> Transform:
-    """Bend a transform until local structure agrees, if that holds up.
+def refine(
+    pair: Pair,
+    transform: Transform,
+    run: Run,
+    *,
+    global_part: Transform | None = None,
+    capture: float = 8.0,
+) -> Transform:
+    """Improve a transform until local structure agrees, if that holds up.
 
-    A smooth displacement is estimated on oriented gradient channels. It is accepted only if
-    another descriptor, MIND-SSC, agrees better too, and if it stays small: where structure is
-    missing or the start is wrong, a bending runs away.
+    If the model tells the global part of its answer from what bends, that part is aligned as a
+    homography first and competes with the whole answer. Then a smooth displacement is estimated
+    on oriented gradient channels. It is accepted only if another descriptor, MIND-SSC, agrees
+    better too, and if it stays small: where structure is missing or the start is wrong, a
+    bending runs away.
 
     Parameters
     ----------
@@ -43,6 +63,8 @@ def refine(pair: Pair, transform: Transform, run: Run, *, capture: float = 8.0) 
     transform : Transform
         Where to start: of the pair's grid, fixed to moving.
     run : Run
+    global_part : Transform, optional
+        `transform` without what bends.
     capture : float
         Largest displacement to look for, in pixels at 256-px scale. Below 4 px the coarse
         level is left out: less to win, and less to lose after a good start.
@@ -50,27 +72,58 @@ def refine(pair: Pair, transform: Transform, run: Run, *, capture: float = 8.0) 
     Returns
     -------
     Transform
-        `transform` after a displacement, or `transform` itself.
+        A start after a displacement, or a start itself.
 
     Notes
     -----
     *Convention*: (row, col), pixel centres at integers, fixed to moving (pull); the result maps
-    p to ``transform(p + u(p))``.
+    p to ``start(p + u(p))``.
     """
-    sizes = (COARSE, FINE) if capture >= 4 else (FINE,)
     with torch.inference_mode():
         tensors = pair_tensors(pair, run.device)
-        displacement: Tensor | None = None
-        for index, size in enumerate(sizes):
-            level = build_level(tensors, size)
-            moving, mask = pull(level, transform)
-            if displacement is not None:
-                displacement = resized(displacement, level.shape)
-            displacement = bend(level, moving, mask, displacement, ITERATIONS, run)
-            run.step((index + 1) / (len(sizes) + 1))
-        if displacement is None or not _helps(level, moving, mask, displacement, capture):
-            return transform
-        whole = resized(displacement, pair.shape)[0].flip(-1).cpu().numpy()
+        starts = [transform]
+        if global_part is not None:
+            starts.append(_polished(tensors, global_part, run))
+            run.step(0.3)
+        found = [_bent(tensors, start, run, capture) for start in starts]
+        if len(found) == 1:
+            return found[0]
+        level = build_level(tensors, FINE)
+        return max(found, key=lambda one: _similarity(level, one))
+
+
+def _polished(tensors: Tensors, transform: Transform, run: Run) -> Transform:
+    """Return the transform after a homography, or the transform if that is no more similar."""
+    start = torch.eye(3, dtype=torch.float64, device=run.device)[None]
+    found = start
+    for size, stride in ((COARSE, 1), (FINE, 2)):
+        level = build_level(tensors, size)
+        moving, mask = pull(level, transform)
+        level = replace(level, moving=moving, moving_mask=mask)
+        found = align(level, found, run, stride=stride)
+    before, after = homography_scores(level, torch.cat([start, found]))
+    if after <= before:
+        return transform
+    return transform.compose(MatrixTransform.from_xy(found[0].cpu().numpy()))
+
+
+def _similarity(level: Level, transform: Transform) -> float:
+    moving, mask = pull(level, transform)
+    return float(masked_correlation(level.features, describe(moving, mask), mask))
+
+
+def _bent(tensors: Tensors, transform: Transform, run: Run, capture: float) -> Transform:
+    """Return the transform after a displacement if that helps, else the transform."""
+    displacement: Tensor | None = None
+    for size in (COARSE, FINE) if capture >= 4 else (FINE,):
+        level = build_level(tensors, size)
+        moving, mask = pull(level, transform)
+        if displacement is not None:
+            displacement = resized(displacement, level.shape)
+        displacement = bend(level, moving, mask, displacement, ITERATIONS, run)
+    if displacement is None or not _helps(level, moving, mask, displacement, capture):
+        return transform
+    whole = resized(displacement, level.full_shape)[0].flip(-1).cpu().numpy()
     return transform.compose(DisplacementTransform(np.ascontiguousarray(whole)))
 
 

@@ -102,9 +102,11 @@ def _local_step(truth: Tensor, start: Tensor) -> Tensor:
 
 def triplet_loss(output: HRNetOutput, batch: TrainingBatch) -> Tensor:
     """L_tri: co-located shared features of both images alike, shared and private ones not."""
-    terms = []
+    terms = [output.flow.new_zeros(())]
     for level in COARSE_LEVELS:
         scale = output.scales[level]
+        if scale.private is None:
+            continue
         truth, valid = cell_truth(batch, STRIDES[level])
         anchor, positive = scale.shared[0], warp(scale.shared[1], truth)
         private = scale.private[0]
@@ -113,7 +115,7 @@ def triplet_loss(output: HRNetOutput, batch: TrainingBatch) -> Tensor:
         near = F.cosine_similarity(anchor, positive, 1)
         far = F.cosine_similarity(anchor, private, 1)
         terms.append(masked_mean(F.relu(far - near + MARGIN).unsqueeze(1), valid))
-    return torch.stack(terms).mean()
+    return torch.stack(terms).sum() / len(COARSE_LEVELS)
 
 
 def consistency_loss(model: HRNet, output: HRNetOutput) -> Tensor:
@@ -131,14 +133,14 @@ def consistency_loss(model: HRNet, output: HRNetOutput) -> Tensor:
 
 def decorrelation_loss(output: HRNetOutput) -> Tensor:
     """L_ccd: squared cross-covariance of shared and private features of unit variance."""
-    terms = []
+    terms = [output.flow.new_zeros(())]
     for level in COARSE_LEVELS:
         scale = output.scales[level]
-        for shared, private in zip(scale.shared, scale.private, strict=True):
+        for shared, private in zip(scale.shared, scale.private or (), strict=False):
             one, two = (_standard(features) for features in (shared, private))
             covariance = one @ two.transpose(1, 2) / one.shape[2]
             terms.append(covariance.square().mean())
-    return torch.stack(terms).mean()
+    return torch.stack(terms).sum() / (2 * len(COARSE_LEVELS))
 
 
 def _standard(features: Tensor) -> Tensor:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.models.classical.lucas_kanade import align
 from napari_mmreg.models.classical.search import distinct, search
 from napari_mmreg.models.protocol import Prediction
 from napari_mmreg.models.registry import get_info
 from napari_mmreg.nn.homography import oddness
 from napari_mmreg.nn.levels import Level, build_level, homography_scores, pair_tensors
+from napari_mmreg.nn.lucas_kanade import align
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from napari_mmreg.models.hrnet.config import HRNetConfig
 from napari_mmreg.models.hrnet.stem import CHANNELS
 from napari_mmreg.nn.norm import ModalityBatchNorm2d
+from napari_mmreg.nn.sampling import pixel_grid, sample
 
 FIXED, MOVING = 0, 1
 
@@ -43,32 +44,48 @@ class Norm(nn.Module):
         return normal
 
 
-class Stage(nn.Module):
-    """Two convolutions with normalisation per modality; the second one is residual."""
+class Residual(nn.Module):
+    """A convolution with normalisation per modality, added to what goes in."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, config: HRNetConfig) -> None:
+    def __init__(self, width: int, config: HRNetConfig) -> None:
+        super().__init__()
+        self.stay, self.norm = conv(width, width, bias=False), Norm(width, config)
+
+    def forward(self, features: Tensor, modality: int) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        return F.relu(features + self.norm(self.stay(features), modality))
+
+
+class Stage(nn.Module):
+    """A convolution to the next scale and some residual ones, normalised per modality."""
+
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, blocks: int, config: HRNetConfig
+    ) -> None:
         super().__init__()
         self.enter = conv(inputs, outputs, stride=stride, bias=False)
-        self.enter_norm = Norm(outputs, config)
-        self.stay = conv(outputs, outputs, bias=False)
-        self.stay_norm = Norm(outputs, config)
+        self.norm = Norm(outputs, config)
+        self.blocks = nn.ModuleList(Residual(outputs, config) for _ in range(blocks))
 
     def forward(self, features: Tensor, modality: int) -> Tensor:
         """Map (B, C, H, W) to (B, C', H / stride, W / stride)."""
-        entered = F.relu(self.enter_norm(self.enter(features), modality))
-        return F.relu(entered + self.stay_norm(self.stay(entered), modality))
+        features = F.relu(self.norm(self.enter(features), modality))
+        for block in self.blocks:
+            features = block(features, modality)
+        return features
 
 
 class Backbone(nn.Module):
-    """Shared convolutions over both images; strides 1, 2, 4, 8, 16."""
+    """Shared convolutions over both images, and back up: each scale knows the coarser ones."""
 
     def __init__(self, config: HRNetConfig) -> None:
         super().__init__()
-        inputs = (CHANNELS, *config.widths[:-1])
+        widths = config.widths
         self.stages = nn.ModuleList(
-            Stage(before, width, 1 if level == 0 else 2, config)
-            for level, (before, width) in enumerate(zip(inputs, config.widths, strict=True))
+            Stage(before, width, 1 if level == 0 else 2, config.blocks[level], config)
+            for level, (before, width) in enumerate(pairwise((CHANNELS, *widths)))
         )
+        self.context = nn.ModuleList(conv(coarse, fine, 1) for fine, coarse in pairwise(widths))
 
     def forward(self, channels: Tensor, modality: int) -> list[Tensor]:
         """Return the features of one image, finest first."""
@@ -76,6 +93,9 @@ class Backbone(nn.Module):
         for stage in self.stages:
             channels = stage(channels, modality)
             pyramid.append(channels)
+        for level in reversed(range(len(pyramid) - 1)):
+            context = self.context[level](pyramid[level + 1])
+            pyramid[level] = pyramid[level] + _doubled(context, pyramid[level].shape[-2:])
         return pyramid
 
 
@@ -159,14 +179,14 @@ class Scale:
     ----------
     shared : pair of Tensor (B, r, h, w)
         Projected shared features.
-    private : pair of Tensor (B, C, h, w)
-        Private features.
+    private : pair of Tensor (B, C, h, w), or None
+        Private features, if they are told apart.
     basis : Tensor of shape (B, r, C), or None
         What the projection used.
     """
 
     shared: tuple[Tensor, Tensor]
-    private: tuple[Tensor, Tensor]
+    private: tuple[Tensor, Tensor] | None
     basis: Tensor | None
 
 
@@ -177,16 +197,19 @@ class CDAP(nn.Module):
         super().__init__()
         widths, ranks = config.widths, config.ranks()
         last = len(widths) - 1
-        self.shared = nn.ModuleList(Extractor(w, config) for w in widths)
+        apart = widths if config.disentangle else ()
+        self.shared = nn.ModuleList(Extractor(w, config) for w in apart)
         self.private = nn.ModuleList(
-            nn.ModuleList(Extractor(w, config) for w in widths) for _ in (FIXED, MOVING)
+            nn.ModuleList(Extractor(w, config) for w in apart) for _ in (FIXED, MOVING)
         )
         around = [
             (widths[i - 1] if i > 0 else 0) + (widths[i + 1] if i < last else 0)
             for i in range(len(widths))
         ]
         self.gates = nn.ModuleList(
-            Gate(w, a) for w, a in zip(widths, around, strict=True) if config.gate
+            Gate(w, a)
+            for w, a in zip(widths, around, strict=True)
+            if config.gate and config.disentangle
         )
         self.projections = nn.ModuleList(
             Projection(w, r) for w, r in zip(widths, ranks, strict=True) if config.project
@@ -202,12 +225,14 @@ class CDAP(nn.Module):
             basis = None
             if self.projections:
                 ours, theirs, basis = self.projections[level](ours, theirs)  # noqa: PLW2901
-            own = private[FIXED][level], private[MOVING][level]
+            own = (private[FIXED][level], private[MOVING][level]) if self.shared else None
             scales.append(Scale((ours, theirs), own, basis))
         return scales
 
     def _side(self, pyramid: list[Tensor], modality: int) -> tuple[list[Tensor], list[Tensor]]:
         """Return one image's gated shared features and its private ones."""
+        if not self.shared:
+            return pyramid, []
         own = cast("nn.ModuleList", self.private[modality])
         shared = [extract(f, modality) for extract, f in zip(self.shared, pyramid, strict=True)]
         private = [extract(f, modality) for extract, f in zip(own, pyramid, strict=True)]
@@ -217,6 +242,12 @@ class CDAP(nn.Module):
         return gated or shared, private
 
 
+def _doubled(features: Tensor, shape: torch.Size) -> Tensor:
+    """Bring features to the next finer grid, whose cell j is at j / 2 of the coarse one."""
+    grid = pixel_grid(shape[0], shape[1], features) / 2
+    return sample(features, grid.expand(len(features), -1, -1, -1))
+
+
 def _neighbours(pyramid: list[Tensor], level: int) -> Tensor:
     """Return the adjacent scales on this scale's grid, side by side."""
     rows, cols = pyramid[level].shape[-2:]
@@ -224,5 +255,5 @@ def _neighbours(pyramid: list[Tensor], level: int) -> Tensor:
     if level > 0:
         parts.append(F.adaptive_avg_pool2d(pyramid[level - 1], (rows, cols)))
     if level + 1 < len(pyramid):
-        parts.append(F.interpolate(pyramid[level + 1], (rows, cols), mode="bilinear"))
+        parts.append(_doubled(pyramid[level + 1], pyramid[level].shape[-2:]))
     return torch.cat(parts, 1)

@@ -30,7 +30,7 @@ from napari_mmreg.models.hrnet.hppm import (
 from napari_mmreg.models.hrnet.stem import robust_channels
 from napari_mmreg.nn.sampling import warp
 
-MATCH_LEVEL = 3
+MATCH_LEVEL = 2
 """Scale whose shared features are matched all to all: stride 8."""
 
 
@@ -45,7 +45,7 @@ class HRNetOutput:
     affine : Tensor of shape (B, 2, 3)
         The global step, on (x, y, 1), fixed to moving pixels.
     increments : list of Increment
-        Coarse to fine, for strides 8, 4, 2, 1; empty without the non-rigid part.
+        Coarse to fine, for strides 16, 8, 4, 2; empty without the non-rigid part.
     scales : list of Scale
         Features, finest first.
     matches : Tensor of shape (B, 1, h, w), or None
@@ -100,7 +100,7 @@ class HRNet(nn.Module):
         Parameters
         ----------
         fixed, moving : Tensor of shape (B, 1, H, W)
-            Grey values in [0, 1]; sides are multiples of 16.
+            Grey values in [0, 1]; sides are multiples of 32.
         fixed_mask, moving_mask : Tensor of shape (B, 1, H, W), optional
             Where the images have data.
         start : Tensor of shape (B, 2, 3), optional
@@ -109,7 +109,7 @@ class HRNet(nn.Module):
         Raises
         ------
         ValueError
-            If a side is not a multiple of 16.
+            If a side is not a multiple of 32.
         """
         rows, cols = fixed.shape[-2:]
         if rows % STRIDES[-1] or cols % STRIDES[-1]:
@@ -126,7 +126,11 @@ class HRNet(nn.Module):
         increments = self._increments(
             scales, affine if start is None else start, fixed_mask, moving_mask
         )
-        flow = increments[-1].flow if increments else affine_flow(affine, rows, cols, 1)
+        flow = (
+            upsample_flow(increments[-1].flow, (rows, cols))
+            if increments
+            else affine_flow(affine, rows, cols, 1)
+        )
         return HRNetOutput(flow, affine, increments, scales, matches, self._log_scale(increments))
 
     def _global(
@@ -167,9 +171,9 @@ class HRNet(nn.Module):
 
     def _log_scale(self, increments: list[Increment]) -> Tensor | None:
         """Expect an error per cell of stride 2; it learns without touching what it judges."""
-        if len(increments) < 3:
+        if not increments:
             return None
-        half = increments[2]
+        half = increments[-1]
         trust = half.logits.detach().softmax(1).amax(1, keepdim=True)
         scale: Tensor = self.error(torch.cat([half.features.detach(), trust], 1))
         return scale.clamp(-4.0, 6.0)

@@ -9,7 +9,7 @@ from napari_mmreg.nn.gradients import image_gradient
 from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.nn.sampling import gaussian_blur
 
-CHANNELS = 17
+CHANNELS = 16
 
 
 def robust_channels(image: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -24,9 +24,10 @@ def robust_channels(image: Tensor, mask: Tensor | None = None) -> Tensor:
 
     Returns
     -------
-    Tensor of shape (B, 17, H, W)
+    Tensor of shape (B, 16, ceil(H / 2), ceil(W / 2))
         Locally normalised intensity; gradient magnitude and its double-angle direction
-        (cos 2a, sin 2a, blind to the sign of the contrast); twelve MIND-SSC channels; the mask.
+        (cos 2a, sin 2a, blind to the sign of the contrast); twelve MIND-SSC channels. Cell j
+        is at pixel 2 j.
     """
     inside = torch.ones_like(image) if mask is None else mask.to(image)
     share = gaussian_blur(inside, 6.0).clamp_min(1e-3)
@@ -41,5 +42,7 @@ def robust_channels(image: Tensor, mask: Tensor | None = None) -> Tensor:
     magnitude = length / (length + typical)
     turn = magnitude / length.square()
     double = [(gx.square() - gy.square()) * turn, 2 * gx * gy * turn]
-    channels = torch.cat([normal, magnitude, *double, mind_ssc(filled) - 0.5], 1)
-    return torch.cat([channels * inside, inside], 1)
+    picture = gaussian_blur(torch.cat([normal, magnitude, *double], 1), 0.8)[..., ::2, ::2]
+    half = gaussian_blur(filled, 0.8)[..., ::2, ::2]
+    inside = inside[..., ::2, ::2]
+    return torch.cat([picture, mind_ssc(half, dilation=1) - 0.5], 1) * inside

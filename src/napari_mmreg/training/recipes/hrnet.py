@@ -41,11 +41,17 @@ class HRNetRecipe:
     predicted_share : float
         Share of samples that start from the predicted global step at the end of the training;
         it rises from 0.
+    unmasked_share : float
+        Share of batches whose masks the network does not see: borders may go undetected.
     """
 
     name: str = "hrnet"
-    batches: BatchConfig = field(default_factory=lambda: BatchConfig(batch=4, sizes=((192, 192),)))
-    optimisation: Optimisation = field(default_factory=lambda: Optimisation(learning_rate=1.5e-3))
+    batches: BatchConfig = field(
+        default_factory=lambda: BatchConfig(batch=4, sizes=((192, 192), (160, 224), (224, 160)))
+    )
+    optimisation: Optimisation = field(
+        default_factory=lambda: Optimisation(learning_rate=1.5e-3, average=0.999)
+    )
     constructor: Mapping[str, Any] = field(default_factory=lambda: asdict(HRNetConfig()))
     notes: str = (
         "Losses L_r, L_n, L_s, L_tri, L_cs, L_ccd, L_bo and the 10/50/40 % curriculum with "
@@ -55,6 +61,7 @@ class HRNetRecipe:
     )
     jitter: float = 10.0
     predicted_share: float = 0.5
+    unmasked_share: float = 0.3
 
     def build_model(self, config: Mapping[str, Any]) -> nn.Module:
         """Return a new HRNet."""
@@ -67,10 +74,12 @@ class HRNetRecipe:
         """Return the weighted terms."""
         network = cast("HRNet", model)
         weights = CURRICULUM(progress)
-        taught = self._start(batch, progress)
-        output = network(
-            batch.fixed, batch.moving, batch.fixed_mask, batch.moving_mask, start=taught
-        )
+        generator = _generator(batch)
+        masks: tuple[Tensor | None, Tensor | None] = (batch.fixed_mask, batch.moving_mask)
+        if float(torch.rand((), generator=generator)) < self.unmasked_share:
+            masks = (None, None)
+        taught = self._start(batch, progress, generator)
+        output = network(batch.fixed, batch.moving, *masks, start=taught)
         terms = {
             "match": losses.global_matching_loss(network, output, batch),
             "bo": 0.01 * losses.basis_loss(output),
@@ -90,14 +99,10 @@ class HRNetRecipe:
             terms["error"] = 0.05 * losses.error_scale_loss(output, batch)
         return terms
 
-    def _start(self, batch: TrainingBatch, progress: float) -> Tensor | None:
-        """Return global steps near the truth for the increments, or None for the predicted ones.
-
-        The choice and the noise follow from the batch's own numbers, so that a resumed
-        training sees the same.
-        """
-        seed = int(batch.matrix.double().abs().sum().item() * 1e6) % (2**31)
-        generator = torch.Generator().manual_seed(seed)
+    def _start(
+        self, batch: TrainingBatch, progress: float, generator: torch.Generator
+    ) -> Tensor | None:
+        """Return global steps near the truth for the increments, or None for the predicted ones."""
         if float(torch.rand((), generator=generator)) < self.predicted_share * progress:
             return None
         rows, cols = batch.fixed.shape[-2:]
@@ -123,6 +128,12 @@ class HRNetRecipe:
         """Return the bare network's flow."""
         flow: Tensor = model(fixed, moving, fixed_mask, moving_mask).flow
         return flow
+
+
+def _generator(batch: TrainingBatch) -> torch.Generator:
+    """Return random numbers that follow from the batch: a resumed training sees the same."""
+    seed = int(batch.matrix.double().abs().sum().item() * 1e6) % (2**31)
+    return torch.Generator().manual_seed(seed)
 
 
 RECIPE = HRNetRecipe()
