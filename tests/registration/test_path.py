@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -62,11 +62,13 @@ def engine(monkeypatch):
 
     def certify(pair, transform, run):
         told.certified.append(pair)
+        status = told.status if isinstance(told.status, str) else told.status(transform)
         return SimpleNamespace(
-            status=told.status,
+            status=status,
             reasons=("Because the test says so.",),
+            failure={"ok": 0.0, "doubtful": 0.5, "failed": 1.0}[status],
             similarity_before=0.2,
-            similarity_after=0.1 if told.status == "failed" else 0.7,
+            similarity_after=0.1 if status == "failed" else 0.7,
             folding=0.25,
             overlap=0.5,
             forward_backward=np.zeros(pair.shape, np.float32),
@@ -154,6 +156,48 @@ def test_refinement_can_be_left_out(engine):
     assert engine.refined == []
     assert "Local refinement" not in result.timings
     assert result.provenance["parameters"]["refine"] is False
+
+
+TRAINED = replace(INFO, name="trained", title="Trained", needs_weights=True)
+TRUE, WRONG = MatrixTransform.translation((5, -7)), MatrixTransform.translation((50, 0))
+
+
+@pytest.fixture
+def trained(engine, monkeypatch):
+    """Register a trained model beside the one that is asked for a second opinion."""
+    monkeypatch.setattr(path, "SECOND_OPINION", "stand-in")
+    wrong = StandIn(WRONG, TRAINED)
+    registry.register_model(TRAINED, lambda: wrong)
+    engine.status = lambda found: "ok" if np.allclose(found.map((0, 0)), (5, -7)) else "doubtful"
+    return wrong
+
+
+def test_a_trained_model_that_does_not_hold_is_outdone(engine, trained):
+    engine.answer = TRUE
+    result = register(CAMERA, CAMERA, model="trained")
+    assert result.status == "ok"
+    assert result.model == "trained"
+    assert result.extras["answer_of"] == "stand-in"
+    assert "Trained" in result.reasons[-1]
+    np.testing.assert_allclose(result.transform.map((0, 0)), (5, -7))
+
+
+def test_a_second_opinion_must_be_more_certain(engine, trained):
+    engine.answer = MatrixTransform.translation((0, 80))
+    result = register(CAMERA, CAMERA, model="trained")
+    assert result.extras["answer_of"] == "trained"
+    assert result.reasons == ("Because the test says so.",)
+    np.testing.assert_allclose(result.transform.map((0, 0)), (50, 0))
+
+
+@pytest.mark.parametrize(("answer", "refine"), [(TRUE, True), (WRONG, False)], ids=str)
+def test_no_second_opinion_after_a_sure_answer_or_on_the_bare_model(
+    engine, trained, answer, refine
+):
+    trained.answer, engine.answer = answer, TRUE
+    result = register(CAMERA, CAMERA, model="trained", refine=refine)
+    assert engine.model is None
+    assert result.extras["answer_of"] == "trained"
 
 
 def test_large_images_are_refined_on_a_finer_grid(engine):

@@ -87,6 +87,8 @@ class Certificate:
         ``"failed"``: better not used.
     reasons : tuple of str
         Sentences for users; one at least.
+    failure : float
+        Probability that the mean error exceeds 5 px at 256-px scale.
     similarity_before, similarity_after : float
         Correlation of oriented gradient channels where both images have data, in [-1, 1]; of
         the pair as it came, and under the transform.
@@ -102,6 +104,7 @@ class Certificate:
 
     status: Literal["ok", "doubtful", "failed"]
     reasons: tuple[str, ...]
+    failure: float
     similarity_before: float
     similarity_after: float
     folding: float
@@ -186,6 +189,7 @@ def certify(pair: Pair, transform: Transform, run: Run) -> Certificate:
     return Certificate(
         status=status,
         reasons=reasons,
+        failure=1 / (1 + math.exp(-found.failure)),
         similarity_before=found.before,
         similarity_after=found.after,
         folding=folding,

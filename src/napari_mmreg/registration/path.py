@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid, shrink
-from napari_mmreg.models import get_info, load_model
+from napari_mmreg.models import Model, get_info, load_model
 from napari_mmreg.registration.device import choose_device, memory_advice
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
@@ -26,6 +27,9 @@ PREDICT_BUDGET = 512 * 512
 REFINE_BUDGET = 1024 * 1024
 """Pixels of the grid on which larger images are refined and checked."""
 
+SECOND_OPINION = "classical"
+"""Model that is asked too where a trained one's answer does not hold; it needs no weights."""
+
 BAND_WIDTH = 8192
 """Pixels of a row that keep all threads busy."""
 
@@ -33,6 +37,8 @@ _HANDED_BACK = (
     "The transform handed back is the initial one; what was found instead is kept as "
     "extras['attempted_transform']."
 )
+
+_OTHER_ANSWER = "The answer of {} did not hold on this pair; this one is of {}."
 
 
 def register(
@@ -65,7 +71,9 @@ def register(
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     refine : bool
-        Whether to improve the model's answer on this very pair; kept only if it helps.
+        Whether to improve the model's answer on this very pair; kept only if it helps. Where a
+        trained model's answer does not hold even so, the classical search is asked too, and the
+        more certain answer is taken: ``extras["answer_of"]`` and the reasons say whose it is.
     fixed_mask, moving_mask : array_like of bool or int, shape (H, W), optional
         True where the image may be used.
     initial : Transform or array_like of shape (3, 3), optional
@@ -107,9 +115,6 @@ def register(
     Images larger than `PREDICT_BUDGET` are predicted on a shrunken grid and refined and
     checked on a finer one; the transform applies to the full resolution.
     """
-    from napari_mmreg.registration.certify import certify
-    from napari_mmreg.registration.refine import refine as refine_transform
-
     fixed_image, moving_image = check_image(fixed, "fixed"), check_image(moving, "moving")
     info = get_info(model)
     run = Run(
@@ -132,19 +137,19 @@ def register(
             engine = load_model(model)
             fine = prepare_pair(fixed_image, moving_image, budget=REFINE_BUDGET, run=run, **options)
             pair = shrink(fine, PREDICT_BUDGET)
-        with run.stage("Global alignment", 0.1, 0.5):
-            prediction = engine.predict(pair, run)
-            found, part = prediction.transform, prediction.global_part
-            if fine is not pair:
-                found = regrid(found, pair, fine)
-                part = None if part is None else regrid(part, pair, fine)
-        if refine:
-            with run.stage("Local refinement", 0.5, 0.8):
-                found = refine_transform(fine, found, run, global_part=part)
-        with run.stage("Checking", 0.8, 0.9):
-            certificate = certify(fine, found, run)
+        attempt = _attempt(engine, pair, fine, run, refine, (0.1, 0.7))
+        answer_of = info.name
+        if refine and info.needs_weights and attempt.certificate.status != "ok":
+            other = _attempt(load_model(SECOND_OPINION), pair, fine, run, refine, (0.7, 0.9))
+            if other.better_than(attempt):
+                attempt, answer_of = other, SECOND_OPINION
+        certificate, found = attempt.certificate, attempt.transform
         with run.stage("Writing result", 0.9, 1.0):
-            extras = {**prediction.extras, "fixed_from_model_grid": pair.fixed_from_grid}
+            extras = {
+                **attempt.extras,
+                "answer_of": answer_of,
+                "fixed_from_model_grid": pair.fixed_from_grid,
+            }
             if certificate.status == "failed":
                 extras["attempted_transform"] = lift(fine, found)
                 found = MatrixTransform.identity()  # of the grid: the initial transform
@@ -153,6 +158,8 @@ def register(
             metrics = _metrics(certificate, fine, found)
     before, after = certificate.misregistration_before, certificate.misregistration
     reasons = certificate.reasons
+    if answer_of != info.name:
+        reasons = (*reasons, _OTHER_ANSWER.format(info.title, get_info(answer_of).title))
     if certificate.status == "failed":
         after, reasons = before, (*reasons, _HANDED_BACK)
     return RegistrationResult(
@@ -171,6 +178,46 @@ def register(
         timings=run.timings,
         provenance=describe_run(engine, run, fixed_image, moving_image, fine, refine, options),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Attempt:
+    """One model's answer on the fine grid, and what can be said about it."""
+
+    transform: Transform
+    certificate: Certificate
+    extras: Mapping[str, Any]
+
+    def better_than(self, other: _Attempt) -> bool:
+        """Whether this answer is more certain."""
+        return self._merit() < other._merit()
+
+    def _merit(self) -> tuple[int, float]:
+        status = self.certificate.status
+        return ("ok", "doubtful", "failed").index(status), self.certificate.failure
+
+
+def _attempt(
+    engine: Model, pair: Pair, fine: Pair, run: Run, refine: bool, span: tuple[float, float]
+) -> _Attempt:
+    """Predict on a coarse grid, refine and check on a fine one, in a part of the progress."""
+    from napari_mmreg.registration.certify import certify
+    from napari_mmreg.registration.refine import refine as refine_transform
+
+    low, high = span
+    first, second = low + 0.6 * (high - low), low + 0.85 * (high - low)
+    with run.stage("Global alignment", low, first):
+        prediction = engine.predict(pair, run)
+        found, part = prediction.transform, prediction.global_part
+        if fine is not pair:
+            found = regrid(found, pair, fine)
+            part = None if part is None else regrid(part, pair, fine)
+    if refine:
+        with run.stage("Local refinement", first, second):
+            found = refine_transform(fine, found, run, global_part=part)
+    with run.stage("Checking", second, high):
+        certificate = certify(fine, found, run)
+    return _Attempt(found, certificate, prediction.extras)
 
 
 def _never_back(progress: Progress | None) -> Progress:

@@ -10,6 +10,7 @@ from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.nn.sampling import gaussian_blur
 
 CHANNELS = 16
+"""Channels of `robust_channels`."""
 
 
 def robust_channels(image: Tensor, mask: Tensor | None = None) -> Tensor:
