@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch.nn.functional import normalize
 
 from napari_mmreg.training.appearance import AppearanceConfig
 from napari_mmreg.training.batches import BatchConfig, BatchGenerator
@@ -9,8 +8,6 @@ from napari_mmreg.training.recipe import Optimisation
 from napari_mmreg.training.recipes.tiny import (
     TinyRecipe,
     fit_affine,
-    sharp_peak,
-    window_logits,
 )
 from napari_mmreg.training.record import Table
 from napari_mmreg.training.scores import by, summarise, watched
@@ -27,18 +24,6 @@ def test_affine_fit_withstands_outliers():
     found = fit_affine(source, target, torch.ones(2, 300), [64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 2.0])
     assert torch.allclose(found[:, :, :2], true[:, :, :2], atol=2e-3)
     assert torch.allclose(found[:, :, 2], true[:, :, 2], atol=0.2)
-
-
-def test_window_match_finds_a_shift():
-    """Moving features are the fixed ones, two cells to the right and one down."""
-    torch.manual_seed(0)
-    fixed = normalize(torch.randn(1, 24, 12, 16), dim=1)
-    moving = fixed.roll((1, 2), (2, 3))
-    cells = torch.tensor([[5 * 16 + 7]])
-    logits = window_logits(fixed, moving, cells, torch.tensor([[[7, 5]]]), 0.05)
-    peak, weight = sharp_peak(logits, 7)
-    assert torch.allclose(peak[0, 0] - 3, torch.tensor([2.0, 1.0]), atol=0.05)
-    assert float(weight) > 0.9
 
 
 def test_flow_follows_the_image_size():

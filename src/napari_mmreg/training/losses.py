@@ -190,6 +190,36 @@ def matching_loss(
     return -0.5 * (weight * (forward + backward)).sum() / total
 
 
+def window_loss(logits: Tensor, offset: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy of similarities inside windows, with bilinear targets.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (B, N, (2 r + 1)^2)
+        Row by row, as of `napari_mmreg.nn.matching.window_logits`.
+    offset : Tensor of shape (B, N, 2)
+        The true place from the window's central cell, (x, y) in cells.
+    known : Tensor of bool or weights, shape (B, N)
+        Which of them count; those out of the window do not.
+    """
+    side = round(logits.shape[2] ** 0.5)
+    radius = side // 2
+    known = known * (offset.abs().amax(2) <= radius)
+    corner = offset.floor().clamp(-radius, radius - 1)
+    share = (offset - corner).clamp(0, 1)
+    log_probability = logits.log_softmax(2)
+    total = logits.new_zeros(())
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        weight = (share[..., 0] if dx else 1 - share[..., 0]) * (
+            share[..., 1] if dy else 1 - share[..., 1]
+        )
+        index = (corner[..., 1] + radius + dy) * side + corner[..., 0] + radius + dx
+        # A target outside the image has no probability; it must not rule the loss.
+        picked = log_probability.gather(2, index.long()[..., None])[..., 0].clamp_min(-20.0)
+        total = total - (weight * known * picked).sum()
+    return total / known.sum().clamp_min(1.0)
+
+
 def masked_ncc(one: Tensor, two: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return the correlation coefficient per image, (B,), over the mask; all channels at once."""
     weights = torch.ones_like(one[:, :1]) if mask is None else mask.to(one)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Name -> module below training.recipes, which holds the recipe as `RECIPE`.
 _RECIPES = {
     "hrnet": "hrnet",
+    "regnetmamba2": "regnetmamba2",
     "tiny": "tiny",
 }
 

@@ -75,6 +75,15 @@ TIERS: dict[str, Tier] = {
         perspective=0.04,
         elastic=(4.0, 8.0),
     ),
+    # Ours: for models that have to start from far away.
+    "turned": Tier(
+        rotation=45.0,
+        scale=(0.6, 1.6),
+        translation=0.15,
+        shear=0.05,
+        perspective=0.03,
+        elastic=(3.0, 6.0),
+    ),
 }
 
 # The five kinds of the benchmark harness.

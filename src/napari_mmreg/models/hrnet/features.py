@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import HRNetConfig
-from napari_mmreg.models.hrnet.stem import CHANNELS
 from napari_mmreg.nn.norm import ModalityBatchNorm2d
 from napari_mmreg.nn.sampling import pixel_grid, sample
+from napari_mmreg.nn.structure import CHANNELS
 
 FIXED, MOVING = 0, 1
 

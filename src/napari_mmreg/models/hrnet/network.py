@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import STRIDES, HRNetConfig
@@ -27,8 +26,8 @@ from napari_mmreg.models.hrnet.hppm import (
     PooledAffine,
     upsample_flow,
 )
-from napari_mmreg.models.hrnet.stem import robust_channels
 from napari_mmreg.nn.sampling import warp
+from napari_mmreg.nn.structure import robust_channels
 
 MATCH_LEVEL = 2
 """Scale whose shared features are matched all to all: stride 8."""
@@ -191,9 +190,3 @@ def _overlap(
     if fixed_mask is not None:
         here = fixed_mask[..., ::stride, ::stride].to(flow)
     return here * warp(there, flow, padding="zeros")
-
-
-def pad_to_multiple(image: Tensor, multiple: int = STRIDES[-1]) -> Tensor:
-    """Extend (B, C, H, W) at the bottom and right by repeated pixels to multiples of a number."""
-    rows, cols = image.shape[-2:]
-    return F.pad(image, (0, -cols % multiple, 0, -rows % multiple), mode="replicate")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import HRNetConfig
-from napari_mmreg.models.hrnet.global_step import fit_affine
 from napari_mmreg.models.hrnet.network import HRNet
+from napari_mmreg.nn.matching import fit_affine
 from napari_mmreg.training import hrnet_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
 from napari_mmreg.training.recipe import Curriculum, Optimisation

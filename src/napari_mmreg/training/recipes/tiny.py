@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.nn.gradients import orientation_channels
+from napari_mmreg.nn.matching import sharp_peak, window_logits
 from napari_mmreg.nn.sampling import gaussian_blur
 from napari_mmreg.training.appearance import local_contrast
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
-from napari_mmreg.training.losses import cell_centres, matching_loss
+from napari_mmreg.training.losses import cell_centres, matching_loss, window_loss
 from napari_mmreg.training.recipe import Optimisation
 
 _ORIENTATIONS = 9
@@ -76,55 +77,6 @@ class TinyMatcher(nn.Module):
         context = F.interpolate(self.lateral(eighth), size=quarter.shape[-2:], mode="bilinear")
         fine = self.fine(quarter + context)
         return F.normalize(self.coarse(eighth), dim=1), F.normalize(fine, dim=1)
-
-
-def window_logits(
-    fixed: Tensor, moving: Tensor, cells: Tensor, centre: Tensor, temperature: float
-) -> Tensor:
-    """Compare chosen fixed cells with windows of moving cells.
-
-    Parameters
-    ----------
-    fixed, moving : Tensor of shape (B, C, h, w)
-    cells : Tensor of int64, shape (B, N)
-        Row-major numbers of fixed cells.
-    centre : Tensor of int64, shape (B, N, 2)
-        The windows' central cells, (x, y); outside the grid nothing matches.
-
-    Returns
-    -------
-    Tensor of shape (B, N, (2 r + 1)^2)
-    """
-    rows, cols = moving.shape[-2:]
-    side = torch.arange(-_RADIUS, _RADIUS + 1, device=fixed.device)
-    place = centre[:, :, None] + torch.cartesian_prod(side, side).flip(1)
-    known = ((place >= 0) & (place < place.new_tensor([cols, rows]))).all(-1)
-    index = place[..., 1].clamp(0, rows - 1) * cols + place[..., 0].clamp(0, cols - 1)
-    batch, count, window = index.shape
-    channels = fixed.shape[1]
-    query = fixed.flatten(2).gather(2, cells[:, None].expand(-1, channels, -1))
-    keys = moving.flatten(2).gather(2, index.view(batch, 1, -1).expand(-1, channels, -1))
-    keys = keys.view(batch, channels, count, window)
-    logits = torch.einsum("bcn,bcnk->bnk", query.float(), keys.float()) / temperature
-    return logits.masked_fill(~known, -1e4)
-
-
-def sharp_peak(logits: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Return the sub-cell peak of (B, N, side^2) windows, (x, y) in cells, and its weight.
-
-    The expectation is taken over the 3 x 3 cells around the highest one only: over a wide
-    window it would be drawn to the middle.
-    """
-    best = logits.argmax(2)
-    y, x = torch.div(best, side, rounding_mode="floor"), best % side
-    step = torch.tensor([-1, 0, 1], device=logits.device)
-    near = torch.cartesian_prod(step, step)
-    ny, nx = y[..., None] + near[:, 0], x[..., None] + near[:, 1]
-    known = (ny >= 0) & (ny < side) & (nx >= 0) & (nx < side)
-    picked = logits.gather(2, (ny.clamp(0, side - 1) * side + nx.clamp(0, side - 1)))
-    share = picked.masked_fill(~known, -1e4).softmax(2)
-    place = torch.stack([(share * nx).sum(2), (share * ny).sum(2)], -1)
-    return place, logits.softmax(2).gather(2, best[..., None])[..., 0]
 
 
 def fit_affine(source: Tensor, target: Tensor, weight: Tensor, scales: list[float]) -> Tensor:
@@ -196,20 +148,8 @@ class TinyRecipe:
         grid = _cells(batch.flow, batch.valid, (rows, cols))
         place, known = (v.gather(1, cells[..., None].expand(-1, -1, v.shape[2])) for v in grid)
         start = (place + 4 * torch.rand_like(place) - 2).round()
-        logits = window_logits(fixed, moving, cells, start.long(), 0.1).log_softmax(2)
-        inside = place - start + _RADIUS
-        corner = inside.floor()
-        share = inside - corner
-        total = place.new_zeros(())
-        for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
-            weight = (share[..., 0] if dx else 1 - share[..., 0]) * (
-                share[..., 1] if dy else 1 - share[..., 1]
-            )
-            index = (corner[..., 1] + dy) * (2 * _RADIUS + 1) + corner[..., 0] + dx
-            index = index.long().clamp(0, logits.shape[2] - 1)
-            picked = logits.gather(2, index[..., None])[..., 0].clamp_min(-20.0)
-            total = total - (weight * known[..., 0] * picked).sum()
-        return total / known.sum().clamp_min(1.0)
+        logits = window_logits(_pick(fixed, cells), moving, start.long(), _RADIUS, 0.1)
+        return window_loss(logits, place - start, known[..., 0])
 
     def predict_flow(
         self,
@@ -225,11 +165,11 @@ class TinyRecipe:
         affine = self._coarse_fit(coarse[:count], coarse[count:])
         rows, cols = fine.shape[-2:]
         source = cell_centres(rows, cols, _FINE, (_FINE - 1) / 2, fine).expand(count, -1, -1)
-        cells = torch.arange(rows * cols, device=fine.device).expand(count, -1)
+        queries = fine[:count].flatten(2).transpose(1, 2)
         target, weight = source, torch.ones_like(source[..., 0])
         for _ in range(2):
             guess = (_apply(affine, source) - (_FINE - 1) / 2) / _FINE
-            logits = window_logits(fine[:count], fine[count:], cells, guess.round().long(), 0.1)
+            logits = window_logits(queries, fine[count:], guess.round().long(), _RADIUS, 0.1)
             peak, weight = sharp_peak(logits, 2 * _RADIUS + 1)
             target = (guess.round() - _RADIUS + peak) * _FINE + (_FINE - 1) / 2
             affine = fit_affine(source, target, weight, [8.0, 4.0, 2.0, 2.0])
@@ -255,6 +195,12 @@ class TinyRecipe:
         target = place[best]
         scales = [64.0, 32.0, 16.0, 12.0, 8.0, 8.0, 8.0]
         return fit_affine(source, target, weight * mutual + 1e-6, scales)
+
+
+def _pick(features: Tensor, cells: Tensor) -> Tensor:
+    """Return the features (B, N, C) of cells (B, N), counted row by row."""
+    flat = features.flatten(2).transpose(1, 2)
+    return flat.gather(1, cells[..., None].expand(-1, -1, flat.shape[2]))
 
 
 def _cells(flow: Tensor, valid: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
