@@ -60,7 +60,7 @@ def engine(monkeypatch):
         run.step(0.5)
         return transform
 
-    def certify(pair, transform, run):
+    def certify(pair, transform, run, *, error_scale=None):
         told.certified.append(pair)
         status = told.status if isinstance(told.status, str) else told.status(transform)
         return SimpleNamespace(

@@ -58,10 +58,17 @@ FAILURE = (-3.412, -30.293, 2.902, 6.564)
 """Log-odds that the mean error exceeds 5 px at 256-px scale: weights of log peak, margin and
 log (median forward-backward + 0.2), and the constant. AUROC 0.98 on `train`, 0.98 on `val`."""
 
+FEATURES = ("forward-backward", "residual", "texture", "failure", "own scale")
+"""What `pixel_features` returns: log (forward-backward + 0.2), log (residual + 0.01),
+log (texture + 0.01), the log-odds of failure within +-6, log (the model's own scale + 0.2)."""
+
 AFTER = (0.371, 0.397, -0.433, 0.352, 1.063)
-"""Log-odds that the result is off by more than 2 px at 256-px scale, per pixel: weights of
-log (forward-backward + 0.2), log (residual + 0.01), log (texture + 0.01) and of the log-odds of
-failure (within +-6), and the constant. On `val`: AUROC 0.75, Brier 0.19, calibration error 0.07."""
+"""Log-odds that the result is off by more than 2 px at 256-px scale, per pixel: weights of all
+`FEATURES` but the last, and the constant. On `val`: AUROC 0.75, Brier 0.19, calibration error
+0.07."""
+
+AFTER_OWN = (0.371, 0.397, -0.433, 0.352, 0.0, 1.063)
+"""The same with the model's own scale."""
 
 BEFORE = (2.103, 0.206, 0.315, -0.266, -2.638)
 """The same for the input: weights of d = log (displacement + 0.2), log (residual + 0.01), of the
@@ -118,7 +125,8 @@ class Certificate:
 class Measurements:
     """The numbers a certificate rests on; maps are (h, w) tensors on the measuring grid.
 
-    `forward_backward` and `displacement` are in pixels at 256-px scale.
+    `forward_backward`, `displacement` and `own_scale`, the error that the model itself expects,
+    are in pixels at 256-px scale.
     """
 
     before: float
@@ -131,6 +139,7 @@ class Measurements:
     residual_before: Tensor
     residual: Tensor
     texture: Tensor
+    own_scale: Tensor | None
     mask: Tensor
 
     @property
@@ -143,7 +152,9 @@ class Measurements:
         return min(max(odds + constant, -30.0), 30.0)
 
 
-def certify(pair: Pair, transform: Transform, run: Run) -> Certificate:
+def certify(
+    pair: Pair, transform: Transform, run: Run, *, error_scale: Map | None = None
+) -> Certificate:
     """Judge a transform without knowing the truth.
 
     Parameters
@@ -152,6 +163,8 @@ def certify(pair: Pair, transform: Transform, run: Run) -> Certificate:
     transform : Transform
         Of the pair's grid, fixed to moving.
     run : Run
+    error_scale : ndarray of float32, shape (h, w), optional
+        The error that the model itself expects, in pixels of the grid, of any size, that it saw.
 
     Returns
     -------
@@ -166,14 +179,12 @@ def certify(pair: Pair, transform: Transform, run: Run) -> Certificate:
     folding = _folding(displacement, pair.fixed_mask)
     run.step(0.1)
     with torch.inference_mode():
-        found = measure(pair, transform, run)
+        found = measure(pair, transform, run, own_scale(error_scale))
         run.step(0.9)
         failure = min(max(found.failure, -6.0), 6.0)
-        back = torch.log(found.forward_backward + 0.2)
-        residual = torch.log(found.residual + 0.01)
-        texture = torch.log(found.texture + 0.01)
-        a = AFTER
-        after = a[0] * back + a[1] * residual + a[2] * texture + a[3] * failure + a[4]
+        features = pixel_features(found)
+        a = AFTER if found.own_scale is None else AFTER_OWN
+        after = torch.tensordot(features.new_tensor(a[:-1]), features, 1) + a[-1]
         moved = torch.log(found.displacement + 0.2)
         b = BEFORE
         before = b[0] * moved + b[1] * torch.log(found.residual_before + 0.01)
@@ -200,7 +211,27 @@ def certify(pair: Pair, transform: Transform, run: Run) -> Certificate:
     )
 
 
-def measure(pair: Pair, transform: Transform, run: Run) -> Measurements:
+def own_scale(error_scale: Map | None) -> Tensor | None:
+    """Bring a model's expected error to pixels at 256-px scale, (1, 1, h, w)."""
+    if error_scale is None:
+        return None
+    scale: Tensor = torch.from_numpy(error_scale)[None, None] * (256 / max(error_scale.shape))
+    return scale
+
+
+def pixel_features(found: Measurements) -> Tensor:
+    """Return the `FEATURES` per pixel, (4 or 5, h, w); the last only if the model gave it."""
+    back = torch.log(found.forward_backward + 0.2)
+    failure = torch.full_like(back, min(max(found.failure, -6.0), 6.0))
+    parts = [back, torch.log(found.residual + 0.01), torch.log(found.texture + 0.01), failure]
+    if found.own_scale is not None:
+        parts.append(torch.log(found.own_scale + 0.2))
+    return torch.stack(parts)
+
+
+def measure(
+    pair: Pair, transform: Transform, run: Run, own_scale: Tensor | None = None
+) -> Measurements:
     """Measure a registered pair; see the module's description."""
     level = build_level(pair_tensors(pair, run.device), SIZE)
     rows, cols = level.shape
@@ -232,6 +263,9 @@ def measure(pair: Pair, transform: Transform, run: Run) -> Measurements:
         residual_before=_local_difference(descriptor, mind_ssc(level.moving), input_mask),
         residual=_local_difference(descriptor, mind_ssc(moving), mask),
         texture=gaussian_blur(texture, LOCAL)[0, 0],
+        own_scale=None
+        if own_scale is None
+        else F.interpolate(own_scale.to(texture), size=(rows, cols), mode="area")[0, 0],
         mask=mask[0, 0] > 0.5,
     )
 

@@ -216,7 +216,7 @@ def _attempt(
         with run.stage("Local refinement", first, second):
             found = refine_transform(fine, found, run, global_part=part)
     with run.stage("Checking", second, high):
-        certificate = certify(fine, found, run)
+        certificate = certify(fine, found, run, error_scale=prediction.error_scale)
     return _Attempt(found, certificate, prediction.extras)
 
 
