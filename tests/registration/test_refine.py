@@ -65,7 +65,8 @@ def test_a_good_start_is_kept_within_noise():
 def test_unrelated_pictures_are_not_bent():
     noise = np.random.default_rng(0)
     pair = prepare_pair(noise.random((128, 128)), noise.random((128, 128)))
-    assert refine(pair, IDENTITY, Run()) is IDENTITY
+    assert refine(pair, IDENTITY, Run()).is_identity
+    assert refine(pair, MatrixTransform.translation((20, 9)), Run()).is_identity
 
 
 def test_masked_content_does_not_pull():
@@ -110,3 +111,9 @@ def test_the_global_part_is_aligned_and_wins_where_the_whole_answer_is_wrong():
     assert error(found, truth) < 0.5 < error(near, truth)
     other_way_round = refine(pair, near, Run(), global_part=wrong)
     assert error(other_way_round, truth) < 0.7
+
+
+def test_aligned_pairs_are_left_alone():
+    pair = prepare_pair(FIXED, OTHER)
+    nearly = MatrixTransform.translation((0.3, -0.3))
+    assert refine(pair, nearly, Run(), global_part=nearly).is_identity

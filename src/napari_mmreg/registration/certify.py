@@ -333,6 +333,10 @@ def _judge(
         return "failed", (*serious, *mild)
     if mild:
         return "doubtful", tuple(mild)
+    if float(found.displacement.max()) == 0.0:
+        return "ok", (
+            "The images were aligned before, as far as their structures tell: nothing was moved.",
+        )
     return "ok", (
         f"The images' structures agree (similarity {found.before:.2f} before, "
         f"{found.after:.2f} after), and the way back leads to the same place.",

@@ -37,6 +37,13 @@ ITERATIONS = 8
 MIN_GAIN = 0.01
 """Share by which the MIND-SSC difference, which the estimate does not use, must fall."""
 
+RATIO, SMALL_RATIO = 0.998, 0.93
+"""Of the MIND-SSC difference to that of the pair as it came, above which the pair is left as it
+is: in general, and if the transform moves less than `NEARLY_ALIGNED`. Chosen on `val`."""
+
+NEARLY_ALIGNED = 2.0
+"""Mean displacement in pixels at 256-px scale."""
+
 MAX_MEAN = 4.0
 """Mean displacement, in pixels at 256-px scale, above which the estimate has run away."""
 
@@ -72,7 +79,8 @@ def refine(
     Returns
     -------
     Transform
-        A start after a displacement, or a start itself.
+        A start after a displacement, or a start itself; the identity if MIND-SSC does not speak
+        for moving anything.
 
     Notes
     -----
@@ -86,10 +94,9 @@ def refine(
             starts.append(_polished(tensors, global_part, run))
             run.step(0.3)
         found = [_bent(tensors, start, run, capture) for start in starts]
-        if len(found) == 1:
-            return found[0]
         level = build_level(tensors, FINE)
-        return max(found, key=lambda one: _similarity(level, one))
+        best = found[0] if len(found) == 1 else max(found, key=lambda one: _similarity(level, one))
+        return best if _worth_moving(level, best) else MatrixTransform.identity()
 
 
 def _polished(tensors: Tensors, transform: Transform, run: Run) -> Transform:
@@ -110,6 +117,22 @@ def _polished(tensors: Tensors, transform: Transform, run: Run) -> Transform:
 def _similarity(level: Level, transform: Transform) -> float:
     moving, mask = pull(level, transform)
     return float(masked_correlation(level.features, describe(moving, mask), mask))
+
+
+def _worth_moving(level: Level, transform: Transform) -> bool:
+    """Whether MIND-SSC speaks for a transform rather than for the pair as it came.
+
+    It must agree better at all, and clearly better where the images were nearly aligned: there
+    any method moves a pixel or two to please noise.
+    """
+    moved = np.linalg.norm(transform.displacement(level.full_shape), axis=-1)
+    if not np.isfinite(moved).any():
+        return False
+    unit = 256 / max(level.full_shape)
+    small = float(np.nanmean(moved)) * unit < NEARLY_ALIGNED
+    before = _mind_difference(level, level.moving, level.moving_mask * level.fixed_mask)
+    after = _mind_difference(level, *pull(level, transform))
+    return after < (SMALL_RATIO if small else RATIO) * before
 
 
 def _bent(tensors: Tensors, transform: Transform, run: Run, capture: float) -> Transform:
@@ -139,10 +162,11 @@ def _helps(
         return False
     where = pixel_grid(*level.shape, level.fixed)[None] + displacement
     both = mask * (sample(mask, where, padding="zeros") > 0.9)
-    reference = mind_ssc(level.fixed)
+    before = _mind_difference(level, moving, both)
+    return _mind_difference(level, sample(moving, where), both) < (1 - MIN_GAIN) * before
 
-    def difference(image: Tensor) -> float:
-        apart = (reference - mind_ssc(image)).abs().mean(1, keepdim=True)
-        return float((apart * both).sum() / both.sum().clamp(min=1))
 
-    return difference(sample(moving, where)) < (1 - MIN_GAIN) * difference(moving)
+def _mind_difference(level: Level, image: Tensor, mask: Tensor) -> float:
+    """Mean absolute difference of the fixed image's MIND-SSC and another one's, over a mask."""
+    apart = (mind_ssc(level.fixed) - mind_ssc(image)).abs().mean(1, keepdim=True)
+    return float((apart * mask).sum() / mask.sum().clamp(min=1))
