@@ -154,8 +154,12 @@ class LandmarkBook:
             self._commit("rename", self._with([replace(pair, name=text)]))
 
     def restore(self, state: State) -> None:
-        """Start from a state, such as a former session's; there is nothing to undo before it."""
-        self._state = state
+        """Take over a former session's state, ids included, as one edit."""
+        self._commit("reopen", state)
+
+    def clear(self) -> None:
+        """Forget everything, what could be undone included: other images, another book."""
+        self._state = State()
         self._done, self._undone = [], []
         self._announce()
 

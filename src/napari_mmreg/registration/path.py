@@ -115,7 +115,7 @@ def register(
     run = Run(
         device=choose_device(device),
         seed=seed,
-        progress=_never_back(progress),
+        progress=never_back(progress),
         cancel=cancel or (lambda: False),
     )
     options: dict[str, Any] = {
@@ -148,8 +148,8 @@ def register(
                 extras["attempted_transform"] = lift(fine, found)
                 found = MatrixTransform.identity()  # of the grid: the initial transform
             transform = lift(fine, found)
-            registered = _resample(moving_image, transform, fixed_image.shape[:2], run)
-            metrics = _metrics(certificate, fine, found)
+            registered = resample(moving_image, transform, fixed_image.shape[:2], run)
+            metrics = measure_result(certificate, fine, found)
     before, after = certificate.misregistration_before, certificate.misregistration
     reasons = certificate.reasons
     if certificate.status == "failed":
@@ -172,7 +172,7 @@ def register(
     )
 
 
-def _never_back(progress: Progress | None) -> Progress:
+def never_back(progress: Progress | None) -> Progress:
     """Wrap a listener so that the fraction it hears never falls."""
     reached = 0.0
 
@@ -185,7 +185,7 @@ def _never_back(progress: Progress | None) -> Progress:
     return report
 
 
-def _resample(
+def resample(
     image: NDArray[Any], transform: Transform, shape: tuple[int, int], run: Run
 ) -> NDArray[Any]:
     """Do what `Transform.resample` does, with progress and cancel.
@@ -209,10 +209,22 @@ def _resample(
     return result
 
 
-def _metrics(certificate: Certificate, pair: Pair, found: Transform) -> dict[str, float]:
-    """Describe the transform that is handed back; see `RegistrationResult.metrics`."""
+def measure_result(
+    certificate: Certificate, pair: Pair, found: Transform, *, kept: bool = False
+) -> dict[str, float]:
+    """Describe the transform that is handed back; see `RegistrationResult.metrics`.
+
+    Parameters
+    ----------
+    certificate : Certificate
+    pair : Pair
+    found : Transform
+        Of the pair's grid; what is handed back.
+    kept : bool
+        Whether it is handed back even if the certificate says ``"failed"``.
+    """
     after = (certificate.similarity_after, certificate.folding, certificate.overlap)
-    if certificate.status == "failed":
+    if certificate.status == "failed" and not kept:
         both = pair.fixed_mask & pair.moving_mask
         after = (certificate.similarity_before, 0.0, both.sum() / pair.fixed_mask.sum())
     step = np.diag(pair.fixed_from_grid.matrix)[:2]
