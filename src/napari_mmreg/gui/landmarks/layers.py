@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,18 +132,17 @@ class LandmarkLayers:
                 if len(layer.data) != len(data):
                     layer.selected_data = set()
                 layer.data = data
+                if not layer.visible:  # napari does not slice it, and would draw points gone
+                    layer.set_view_slice()
             if places_only and ids == self._ids[side]:
                 return
             self._ids[side] = ids
-            # A hidden layer is not sliced: napari would look for texts of points that are gone.
-            with layer.text.events.blocker() if not layer.visible else nullcontext():
-                layer.features = self._features(pairs)
+            layer.features = self._features(pairs)
             if pairs:
                 colours = self._colours(pairs)
                 layer.face_color = colours
                 layer.border_color = colours
-            if layer.visible:
-                layer.refresh_text()
+            layer.refresh_text()
         finally:
             self._writing = False
 
