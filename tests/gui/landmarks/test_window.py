@@ -19,6 +19,7 @@ from napari_mmreg.gui.bundle import REGISTERED
 from napari_mmreg.gui.dock import RegisterDock
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
+from napari_mmreg.gui.landmarks.layers import NAMES
 from napari_mmreg.io import read_landmarks
 from napari_mmreg.models import ModelInfo
 
@@ -170,12 +171,11 @@ def test_mark_drag_undo_redo_delete_correct_save_and_reload(
     # Correct: a new run with layers.
     before = set(window.viewer.layers)
     window.dock.correct.click()
-    qtbot.waitUntil(
-        lambda: not window.dock.runner.busy and window.dock._arriving is None, timeout=WAIT
-    )
+    qtbot.waitUntil(lambda: not window.dock.busy, timeout=WAIT)
     run = desk.runs.runs[-1]
     assert len(set(window.viewer.layers) - before) == len(run.bundle.layers)
     assert run.bundle.result.model == "landmarks"
+    assert [layer.name for layer in window.viewer.layers[-3:]] == list(NAMES.values())
     history = run.bundle.result.provenance["landmarks"]
     assert [pair["name"] for pair in history["pairs"]] == [row[0] for row in table]
 
@@ -281,9 +281,7 @@ def test_a_models_result_is_measured_and_corrected(
     window.dock.fit.strength.setValue(20)
 
     window.dock.correct.click()
-    qtbot.waitUntil(
-        lambda: not window.dock.runner.busy and window.dock._arriving is None, timeout=WAIT
-    )
+    qtbot.waitUntil(lambda: not window.dock.busy, timeout=WAIT)
     corrected = register.runs.run  # the Register dock shows it, too
     assert corrected.bundle.result.model == "fake + landmarks"
     assert corrected.bundle.result.provenance["parent"]["run"] == run.number

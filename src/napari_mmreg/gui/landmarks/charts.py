@@ -133,14 +133,15 @@ class Loupe(QWidget):
         shown = False
         for place, name in enumerate(("fixed", "moving")):
             frame = QRectF(left + place * (side + gap), 0, side, side)
-            painter.fillRect(frame, QColor(0, 0, 0, 60))
             part = self._shown.get(name)  # type: ignore[call-overload]
             if part is None:
                 continue
             shown = True
             self._draw(painter, frame, part)
+            label = QRectF(frame.left(), frame.top(), 52, 18)
+            painter.fillRect(label, QColor(0, 0, 0, 150))
             painter.setPen(QColor("white"))
-            painter.drawText(frame.adjusted(5, 3, 0, 0), 0, strings.COLUMNS[name][0])
+            painter.drawText(label, int(Qt.AlignmentFlag.AlignCenter), strings.COLUMNS[name][0])
         if not shown:
             painter.setPen(TEXT)
             painter.drawText(

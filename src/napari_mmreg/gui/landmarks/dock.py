@@ -153,6 +153,17 @@ class LandmarksDock(QWidget):
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(callback)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a correction runs or its layers still arrive."""
+        return self.runner.busy or self._arriving is not None
+
+    def show_correction(self) -> None:
+        """Scroll to the end, where errors and correction are."""
+        bar = self._scroll.verticalScrollBar()
+        if bar is not None:
+            bar.setValue(bar.maximum())
+
     # Pairs
 
     def _on_images(self) -> None:
@@ -194,6 +205,7 @@ class LandmarksDock(QWidget):
     # Correction
 
     def _on_runs(self) -> None:
+        self.desk.layers.raise_()
         self.fit.refresh()
         self._on_fit()
 

@@ -146,7 +146,7 @@ def _slider(steps: int, tip: str, least: int = 0) -> QSlider:
 
 def _value() -> QLabel:
     label = QLabel()
-    label.setFixedWidth(68)
+    label.setFixedWidth(78)
     label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return label
 

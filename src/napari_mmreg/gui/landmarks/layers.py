@@ -23,7 +23,7 @@ UNKNOWN = "#ffffff"
 HALF = "#5ec8ff"
 DISABLED = "#8a8f98"
 
-_SCREEN_SIZE = (12, 20)
+_SCREEN_SIZE = (9, 15)
 """Least and greatest size of a marker on the screen, in pixels."""
 
 _RAMP = np.array([(0.24, 0.86, 0.38), (1.0, 0.88, 0.30), (1.0, 0.27, 0.22)])
@@ -92,6 +92,13 @@ class LandmarkLayers:
         """Return the layer of ``"fixed"``, ``"moving"`` or ``"ghost"``, if it is in the viewer."""
         layer = self._layers.get(side)
         return layer if layer is not None and layer in self._viewer.layers else None
+
+    def raise_(self) -> None:
+        """Bring the landmarks above layers that came later."""
+        layers = self._viewer.layers
+        for layer in self._layers.values():
+            if layer in layers and layers.index(layer) < len(layers) - len(self._layers):
+                layers.move(layers.index(layer), len(layers))
 
     def refresh(self, *, places_only: bool = False) -> None:
         """Write the book and the errors into the layers.
@@ -226,7 +233,7 @@ def _make(side: str, picture: Picture) -> Points:
         canvas_size_limits=_SCREEN_SIZE,
         face_color=GHOST if side == "ghost" else UNKNOWN,
         border_color=GHOST if side == "ghost" else UNKNOWN,
-        border_width=0.12,
+        border_width=0.05,
         blending="translucent_no_depth",
         metadata={METADATA_KEY: {"role": NAMES[side], "fixed_or_moving": side}},
     )
