@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mmreg.errors import RegistrationError
+from napari_mmreg.gui import strings as words
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.charts import Loupe
 from napari_mmreg.gui.landmarks.desk import LandmarkDesk
@@ -200,7 +201,7 @@ class LandmarksDock(QWidget):
         count = self._guarded(self.desk.propose)
         if count is not None:
             text = strings.SEEDED.format(count=count) if count else strings.NO_SEEDS
-            self.status.show_note(text)
+            self._say(text)
 
     # Correction
 
@@ -268,7 +269,7 @@ class LandmarksDock(QWidget):
         count = self._guarded(lambda: self.desk.open(path)) if path else None
         if count is not None:
             name = Path(path).name
-            self.status.show_note(strings.OPENED.format(count=count, path=name))
+            self._say(strings.OPENED.format(count=count, path=name))
 
     def _on_save(self) -> None:
         path, kind = QFileDialog.getSaveFileName(
@@ -284,7 +285,15 @@ class LandmarksDock(QWidget):
             return True
 
         if self._guarded(save):
-            self.status.show_note(strings.SAVED.format(path=target.name))
+            note = strings.SAVED.format(path=target.name)
+            self._say(f"{note} {strings.CALIBRATED}" if self._in_units(how) else note)
+
+    def _in_units(self, how: str) -> bool:
+        """Whether a file of this kind holds physical coordinates."""
+        pictures = (self.desk.picture("fixed"), self.desk.picture("moving"))
+        return how == "bigwarp" and any(
+            picture is not None and picture.placement.calibrated for picture in pictures
+        )
 
     def _guarded(self, action: Callable[[], Any]) -> Any:
         """Do something; an error of ours becomes a sentence, and None is returned."""
@@ -294,8 +303,11 @@ class LandmarksDock(QWidget):
             self._say_error(str(error))
             return None
 
+    def _say(self, sentence: str) -> None:
+        self.status.show_note(sentence, words.DONE_WORD)
+
     def _on_said(self, event: Any) -> None:
-        self.status.show_note(event.value)
+        self._say(event.value)
 
     def _say_error(self, sentence: str) -> None:
         self.status.show_error(sentence)

@@ -44,6 +44,7 @@ class Preview:
         self._viewer = viewer
         self._layer: Image | None = None
         self._hidden: list[Any] = []
+        self._every = 1
         self._judged: Transform | None = None
         self._moving: NDArray[Any] = np.empty((0, 0))
         self._positions: NDArray[np.float32] = np.empty((0, 0, 2), np.float32)
@@ -74,8 +75,10 @@ class Preview:
             Hidden while the preview is there.
         """
         self.hide()
-        stride = max(1, int(np.ceil(np.sqrt(fixed.shape[0] * fixed.shape[1] / PIXELS))))
-        self._moving = to_shown(np.asarray(moving.data), moving.contrast_limits)
+        stride = _stride(fixed.shape, PIXELS)
+        self._every = _stride(moving.shape, 4 * PIXELS)
+        part = np.asarray(moving.data[:: self._every, :: self._every])
+        self._moving = to_shown(part, moving.contrast_limits)
         self._lattice = _lattice(fixed.shape)
         self._judged = judged
         rows, cols = (np.arange(0, size, stride, dtype=np.float64) for size in fixed.shape)
@@ -130,7 +133,7 @@ class Preview:
 
     def _pull(self, positions: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Sample the moving image at positions; black outside."""
-        where = np.moveaxis(np.nan_to_num(positions, nan=-1e6), -1, 0)
+        where = np.moveaxis(np.nan_to_num(positions, nan=-1e6), -1, 0) / np.float32(self._every)
         if self._moving.ndim == 2:
             return np.asarray(ndimage.map_coordinates(self._moving, where, order=1))
         return np.stack(
@@ -145,6 +148,10 @@ class Preview:
         """Return the index in the layer list: above all images, below points and vectors."""
         images = [i for i, layer in enumerate(self._viewer.layers) if isinstance(layer, Image)]
         return images[-1] + 1 if images else 0
+
+
+def _stride(shape: tuple[int, int], budget: int) -> int:
+    return max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / budget))))
 
 
 def _lattice(shape: tuple[int, int]) -> NDArray[np.float64]:

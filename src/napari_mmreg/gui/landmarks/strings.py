@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 IMAGES = "Images"
-DOCK = "Landmarks"
 
 # Pairs
 PAIRS = "Pairs"
@@ -32,7 +31,6 @@ SEED_TIP = (
 )
 NO_SEEDS = "No clear matches were found. Mark the first pairs by hand."
 SEEDED = "Added {count} proposed pairs. Check them, then correct."
-SHOW = "Show"
 SHOWS = {"one": "One image", "both": "Both images"}
 SHOW_TIP = (
     "What is visible while you mark pairs: the image to click, or both. Afterwards everything is "
@@ -86,7 +84,6 @@ SUMMARY_TIP = (
     "RE: mean registration error. RMSE: root of the mean square, weighs large errors more. "
     "RFNet's “MAE” is the maximum and its “MEE” the median."
 )
-NO_NUMBERS = "Mark a pair in both images to read its error."
 HISTOGRAM_TIP = "How many pairs have which error; everything beyond the scale is in the last bar."
 
 # Fit
@@ -122,8 +119,6 @@ PREVIEW_NAME = "[landmarks] preview"
 CORRECT = "Correct"
 CORRECT_ALONE = "Register from landmarks"
 CORRECT_TIP = "Make a new result with layers of its own. Earlier results stay."
-CORRECTING = "Correcting…"
-CORRECTED = "Done: {run}."
 STOP = "Cancel"
 
 # Files
@@ -142,7 +137,7 @@ SAVE_BIGWARP_JSON = "BigWarp landmarks (*.json)"
 SAVE_TRANSFORM = "Transform (*.npz)"
 SAVED = "Saved {path}."
 OPENED = "Opened {count} pairs from {path}."
-CALIBRATED = "BigWarp's coordinates are taken in the layers' units."
+CALIBRATED = "Its coordinates are in the layers' units."
 RESTORED = "{count} pairs of the last session are back. Undo empties the table."
 NO_TRANSFORM = "The pairs do not make a transform yet. {problem}"
 
