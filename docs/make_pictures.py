@@ -8,6 +8,8 @@ Needs a screen; on a machine without one: ``xvfb-run -a -s "-screen 0 1400x1000x
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -18,7 +20,10 @@ from qtpy.QtTest import QTest
 
 from napari_mmreg.gui import bundle as roles
 from napari_mmreg.gui.dock import RegisterDock
+from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.samples import load_ihc, load_thermal
+from napari_mmreg.landmarks.sessions import FOLDER_VARIABLE
+from napari_mmreg.samples import load_sample
 
 PICTURES = Path(__file__).parent / "pictures"
 MAX_BYTES = 400_000
@@ -34,7 +39,10 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     for name, (sample, scene) in SCENES.items():
         if chosen.only in (None, name):
+            os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp()  # no session is found or kept
             viewer, dock = open_window(sample)
+            if name.startswith("landmarks"):
+                dock = add_landmarks(viewer, dock)
             try:
                 scene(viewer, dock)
                 settle()
@@ -58,6 +66,16 @@ def open_window(sample) -> tuple[napari.Viewer, RegisterDock]:
     settle(800)
     viewer.reset_view()
     return viewer, dock
+
+
+def add_landmarks(viewer: napari.Viewer, register: RegisterDock) -> LandmarksDock:
+    """Open the Landmarks dock over the Register dock; its session is not kept."""
+    dock = LandmarksDock(viewer)
+    dock.register = register
+    above = viewer.window.add_dock_widget(dock, name="Landmarks", area="right", tabify=True)
+    above.raise_()
+    settle(600)
+    return dock
 
 
 def settle(milliseconds: int = 400) -> None:
@@ -127,12 +145,67 @@ def compare_checkerboard(_viewer, dock) -> None:
     result_layer(dock, roles.ARROWS).visible = False
 
 
+def mark_pairs(dock: LandmarksDock, name: str, step: int, wrong: int | None = None) -> None:
+    """Mark every `step`-th of a sample's landmarks to about a pixel; one may be misplaced."""
+    sample = load_sample(name)
+    rng = np.random.default_rng(0)
+    fixed = sample.fixed_points[::step]
+    moving = sample.truth.map(fixed) + rng.normal(0, 0.7, fixed.shape)
+    if wrong is not None:
+        moving[wrong] += (3, 14)
+    for here, there in zip(fixed, moving, strict=True):
+        dock.desk.book.add(here, there)
+    dock.desk.measure()
+
+
+def landmarks_marking(viewer, dock) -> None:
+    """Marking a pair: the ghost shows where the moving landmark may be."""
+    mark_pairs(dock, "visible_thermal_simulated", 3)
+    viewer.reset_view()
+    dock.pairs.mark.click()
+    dock.desk.flow.click("fixed", np.array([236.0, 150.0]))
+    settle(300)
+
+
+def landmarks_errors(viewer, dock) -> None:
+    """The table with a misplaced pair, which is found and said."""
+    viewer.reset_view()
+    mark_pairs(dock, "visible_thermal_simulated", 2, wrong=4)
+    dock.desk.select({5})
+    dock.fit.preview.setChecked(True)
+    settle(300)
+    dock.show_correction()
+
+
+def landmarks_correction(viewer, dock) -> None:
+    """A model's result corrected with landmarks, as a second result."""
+    run(dock.register)
+    viewer.reset_view()
+    mark_pairs(dock, "ihc_two_stain", 2)
+    settle(300)
+    dock.correct.click()
+    for _ in range(1200):
+        settle(50)
+        if not dock.busy:
+            break
+    settle(800)
+    for layer in dock.desk.runs.runs[0].layers.values():
+        layer.visible = False
+    dock.desk.select({4})
+    settle(300)
+    dock.show_correction()
+    viewer.layers.selection.active = dock.desk.runs.runs[-1].layers[roles.REGISTERED]
+
+
 SCENES = {
     "register_dock": (load_ihc, register_dock),
     "result_overlay": (load_ihc, result_overlay),
     "flow_arrows": (load_thermal, flow_arrows),
     "misregistration": (load_thermal, misregistration),
     "compare_checkerboard": (load_thermal, compare_checkerboard),
+    "landmarks_marking": (load_thermal, landmarks_marking),
+    "landmarks_errors": (load_thermal, landmarks_errors),
+    "landmarks_correction": (load_ihc, landmarks_correction),
 }
 
 

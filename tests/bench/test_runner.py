@@ -9,7 +9,7 @@ from skimage import data
 
 from napari_mmreg.bench import command, report
 from napari_mmreg.bench.methods import PEERS, Answer, Method, do_nothing, load_method
-from napari_mmreg.bench.protocols import Protocol, make_case
+from napari_mmreg.bench.protocols import LandmarkCase, Protocol, make_case
 from napari_mmreg.bench.runner import evenly, read_landmark_cases, run, save, score
 from napari_mmreg.errors import InputError
 from napari_mmreg.training.data import PairRecord
@@ -102,6 +102,29 @@ def test_landmark_pairs_are_read_and_scored(tmp_path):
     assert scored.error == pytest.approx(expected, rel=1e-5)
     # Doing nothing is the full frame on the full frame: rows double.
     assert scored.error_before < expected
+
+
+def test_a_correction_is_judged_by_unused_landmarks(tmp_path):
+    rng = np.random.default_rng(2)
+    image = data.camera()[:128, :160]
+    fixed = rng.uniform(5, 120, (16, 2))
+    case = LandmarkCase("pair", "retina", image, image, fixed, fixed + np.array([6, -3]))
+    shift = np.hypot(6 * 256 / 128, 3 * 256 / 160)
+    (record,) = run(
+        [load_method("identity")],
+        [case],
+        Protocol.parse("LC"),
+        label="landmarks",
+        command="mmreg bench",
+        report=lambda line: None,
+    )
+    (pair,) = record["pairs"]
+    assert pair["error_before"] == pytest.approx(shift, rel=1e-4)
+    assert pair["error"] < 0.5
+    save([record], tmp_path)
+    text = report.markdown(report.load(tmp_path))
+    assert "landmarks, LC: 1 pairs, error at the unused half" in text
+    assert "| identity | 12.92 | 12.92 | 0." in text
 
 
 def test_evenly_spaced_pairs_of_every_modality(tmp_path):

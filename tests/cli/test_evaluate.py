@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from napari_mmreg.cli import main
-from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.io import write_landmarks
+from napari_mmreg.geometry import MatrixTransform, Transform
+from napari_mmreg.io import read_landmarks, write_landmarks
+from napari_mmreg.landmarks import FitSettings, LandmarkPair, measure
 
 
 @pytest.fixture
@@ -26,22 +27,22 @@ def files(tmp_path, monkeypatch):
 
 def row(out, name):
     (line,) = [line for line in out.splitlines() if line.startswith(name)]
-    return [float(cell) for cell in line.removeprefix(name).split()]
+    return [float(cell) for cell in line.removeprefix(name).split() if cell != "%"]
 
 
 def test_error_with_and_without_the_transform(files, capsys):
     assert main(["evaluate", "--transform", "t.npz", "--landmarks", "points.csv"]) == 0
     out = capsys.readouterr().out
     assert "4 landmarks, in pixels of the moving image" in out
-    assert row(out, "registered") == [1.0, 2.0, 0.0, 4.0]  # mean, RMSE, median, max
-    assert row(out, "as loaded") == [3.5, 3.61, 3.0, 5.0]
+    assert row(out, "registered") == [1.0, 2.0, 0.0, 4.0, 75.0]  # mean, RMSE, median, max, <= 3
+    assert row(out, "as loaded") == [3.5, 3.61, 3.0, 5.0, 75.0]
 
 
 def test_spacing_makes_errors_physical(files, capsys):
     command = ["evaluate", "--transform", "t.npz", "--landmarks", "points.csv"]
     assert main([*command, "--spacing", "1", "0.5", "--json", "out.json"]) == 0
     out = capsys.readouterr().out
-    assert row(out, "registered") == [0.5, 1.0, 0.0, 2.0]
+    assert row(out, "registered") == [0.5, 1.0, 0.0, 2.0, 100.0]
     numbers = json.loads((files / "out.json").read_text())
     assert numbers["registered"]["max"] == pytest.approx(2.0)
     assert numbers["registered"]["unit"] == "physical"
@@ -62,3 +63,80 @@ def test_bad_input(files, capsys, transform, landmarks, message):
     (files / "empty.csv").write_text(header)
     assert main(["evaluate", "--transform", transform, "--landmarks", landmarks]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_correction_is_measured_and_written(files, capsys):
+    command = ["evaluate", "--transform", "t.npz", "--landmarks", "points.csv", "--correct"]
+    options = ["--smoothing", "0", "--reach", "40", "--output", "new.npz", "--json", "out.json"]
+    assert main([*command, *options, "--each"]) == 0
+    out = capsys.readouterr().out
+    assert row(out, "registered")[0] == 1.0
+    assert row(out, "corrected")[0] == 0.0
+    assert row(out, "left out")[0] > 1
+    numbers = json.loads((files / "out.json").read_text())
+    assert [pair["before"] for pair in numbers["landmarks"]] == [0, 0, 0, 4]
+    moved = Transform.load(files / "new.npz").map([10.0, 10.0])
+    np.testing.assert_allclose(moved, [13, 14], atol=1e-5)
+
+
+def test_landmarks_alone_make_a_transform(files, capsys):
+    assert main(["evaluate", "--landmarks", "points.csv", "--fit", "translation"]) == 0
+    out = capsys.readouterr().out
+    assert row(out, "fitted")[0] == pytest.approx(1.5)
+    assert row(out, "left out")[0] == pytest.approx(2.0)
+    assert "registered" not in out
+
+
+def test_the_numbers_are_those_of_the_dock(files, capsys):
+    """The dock's table is `measure` of the same pairs."""
+    pairs = read_landmarks("points.csv")
+    rows = [
+        LandmarkPair(i + 1, name, tuple(f), tuple(m))
+        for i, (name, f, m) in enumerate(zip(pairs.names, pairs.fixed, pairs.moving, strict=True))
+    ]
+    base = Transform.load("t.npz")
+    found = measure(rows, base, base, FitSettings(strength=0.5))
+    command = ["evaluate", "--transform", "t.npz", "--landmarks", "points.csv", "--correct"]
+    assert main([*command, "--strength", "0.5", "--json", "out.json"]) == 0
+    numbers = json.loads((files / "out.json").read_text())
+    for name, column in (("before", 0), ("after", 1), ("left_out", 2)):
+        shown = [pair[name] for pair in numbers["landmarks"]]
+        assert shown == [found.of(pair.id)[column] for pair in rows]
+
+
+def test_bigwarp_files_half_finished_and_disabled_pairs(files, capsys):
+    (files / "b.csv").write_text(
+        '"a","true","0","6","0","0"\n"b","false","50","50","0","0"\n'
+        '"c","true","Infinity","Infinity","3","3"\n'
+    )
+    command = ["evaluate", "--transform", "t.npz", "--landmarks", "b.csv"]
+    assert main(command) == 0
+    assert "at 1 landmarks" in (out := capsys.readouterr().out)
+    assert row(out, "registered")[0] == 3.0
+    assert main([*command, "--spacing", "2", "2", "--fixed-spacing", "1", "1"]) == 0
+    assert row(capsys.readouterr().out, "registered")[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "Give the --transform"),
+        (["--fit", "homography", "--transform", "t.npz", "--output", "x.npz"], ""),
+        (["--transform", "t.npz", "--output", "x.npz"], "add --correct or --fit"),
+        (["--transform", "t.npz", "--correct", "--strength", "2"], "strength"),
+    ],
+)
+def test_options_that_do_not_fit(files, capsys, options, message):
+    code = main(["evaluate", "--landmarks", "points.csv", *options])
+    assert code == (2 if message else 0)
+    assert message in capsys.readouterr().err
+
+
+def test_suspicious_landmarks_are_said(files, capsys):
+    rng = np.random.default_rng(0)
+    fixed = rng.uniform(0, 200, (10, 2))
+    moving = fixed + np.array([3, 0]) + rng.normal(0, 0.2, fixed.shape)
+    moving[4] += (30, 0)
+    write_landmarks("many.csv", fixed, moving, [f"p{i}" for i in range(10)])
+    assert main(["evaluate", "--transform", "t.npz", "--landmarks", "many.csv"]) == 0
+    assert "! Pair p4 is" in capsys.readouterr().out

@@ -6,10 +6,8 @@ from numpy.testing import assert_allclose
 
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import (
-    DisplacementTransform,
     MatrixTransform,
     ThinPlateTransform,
-    correct_transform,
     fit_landmarks,
     landmarks,
 )
@@ -223,18 +221,3 @@ def test_unknown_kinds_and_smoothing():
 def test_impossible_splines(fixed, moving, smoothing, message):
     with pytest.raises(TransformError, match=message):
         ThinPlateTransform(fixed, moving, smoothing)
-
-
-def test_a_correction_meets_the_pairs_and_starts_from_the_transform(wavy):
-    transform = DisplacementTransform(wavy((100, 100))).compose(TRUTH["rigid"])
-    moving = transform.map(FIXED) + OFFSETS
-    corrected = correct_transform(transform, FIXED, moving)
-    assert_allclose(corrected.map(FIXED), moving, atol=1e-6)
-    shifted = correct_transform(transform, FIXED[:1], transform.map(FIXED[:1]) + 5, "translation")
-    assert_allclose(shifted.map(PROBES), transform.map(PROBES) + 5)
-
-
-def test_a_correction_where_the_transform_has_no_answer():
-    homography = MatrixTransform([[1, 0, 0], [0, 1, 0], [-1 / 66, 0, 1]])
-    with pytest.raises(InputError, match="pair 3"):
-        correct_transform(homography, FIXED, FIXED)

@@ -10,6 +10,7 @@ from napari_mmreg.geometry import (
     DisplacementTransform,
     InverseTransform,
     MatrixTransform,
+    ResidualTransform,
     ThinPlateTransform,
     Transform,
 )
@@ -25,12 +26,14 @@ def every_kind():
     field = DisplacementTransform(rng.normal(0, 0.2, (20, 30, 2)))
     coarse = DisplacementTransform.coarse(rng.normal(0, 0.2, (4, 5, 2)), (20, 30))
     spline = ThinPlateTransform(LANDMARKS, LANDMARKS + rng.normal(0, 1, (4, 2)), 0.25)
+    residual = ResidualTransform(LANDMARKS, rng.normal(0, 0.5, (4, 2)), 40, 0.1, 0.5)
     chain = CompositeTransform([field, homography, coarse.inverse(), spline])
     return {
         "matrix": homography,
         "field": field,
         "coarse": coarse,
         "spline": spline,
+        "residual": residual,
         "inverse": coarse.inverse(),
         "chain": chain,
         "inverse chain": chain.inverse(),

@@ -25,10 +25,11 @@ def test_every_command_exists(manifest):
         assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_dock_is_in_the_register_menu(manifest):
+def test_the_docks_are_in_the_register_menu(manifest):
     entries = manifest.contributions.menus["napari/layers/register"]
-    assert [entry.command for entry in entries] == ["napari-mmreg.register"]
-    assert [w.command for w in manifest.contributions.widgets] == ["napari-mmreg.register"]
+    docks = ["napari-mmreg.register", "napari-mmreg.landmarks"]
+    assert [entry.command for entry in entries] == docks
+    assert [w.command for w in manifest.contributions.widgets] == docks
 
 
 def test_the_samples_are_those_that_there_are(manifest):

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocols",
         default="R256,N256",
-        help="kinds R, N, H, S, W, Z, a size or 'nat', 'c' for no black borders; L: landmarks "
-        "(default R256,N256)",
+        help="kinds R, N, H, S, W, Z, a size or 'nat', 'c' for no black borders; L: landmarks, "
+        "LC: corrected with half of them (default R256,N256)",
     )
     parser.add_argument(
         "--per-modality", type=int, default=16, help="evenly spaced pairs a modality, 0: all"
@@ -61,7 +61,7 @@ def _measure(arguments: argparse.Namespace) -> None:
 
     from napari_mmreg.bench import runner
     from napari_mmreg.bench.methods import PEERS, load_method
-    from napari_mmreg.bench.protocols import LANDMARKS, Case, LandmarkCase, Protocol
+    from napari_mmreg.bench.protocols import Case, LandmarkCase, Protocol
     from napari_mmreg.models import list_models
     from napari_mmreg.training.data import find_data, read_records
 
@@ -92,7 +92,7 @@ def _measure(arguments: argparse.Namespace) -> None:
             bar.update()
 
         for protocol in protocols:
-            if protocol.kind == LANDMARKS:
+            if protocol.by_hand:
                 cases: list[Case | LandmarkCase] = list(runner.read_landmark_cases(folder))
             else:
                 cases = list(runner.read_cases(chosen, protocol, arguments.seed))
@@ -103,7 +103,7 @@ def _measure(arguments: argparse.Namespace) -> None:
                         [method],
                         cases,
                         protocol,
-                        label="landmarks" if protocol.kind == LANDMARKS else label,
+                        label="landmarks" if protocol.by_hand else label,
                         seed=arguments.seed,
                         command=command,
                         report=advance,
@@ -123,6 +123,7 @@ differences are label noise.
 R: rotation, scale, translation, shear, perspective. N: half of R and 8 px elastic. H: hard.
 S: small. W: wide (rotation to 30 degrees, scale 0.7 to 1.3, shift to 30 %). Z: none, so RE is how
 far a method moves an aligned pair. `c`: no black borders. L: real misalignment, mean error at
-landmarks set by hand. A method that raises counts as doing nothing. Written by `mmreg bench`.
+landmarks set by hand. LC: each result is corrected with half of a pair's landmarks, and the error
+is that at the other half. A method that raises counts as doing nothing. Written by `mmreg bench`.
 
 """

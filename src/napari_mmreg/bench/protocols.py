@@ -16,6 +16,7 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.evaluation import grid_error
 
 LANDMARKS = "L"
+CORRECTION = "LC"
 CANVAS = 1.45
 ELASTIC_SIGMA = 16.0
 ELASTIC_PEAK = 8.0
@@ -61,7 +62,8 @@ class Protocol:
     Attributes
     ----------
     kind : str
-        A key of `KINDS`, or ``"L"``: real misalignment with landmarks by hand, native size.
+        A key of `KINDS`, or ``"L"``: real misalignment with landmarks by hand, native size, or
+        ``"LC"``: the same, each result corrected with half of the landmarks.
     size : int or None
         Both images are resized to this many pixels a side first; None: native size.
     borderless : bool
@@ -82,16 +84,21 @@ class Protocol:
         InputError
             If the text names no protocol.
         """
-        if text == LANDMARKS:
-            return cls(LANDMARKS, None)
+        if text in (LANDMARKS, CORRECTION):
+            return cls(text, None)
         body = text.removesuffix("c")
         kind, size = body[:1], body[1:]
         if kind not in KINDS or not (size == "nat" or size.isdigit()):
             raise InputError(
                 f"There is no protocol {text!r}; write a kind ({', '.join(KINDS)}), a size or "
-                f"'nat', and 'c' for no black borders, for example R256, Nnat, H256c; or L."
+                f"'nat', and 'c' for no black borders, for example R256, Nnat, H256c; or L, LC."
             )
         return cls(kind, None if size == "nat" else int(size), text.endswith("c"))
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether pairs come unaligned, with landmarks set by hand."""
+        return self.kind in (LANDMARKS, CORRECTION)
 
     @property
     def seed_name(self) -> str:
@@ -99,8 +106,8 @@ class Protocol:
         return f"{self.kind}{'nat' if self.size is None else self.size}"
 
     def __str__(self) -> str:
-        if self.kind == LANDMARKS:
-            return LANDMARKS
+        if self.by_hand:
+            return self.kind
         return self.seed_name + ("c" if self.borderless else "")
 
 

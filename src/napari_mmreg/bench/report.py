@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_mmreg.bench.protocols import CORRECTION
+
 Record = dict[str, Any]
 
 
@@ -91,6 +93,8 @@ def plot_recall(records: Iterable[Record], folder: Path) -> dict[tuple[str, str]
         return {}
     names = {}
     for (data, protocol), rows in tabulate(records).items():
+        if protocol == CORRECTION:
+            continue
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.add_subplot()
         for row in rows:
@@ -110,6 +114,9 @@ def markdown(records: Iterable[Record], plots: Mapping[tuple[str, str], str] | N
     tables = tabulate(records)
     parts = []
     for (data, protocol), rows in tables.items():
+        if protocol == CORRECTION:
+            parts.append(_correction_table(data, rows))
+            continue
         parts += [_accuracy_table(data, protocol, rows), _trust_table(rows)]
         if plots and (data, protocol) in plots:
             parts.append(f"![Pairs below an error]({plots[data, protocol]})")
@@ -141,6 +148,32 @@ def _accuracy_table(data: str, protocol: str, rows: list[Record]) -> str:
             *(str(value) for value in (s.worse, s.failures)),
             *(f"{value:.2f}" for value in (s.seconds, s.cpu_seconds)),
             *medians,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _correction_table(data: str, rows: list[Record]) -> str:
+    """Show the error at unused landmarks without and with a correction by the others."""
+    lines = [
+        f"### {data}, {CORRECTION}: {len(rows[0]['pairs'])} pairs, error at the unused half of the "
+        "landmarks",
+        "",
+        "| method | alone: median | mean | corrected: median | mean | lower | higher "
+        "| highest rise | <3 px alone % | <3 px corrected % |",
+        "|---" * 10 + "|",
+    ]
+    for row in rows:
+        before = np.array([p["error_before"] for p in row["pairs"]])
+        after = np.array([p["error"] for p in row["pairs"]])
+        numbers = [np.median(before), before.mean(), np.median(after), after.mean()]
+        cells = [
+            str(row["method"]),
+            *(f"{value:.2f}" for value in numbers),
+            str(int((after < before).sum())),
+            str(int((after > before).sum())),
+            f"{max(0.0, float((after - before).max())):.2f}",
+            *(f"{100 * (errors < 3).mean():.0f}" for errors in (before, after)),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -8,14 +8,16 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_mmreg.bench.correction import corrected_errors
 from napari_mmreg.bench.methods import Method, do_nothing
-from napari_mmreg.bench.protocols import Case, LandmarkCase, Protocol, make_case
+from napari_mmreg.bench.protocols import CORRECTION, Case, LandmarkCase, Protocol, make_case
 from napari_mmreg.io import read_landmarks
 from napari_mmreg.training.data import PairRecord, read_pair, read_picture
 
@@ -83,6 +85,11 @@ def read_landmark_cases(folder: Path) -> Iterator[LandmarkCase]:
 
 def score(method: Method, case: Case | LandmarkCase) -> PairScore:
     """Run one method on one pair."""
+    return _answer(method, case)[0]
+
+
+def _answer(method: Method, case: Case | LandmarkCase) -> tuple[PairScore, NDArray[np.floating]]:
+    """Return a method's score on a pair, and its answer: where each fixed pixel lies."""
     before = do_nothing(case.fixed, case.moving)
     positions, status, failure = before, "", ""
     start, start_cpu = time.perf_counter(), time.process_time()
@@ -99,7 +106,7 @@ def score(method: Method, case: Case | LandmarkCase) -> PairScore:
             failure = "the field has values that are not finite"
         else:
             positions, status = found, answer.status
-    return PairScore(
+    result = PairScore(
         case.name,
         case.group,
         case.error(positions),
@@ -109,6 +116,18 @@ def score(method: Method, case: Case | LandmarkCase) -> PairScore:
         status,
         failure,
     )
+    return result, positions
+
+
+def score_correction(method: Method, case: LandmarkCase, seed: int = 0) -> PairScore:
+    """Run one method on one pair, and correct its result with half of the landmarks.
+
+    `error_before` and `error` are at the other half, without and with the correction. A method
+    that raises counts as doing nothing, which is corrected as well.
+    """
+    alone, positions = _answer(method, case)
+    before, after = corrected_errors(positions, case, seed)
+    return replace(alone, error=after, error_before=before)
 
 
 def run(
@@ -126,7 +145,10 @@ def run(
     for method in methods:
         scores = []
         for number, case in enumerate(cases, start=1):
-            scores.append(score(method, case))
+            if protocol.kind == CORRECTION and isinstance(case, LandmarkCase):
+                scores.append(score_correction(method, case, seed))
+            else:
+                scores.append(score(method, case))
             report(f"{method.name}: {protocol} pair {number} of {len(cases)}")
         records.append(
             {

@@ -17,8 +17,16 @@ from napari_mmreg.geometry.inversion import InverseTransform, SmoothTransform, i
 from napari_mmreg.geometry.landmarks import (
     MINIMUM_PAIRS,
     LandmarkKind,
-    correct_transform,
     fit_landmarks,
+    orientation,
+    thinness,
+)
+from napari_mmreg.geometry.residual import (
+    ResidualTransform,
+    correct_transform,
+    likeliest_smoothing,
+    residual_bend,
+    wide_reach,
 )
 from napari_mmreg.geometry.thinplate import ThinPlateTransform
 from napari_mmreg.geometry.transform import CompositeTransform, MatrixTransform, Transform
@@ -38,6 +46,7 @@ __all__ = [
     "InverseTransform",
     "LandmarkKind",
     "MatrixTransform",
+    "ResidualTransform",
     "SmoothTransform",
     "ThinPlateTransform",
     "Transform",
@@ -49,10 +58,15 @@ __all__ = [
     "inside",
     "inverse_consistency",
     "jacobian_determinant",
+    "likeliest_smoothing",
+    "orientation",
     "pixel_grid",
+    "residual_bend",
     "resize_displacement",
+    "thinness",
     "tiles",
     "warp_image",
     "warp_labels",
     "warp_points",
+    "wide_reach",
 ]

@@ -13,6 +13,8 @@ from napari_mmreg.geometry.thinplate import ThinPlateTransform
 from napari_mmreg.geometry.transform import MatrixTransform, Transform
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 LandmarkKind = Literal["translation", "rigid", "similarity", "affine", "homography", "tps"]
@@ -48,6 +50,7 @@ def fit_landmarks(
     smoothing: float = 0.0,
     *,
     allow_reflection: bool = False,
+    names: Sequence[str] | None = None,
 ) -> Transform:
     """Fit a transform to landmark pairs.
 
@@ -61,6 +64,8 @@ def fit_landmarks(
         For the spline only: 0 passes through every pair, larger values bend less.
     allow_reflection : bool
         Accept pairs that mirror the image (rigid and similarity transforms cannot).
+    names : sequence of str, optional
+        What messages call the pairs; counted from 1 by default.
 
     Returns
     -------
@@ -76,20 +81,20 @@ def fit_landmarks(
 
     Notes
     -----
-    *Convention*: ``(row, col)`` pixels, fixed to moving, pixel centres at integers. Messages
-    count pairs from 1.
+    *Convention*: ``(row, col)`` pixels, fixed to moving, pixel centres at integers.
     """
-    fixed, moving = _check_pairs(fixed_points, moving_points)
+    fixed, moving = check_pairs(fixed_points, moving_points)
+    called = pair_names(names, len(fixed))
     _check_kind(kind, len(fixed), smoothing)
-    _check_distinct(fixed, "fixed")
-    _check_distinct(moving, "moving")
+    _check_distinct(fixed, "fixed", called)
+    _check_distinct(moving, "moving", called)
     if kind == "translation":
         return MatrixTransform.translation((moving - fixed).mean(axis=0))
     if kind in ("affine", "homography", "tps"):
-        _check_spread(fixed, "fixed", kind)
-        _check_spread(moving, "moving", kind)
+        _check_spread(fixed, "fixed", kind, called)
+        _check_spread(moving, "moving", kind, called)
     if not (allow_reflection and kind in ("affine", "homography", "tps")):
-        _check_orientation(fixed, moving)
+        _check_orientation(fixed, moving, called)
     if kind == "tps":
         return ThinPlateTransform(fixed, moving, smoothing)
     # The estimators treat both axes alike, so that (row, col) in gives (row, col) out.
@@ -101,55 +106,16 @@ def fit_landmarks(
             "or choose a simpler kind."
         )
     if kind == "homography":
-        matrix = _face_forward(matrix, fixed)
+        matrix = _face_forward(matrix, fixed, called)
     transform = MatrixTransform(matrix)
     transform.inverse()  # a singular fit is of no use: raise here
     return transform
 
 
-def correct_transform(
-    transform: Transform,
-    fixed_points: ArrayLike,
-    moving_points: ArrayLike,
-    kind: LandmarkKind = "tps",
-    smoothing: float = 0.0,
-) -> Transform:
-    """Bend a transform so that it meets landmark pairs.
-
-    Parameters
-    ----------
-    transform : Transform
-        Fixed to moving, to be corrected.
-    fixed_points, moving_points, kind, smoothing
-        As in `fit_landmarks`.
-
-    Returns
-    -------
-    Transform
-        `transform` followed by the fit from where it takes the fixed points to the moving ones.
-
-    Raises
-    ------
-    InputError, TransformError
-        As `fit_landmarks`; also if `transform` has no answer at a fixed point.
-
-    Notes
-    -----
-    *Convention*: ``(row, col)`` pixels, fixed to moving, pixel centres at integers.
-    """
-    fixed, moving = _check_pairs(fixed_points, moving_points)
-    reached = transform.map(fixed)
-    lost = np.flatnonzero(np.isnan(reached).any(axis=1))
-    if lost.size:
-        raise InputError(
-            f"The transform has no answer at the fixed point of pair {lost[0] + 1}; remove it."
-        )
-    return fit_landmarks(reached, moving, kind, smoothing).compose(transform)
-
-
-def _check_pairs(
+def check_pairs(
     fixed_points: ArrayLike, moving_points: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both as arrays; raise `InputError` if they are no finite pairs of points."""
     try:
         fixed = np.asarray(fixed_points, dtype=np.float64)
         moving = np.asarray(moving_points, dtype=np.float64)
@@ -172,6 +138,11 @@ def _check_pairs(
     return fixed, moving
 
 
+def pair_names(names: Sequence[str] | None, count: int) -> Sequence[str]:
+    """Return what messages call pairs: their names, or their numbers from 1."""
+    return [str(number + 1) for number in range(count)] if names is None else names
+
+
 def _check_kind(kind: str, count: int, smoothing: float) -> None:
     if kind not in MINIMUM_PAIRS:
         raise InputError(f"The kind {kind!r} is unknown; choose one of {', '.join(MINIMUM_PAIRS)}.")
@@ -184,23 +155,24 @@ def _check_kind(kind: str, count: int, smoothing: float) -> None:
         raise InputError(f"The smoothing must be 0 or more, not {smoothing}.")
 
 
-def _check_distinct(points: NDArray[np.float64], name: str) -> None:
+def _check_distinct(points: NDArray[np.float64], name: str, called: Sequence[str]) -> None:
     same = sorted(KDTree(points).query_pairs(_SAME_PLACE))
     if same:
         first, second = same[0]
         raise InputError(
-            f"Pairs {first + 1} and {second + 1} have the same {name} point; remove one of them."
+            f"Pairs {called[first]} and {called[second]} have the same {name} point; remove one "
+            "of them."
         )
 
 
-def _thinness(points: NDArray[np.float64]) -> float:
-    """Return width over length of a cloud of points; 0 for a line or a single place."""
+def thinness(points: NDArray[np.float64]) -> float:
+    """Return width over length of a cloud of points (n, 2); 0 for a line or a single place."""
     singular = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
     return float(singular[1] / singular[0]) if len(singular) > 1 and singular[0] > 0 else 0.0
 
 
-def _check_spread(points: NDArray[np.float64], name: str, kind: str) -> None:
-    if _thinness(points) < _THIN:
+def _check_spread(points: NDArray[np.float64], name: str, kind: str, called: Sequence[str]) -> None:
+    if thinness(points) < _THIN:
         raise TransformError(
             f"All {name} points lie on one line, which leaves a transform of kind {kind} "
             "undetermined; add a pair beside the line or choose similarity."
@@ -208,30 +180,32 @@ def _check_spread(points: NDArray[np.float64], name: str, kind: str) -> None:
     if kind != "homography":
         return
     for odd in range(len(points)):
-        if _thinness(np.delete(points, odd, axis=0)) < _THIN:
+        if thinness(np.delete(points, odd, axis=0)) < _THIN:
             raise TransformError(
-                f"All {name} points but that of pair {odd + 1} lie on one line, which leaves a "
+                f"All {name} points but that of pair {called[odd]} lie on one line, which leaves a "
                 "homography undetermined; add another pair beside the line or choose affine."
             )
 
 
-def _orientation(fixed: NDArray[np.float64], moving: NDArray[np.float64]) -> float:
+def orientation(fixed: NDArray[np.float64], moving: NDArray[np.float64]) -> float:
     """Return the determinant of the affine trend; 0 where the points do not tell."""
-    if len(fixed) < 3 or min(_thinness(fixed), _thinness(moving)) < 20 * _THIN:
+    if len(fixed) < 3 or min(thinness(fixed), thinness(moving)) < 20 * _THIN:
         return 0.0
     design, response = fixed - fixed.mean(axis=0), moving - moving.mean(axis=0)
     linear = np.linalg.lstsq(design, response, rcond=None)[0]
     return float(np.linalg.det(linear))
 
 
-def _check_orientation(fixed: NDArray[np.float64], moving: NDArray[np.float64]) -> None:
+def _check_orientation(
+    fixed: NDArray[np.float64], moving: NDArray[np.float64], called: Sequence[str]
+) -> None:
     """Raise if the pairs mirror the image, which is nearly always a mistake in their order."""
-    if _orientation(fixed, moving) >= 0:
+    if orientation(fixed, moving) >= 0:
         return
     for odd in range(len(fixed)):
-        if _orientation(np.delete(fixed, odd, axis=0), np.delete(moving, odd, axis=0)) > 0:
+        if orientation(np.delete(fixed, odd, axis=0), np.delete(moving, odd, axis=0)) > 0:
             raise TransformError(
-                f"The pairs mirror the image unless pair {odd + 1} is left out; check that its "
+                f"The pairs mirror the image unless pair {called[odd]} is left out; check that its "
                 "points show the same place."
             )
     raise TransformError(
@@ -240,7 +214,9 @@ def _check_orientation(fixed: NDArray[np.float64], moving: NDArray[np.float64]) 
     )
 
 
-def _face_forward(matrix: NDArray[np.float64], fixed: NDArray[np.float64]) -> NDArray[np.float64]:
+def _face_forward(
+    matrix: NDArray[np.float64], fixed: NDArray[np.float64], called: Sequence[str]
+) -> NDArray[np.float64]:
     """Choose the sign of a homography that puts all landmarks before its horizon."""
     weight = fixed @ matrix[2, :2] + matrix[2, 2]
     if (weight > 0).all():
@@ -251,5 +227,5 @@ def _face_forward(matrix: NDArray[np.float64], fixed: NDArray[np.float64]) -> ND
     odd = int(np.flatnonzero(minority)[0]) if minority.any() else int(np.argmin(np.abs(weight)))
     raise TransformError(
         "No camera sees all the pairs like this: the homography's horizon runs between them. "
-        f"Check pair {odd + 1}, or choose affine."
+        f"Check pair {called[odd]}, or choose affine."
     )

@@ -14,6 +14,7 @@ from numpy.lib.npyio import NpzFile
 from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry.field import DisplacementTransform
 from napari_mmreg.geometry.inversion import InverseTransform, SmoothTransform
+from napari_mmreg.geometry.residual import ResidualTransform
 from napari_mmreg.geometry.thinplate import ThinPlateTransform
 from napari_mmreg.geometry.transform import CompositeTransform, MatrixTransform, Transform
 
@@ -120,6 +121,13 @@ def _pack(transform: Transform, prefix: str, arrays: Arrays) -> None:
             arrays[prefix + "fixed"] = transform.fixed_points
             arrays[prefix + "moving"] = transform.moving_points
             arrays[prefix + "smoothing"] = np.array(transform.smoothing)
+        case ResidualTransform():
+            kind = "residual"
+            arrays[prefix + "points"] = transform.points
+            arrays[prefix + "offsets"] = transform.offsets
+            arrays[prefix + "parameters"] = np.array(
+                [transform.reach, transform.smoothing, transform.strength]
+            )
         case InverseTransform():
             kind = "inverse"
             _pack(transform.forward, prefix + "forward/", arrays)
@@ -149,6 +157,11 @@ def _unpack(arrays: Arrays, prefix: str) -> Transform:
                 arrays[prefix + "fixed"],
                 arrays[prefix + "moving"],
                 float(arrays[prefix + "smoothing"]),
+            )
+        case "residual":
+            reach, smoothing, strength = (float(x) for x in arrays[prefix + "parameters"])
+            return ResidualTransform(
+                arrays[prefix + "points"], arrays[prefix + "offsets"], reach, smoothing, strength
             )
         case "inverse":
             forward = _unpack(arrays, prefix + "forward/")

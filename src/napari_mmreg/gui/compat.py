@@ -76,3 +76,40 @@ def show_cursor_text(viewer: Any, text: str) -> None:
 def remove_cursor_text(viewer: Any) -> None:
     """Take our line out of the canvas."""
     viewer.canvas.overlays.pop(_OVERLAY, None)
+
+
+def to_world(viewer: Any, placement: Placement, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Carry a picture's pixels, (n, 2), to points of the viewer's last two world axes."""
+    homogeneous = np.column_stack([points, np.ones(len(points))])
+    world = np.asarray(homogeneous @ placement.world_from_pixels.T, dtype=np.float64)[:, :2]
+    units = viewer.dims.units
+    if units:
+        world /= unit_factors((str(units[-2]), str(units[-1])), placement.units)
+    return world
+
+
+def look_at(viewer: Any, placement: Placement, point: Any, half_width: float | None = None) -> None:
+    """Centre the camera on a picture's pixel.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    placement : Placement
+    point : array_like of shape (2,)
+    half_width : float, optional
+        Zoom in so far that about this many pixels are seen around it; never out.
+    """
+    centre = to_world(viewer, placement, np.asarray(point, dtype=np.float64)[None])[0]
+    camera = viewer.scene.camera
+    camera.center = (*tuple(camera.center)[:-2], float(centre[0]), float(centre[1]))
+    if half_width is not None:
+        zoom = min(viewer.canvas.size) / (2 * half_width)
+        per_pixel = float(screen_pixels_per_pixel(viewer, placement).mean())
+        camera.zoom = max(camera.zoom * zoom / per_pixel, camera.zoom)
+
+
+def screen_pixels_per_pixel(viewer: Any, placement: Placement) -> NDArray[np.float64]:
+    """Return how many screen pixels one step along rows and columns of a picture covers, (2,)."""
+    corners = to_world(viewer, placement, np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]))
+    steps = np.linalg.norm(corners[1:] - corners[0], axis=1)
+    return np.asarray(steps * float(viewer.scene.camera.zoom), dtype=np.float64)

@@ -258,7 +258,7 @@ class RegisterDock(QWidget):
         except (OSError, RegistrationError) as error:
             self._say_error(strings.NOT_SAVED.format(error=error))
         else:
-            self.status.show_note(strings.SAVED.format(folder=folder))
+            self.status.show_note(strings.SAVED.format(folder=folder), strings.DONE_WORD)
 
     def _on_remove(self) -> None:
         run = self.runs.run

@@ -83,13 +83,21 @@ class Job:
         except MemoryError:
             return Outcome(error=InputError(strings.OUT_OF_MEMORY))
 
+    def engine(self) -> Register:
+        """Load what registers; called in the worker thread."""
+        import torch  # noqa: F401 - the engine loads it later; its threads are limited by then
+
+        from napari_mmreg.registration import register
+
+        return register
+
     def _check(self) -> None:
         if self._stop.is_set():
             raise Cancelled(strings.CANCELLED)
 
     def _run(self, progress: Progress) -> Bundle:
         progress(strings.STAGE_LOADING, 0.0)
-        register = self._register or _engine()
+        register = self._register or self.engine()
         snapshot, settings = self.snapshot, self.snapshot.settings
         fixed, moving = read(snapshot.fixed), read(snapshot.moving)
         self._check()
@@ -116,14 +124,6 @@ class Job:
         self._check()
         progress(strings.STAGE_LAYERS, _ENGINE_SHARE)
         return build(snapshot, fixed, moving, result, start, note, self._check)
-
-
-def _engine() -> Register:
-    import torch  # noqa: F401 - the engine loads it later, and its threads must be limited by then
-
-    from napari_mmreg.registration import register
-
-    return register
 
 
 @contextmanager

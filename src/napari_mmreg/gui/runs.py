@@ -41,6 +41,10 @@ class RunRecord:
         )
 
 
+_shared: dict[int, RunBook] = {}
+"""The books that docks use, by the viewer's identity; see `RunBook.of`."""
+
+
 class RunBook:
     """All runs of one viewer, newest last.
 
@@ -52,11 +56,27 @@ class RunBook:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._runs: dict[int, RunRecord] = {}
+        self._users = 1
         self.events = EmitterGroup(source=self, changed=Event)
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
+    @classmethod
+    def of(cls, viewer: Any) -> RunBook:
+        """Return the book that all docks of a viewer share; every user must `close` it."""
+        book = _shared.get(id(viewer))
+        if book is None:
+            book = _shared[id(viewer)] = cls(viewer)
+        else:
+            book._users += 1
+        return book
+
     def close(self) -> None:
-        """Let go of the viewer; the layers stay."""
+        """Let go of the book; the last user lets go of the viewer, and the layers stay."""
+        self._users -= 1
+        if self._users:
+            return
+        if _shared.get(id(self._viewer)) is self:
+            del _shared[id(self._viewer)]
         self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self._runs.clear()
 

@@ -32,7 +32,7 @@ class Session:
     def __init__(self, viewer: Any, register: Register | None = None) -> None:
         self._viewer = viewer
         self._register = register
-        self.runs = RunBook(viewer)
+        self.runs = RunBook.of(viewer)
         self.comparison = Comparison(viewer)
         self.hover = Hover(viewer)
         self.runs.events.changed.connect(self._on_runs_changed)

@@ -78,6 +78,7 @@ STATUS_COLOURS = {
 }
 ERROR_WORD = "Not done"
 INFO_WORD = "Stopped"
+DONE_WORD = "Done"
 SIMILARITY = "Similarity {before:.2f} → {after:.2f}"
 SECONDS = "{seconds:.1f} s"
 STARTED_FROM_LAYERS = "Started from the layers' places in the viewer."

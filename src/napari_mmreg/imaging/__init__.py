@@ -10,7 +10,7 @@ from napari_mmreg.imaging.multiscale import Level, pick_level
 from napari_mmreg.imaging.normalise import fill_invalid, normalise
 from napari_mmreg.imaging.pair import Pair
 from napari_mmreg.imaging.prepare import prepare_pair
-from napari_mmreg.imaging.regridding import lift, regrid, shrink
+from napari_mmreg.imaging.regridding import lift, lower, regrid, shrink
 
 __all__ = [
     "Level",
@@ -22,6 +22,7 @@ __all__ = [
     "fill_invalid",
     "initial_transform",
     "lift",
+    "lower",
     "normalise",
     "pick_level",
     "prepare_pair",

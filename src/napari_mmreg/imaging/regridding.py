@@ -41,6 +41,31 @@ def lift(pair: Pair, transform: Transform) -> Transform:
     return pair.moving_from_grid.compose(inner)
 
 
+def lower(pair: Pair, transform: Transform) -> Transform:
+    """Turn a transform between the images' own pixels into one of the working grid.
+
+    Undoes `lift`.
+
+    Parameters
+    ----------
+    pair : Pair
+        Whose initial transform is a matrix.
+    transform : Transform
+        Fixed pixels to moving pixels.
+
+    Returns
+    -------
+    Transform
+        Working-grid pixels, fixed to moving.
+
+    Notes
+    -----
+    *Convention*: ``inverse(moving_from_grid) o transform o fixed_from_grid``; (row, col), pixel
+    centres at integers, fixed to moving (pull).
+    """
+    return pair.moving_from_grid.inverse().compose(transform.compose(pair.fixed_from_grid))
+
+
 def regrid(transform: Transform, source: Pair, target: Pair) -> Transform:
     """Carry a transform from one working grid to another of the same two images.
 

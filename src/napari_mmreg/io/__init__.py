@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_mmreg.io.bigwarp import write_bigwarp
 from napari_mmreg.io.images import read_image, read_mask, write_image
 from napari_mmreg.io.landmarks import LandmarkPairs, read_landmarks, write_landmarks
 from napari_mmreg.io.transforms import (
@@ -20,6 +21,7 @@ __all__ = [
     "read_landmarks",
     "read_mask",
     "save_transform",
+    "write_bigwarp",
     "write_image",
     "write_landmarks",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from napari_mmreg.registration.examine import examine
 from napari_mmreg.registration.path import register
 from napari_mmreg.registration.result import RegistrationResult
 
-__all__ = ["RegistrationResult", "register"]
+__all__ = ["RegistrationResult", "examine", "register"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
-from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid, shrink
-from napari_mmreg.models import Model, get_info, load_model
+from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, shrink
+from napari_mmreg.models import get_info, load_model
+from napari_mmreg.registration.attempt import attempt_with
 from napari_mmreg.registration.device import choose_device, memory_advice
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
@@ -120,7 +120,7 @@ def register(
     run = Run(
         device=choose_device(device),
         seed=seed,
-        progress=_never_back(progress),
+        progress=never_back(progress),
         cancel=cancel or (lambda: False),
     )
     options: dict[str, Any] = {
@@ -137,10 +137,10 @@ def register(
             engine = load_model(model)
             fine = prepare_pair(fixed_image, moving_image, budget=REFINE_BUDGET, run=run, **options)
             pair = shrink(fine, PREDICT_BUDGET)
-        attempt = _attempt(engine, pair, fine, run, refine, (0.1, 0.7))
+        attempt = attempt_with(engine, pair, fine, run, refine, (0.1, 0.7))
         answer_of = info.name
         if refine and info.needs_weights and attempt.certificate.status != "ok":
-            other = _attempt(load_model(SECOND_OPINION), pair, fine, run, refine, (0.7, 0.9))
+            other = attempt_with(load_model(SECOND_OPINION), pair, fine, run, refine, (0.7, 0.9))
             if other.better_than(attempt):
                 attempt, answer_of = other, SECOND_OPINION
         certificate, found = attempt.certificate, attempt.transform
@@ -154,8 +154,8 @@ def register(
                 extras["attempted_transform"] = lift(fine, found)
                 found = MatrixTransform.identity()  # of the grid: the initial transform
             transform = lift(fine, found)
-            registered = _resample(moving_image, transform, fixed_image.shape[:2], run)
-            metrics = _metrics(certificate, fine, found)
+            registered = resample(moving_image, transform, fixed_image.shape[:2], run)
+            metrics = measure_result(certificate, fine, found)
     before, after = certificate.misregistration_before, certificate.misregistration
     reasons = certificate.reasons
     if answer_of != info.name:
@@ -180,47 +180,7 @@ def register(
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Attempt:
-    """One model's answer on the fine grid, and what can be said about it."""
-
-    transform: Transform
-    certificate: Certificate
-    extras: Mapping[str, Any]
-
-    def better_than(self, other: _Attempt) -> bool:
-        """Whether this answer is more certain."""
-        return self._merit() < other._merit()
-
-    def _merit(self) -> tuple[int, float]:
-        status = self.certificate.status
-        return ("ok", "doubtful", "failed").index(status), self.certificate.failure
-
-
-def _attempt(
-    engine: Model, pair: Pair, fine: Pair, run: Run, refine: bool, span: tuple[float, float]
-) -> _Attempt:
-    """Predict on a coarse grid, refine and check on a fine one, in a part of the progress."""
-    from napari_mmreg.registration.certify import certify
-    from napari_mmreg.registration.refine import refine as refine_transform
-
-    low, high = span
-    first, second = low + 0.6 * (high - low), low + 0.85 * (high - low)
-    with run.stage("Global alignment", low, first):
-        prediction = engine.predict(pair, run)
-        found, part = prediction.transform, prediction.global_part
-        if fine is not pair:
-            found = regrid(found, pair, fine)
-            part = None if part is None else regrid(part, pair, fine)
-    if refine:
-        with run.stage("Local refinement", first, second):
-            found = refine_transform(fine, found, run, global_part=part)
-    with run.stage("Checking", second, high):
-        certificate = certify(fine, found, run, error_scale=prediction.error_scale)
-    return _Attempt(found, certificate, prediction.extras)
-
-
-def _never_back(progress: Progress | None) -> Progress:
+def never_back(progress: Progress | None) -> Progress:
     """Wrap a listener so that the fraction it hears never falls."""
     reached = 0.0
 
@@ -233,7 +193,7 @@ def _never_back(progress: Progress | None) -> Progress:
     return report
 
 
-def _resample(
+def resample(
     image: NDArray[Any], transform: Transform, shape: tuple[int, int], run: Run
 ) -> NDArray[Any]:
     """Do what `Transform.resample` does, with progress and cancel.
@@ -257,10 +217,22 @@ def _resample(
     return result
 
 
-def _metrics(certificate: Certificate, pair: Pair, found: Transform) -> dict[str, float]:
-    """Describe the transform that is handed back; see `RegistrationResult.metrics`."""
+def measure_result(
+    certificate: Certificate, pair: Pair, found: Transform, *, kept: bool = False
+) -> dict[str, float]:
+    """Describe the transform that is handed back; see `RegistrationResult.metrics`.
+
+    Parameters
+    ----------
+    certificate : Certificate
+    pair : Pair
+    found : Transform
+        Of the pair's grid; what is handed back.
+    kept : bool
+        Whether it is handed back even if the certificate says ``"failed"``.
+    """
     after = (certificate.similarity_after, certificate.folding, certificate.overlap)
-    if certificate.status == "failed":
+    if certificate.status == "failed" and not kept:
         both = pair.fixed_mask & pair.moving_mask
         after = (certificate.similarity_before, 0.0, both.sum() / pair.fixed_mask.sum())
     step = np.diag(pair.fixed_from_grid.matrix)[:2]

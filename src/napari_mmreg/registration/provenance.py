@@ -76,11 +76,16 @@ def describe_run(
             "modalities": list(options["modalities"]),
             "detect_borders": options["detect_borders"],
         },
-        "inputs": {
-            name: {"shape": list(image.shape), "dtype": str(image.dtype)}
-            for name, image in (("fixed", fixed), ("moving", moving))
-        },
+        "inputs": describe_inputs(fixed, moving),
         "working_grid": {"shape": list(pair.shape), "fixed_px_per_grid_px": step.tolist()},
+    }
+
+
+def describe_inputs(fixed: NDArray[Any], moving: NDArray[Any]) -> dict[str, Any]:
+    """Return the images' shapes and dtypes."""
+    return {
+        name: {"shape": list(image.shape), "dtype": str(image.dtype)}
+        for name, image in (("fixed", fixed), ("moving", moving))
     }
 
 

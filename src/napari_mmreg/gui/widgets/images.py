@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ImagePicker(QWidget):
-    """One side: layer, *Open…*, modality, and a line about the image.
+    """One side: layer, *Open…*, modality, and a line about the image; compact: no second row.
 
     Signals
     -------
@@ -35,7 +35,7 @@ class ImagePicker(QWidget):
     name_dropped = Signal(object, str)
     open_clicked = Signal(object)
 
-    def __init__(self, title: str, tip: str) -> None:
+    def __init__(self, title: str, tip: str, *, compact: bool = False) -> None:
         super().__init__()
         self.setAcceptDrops(True)
         self.layers = Combo()
@@ -49,7 +49,8 @@ class ImagePicker(QWidget):
         layout.addLayout(
             style.row(style.field_label(title), self.layers, self.open_button, stretch=1)
         )
-        layout.addLayout(style.row(style.field_label(""), self.modality, self.about, stretch=1))
+        if not compact:
+            layout.addLayout(style.row(style.field_label(""), self.modality, self.about, stretch=1))
         self.modality.setMaximumWidth(150)
         self.about.setWordWrap(False)
         self.about.setMinimumWidth(90)
@@ -105,6 +106,12 @@ class ImagePicker(QWidget):
 class ImagePair(QWidget):
     """Both sides, kept in step with the viewer's layers; never the same layer twice.
 
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    compact : bool
+        Show the choosers only.
+
     Signals
     -------
     changed()
@@ -116,20 +123,21 @@ class ImagePair(QWidget):
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, *, compact: bool = False) -> None:
         super().__init__()
         self._viewer = viewer
         self._pair: tuple[Any, Any] = (None, None)
         self._named: list[Any] = []
         self._chosen_by_user = False
-        self.fixed = ImagePicker(strings.FIXED, strings.FIXED_TIP)
-        self.moving = ImagePicker(strings.MOVING, strings.MOVING_TIP)
+        self.fixed = ImagePicker(strings.FIXED, strings.FIXED_TIP, compact=compact)
+        self.moving = ImagePicker(strings.MOVING, strings.MOVING_TIP, compact=compact)
         self.swap = QPushButton(strings.SWAP)
         self.swap.setToolTip(strings.SWAP_TIP)
         self.hint = style.quiet_label()
         layout = style.column(self)
         layout.addWidget(self.fixed)
-        layout.addLayout(style.row(style.field_label(""), self.swap, self.hint, stretch=2))
+        if not compact:
+            layout.addLayout(style.row(style.field_label(""), self.swap, self.hint, stretch=2))
         layout.addWidget(self.moving)
         self.swap.clicked.connect(self._on_swap)
         for side in (self.fixed, self.moving):
@@ -170,6 +178,10 @@ class ImagePair(QWidget):
         self.hint.setText(("", strings.ONE_IMAGE_HINT, strings.EMPTY_HINT)[missing])
         if changed:
             self.changed.emit()
+
+    def keep(self) -> None:
+        """Keep what is chosen when other images come, as if the user had chosen it."""
+        self._chosen_by_user = self._pair != (None, None)
 
     def open_paths(self, side: ImagePicker, paths: list[str]) -> None:
         """Open files with napari's readers and choose the first image on `side`."""

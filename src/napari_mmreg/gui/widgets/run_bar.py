@@ -112,9 +112,9 @@ class StatusLine(QWidget):
         """Show why nothing was done."""
         self._say("error", strings.ERROR_WORD, "", sentence)
 
-    def show_note(self, sentence: str) -> None:
+    def show_note(self, sentence: str, word: str = strings.INFO_WORD) -> None:
         """Show something that is no error."""
-        self._say("info", strings.INFO_WORD, sentence, "")
+        self._say("info", word, sentence, "")
 
     @property
     def text(self) -> str:

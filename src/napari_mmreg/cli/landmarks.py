@@ -1,0 +1,188 @@
+"""The landmark part of ``mmreg evaluate``: the numbers of the *Landmarks* dock without a window."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from napari_mmreg.cli.console import say, table
+from napari_mmreg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from napari_mmreg.geometry import Transform
+    from napari_mmreg.landmarks import LandmarkPair, Measurement
+
+KINDS = ("translation", "rigid", "similarity", "affine", "homography", "tps")
+_COLUMNS = {"before": "registered", "after": "corrected", "left_out": "left out"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that correct with landmarks and measure the correction."""
+    group = parser.add_argument_group("correcting with landmarks")
+    how = group.add_mutually_exclusive_group()
+    how.add_argument("--correct", action="store_true", help="bend --transform to the landmarks")
+    how.add_argument("--fit", choices=KINDS, help="fit the landmarks alone, without --transform")
+    group.add_argument(
+        "--strength", type=float, default=1.0, metavar="S", help="of the correction, 0 to 1"
+    )
+    group.add_argument(
+        "--reach", type=float, metavar="PX", help="how far a landmark acts, in moving pixels"
+    )
+    group.add_argument(
+        "--smoothing",
+        type=float,
+        metavar="S",
+        help="0: through every pair; default: automatic (0 for --fit tps)",
+    )
+    group.add_argument("--threshold", type=float, default=3.0, metavar="T", help="success (3)")
+    group.add_argument("--each", action="store_true", help="a line per landmark, too")
+    group.add_argument(
+        "--fixed-spacing",
+        type=float,
+        nargs=2,
+        metavar=("ROW", "COL"),
+        help="with --spacing: BigWarp's coordinates are in these units",
+    )
+    group.add_argument("--output", metavar="FILE", help="write the new transform (.npz)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure landmarks before and after, and left out where they make a transform."""
+    from napari_mmreg.landmarks import FitSettings, measure, used_points
+
+    transform, base, judged = _transforms(arguments)
+    pairs = _read(arguments)
+    spacing = tuple(arguments.spacing) if arguments.spacing else None
+    settings = FitSettings(
+        kind=arguments.fit or "affine",
+        spline_smoothing=arguments.smoothing or 0.0,
+        strength=arguments.strength,
+        reach=arguments.reach,
+        smoothing=arguments.smoothing,
+    )
+    found = measure(pairs, judged, base, settings, spacing)
+    if found.before is None:
+        raise InputError("There are no landmarks to measure; mark at least one pair, enabled.")
+    from napari_mmreg.evaluation import landmark_error
+    from napari_mmreg.geometry import MatrixTransform
+
+    ids, fixed, moving = used_points(pairs)
+    loaded = landmark_error(MatrixTransform.identity(), fixed, moving, spacing)
+    unit = "pixels of the moving image" if spacing is None else "the unit of the spacing"
+    say(f"Registration error at {len(ids)} landmarks, in {unit}")
+    errors = {"as loaded": loaded}
+    if transform is not None:
+        errors["registered"] = found.before
+    making = bool(arguments.correct or arguments.fit)
+    if making:
+        if found.transform is None or found.after is None or found.left_out is None:
+            raise InputError(found.problem)
+        errors["corrected" if arguments.correct else "fitted"] = found.after
+        errors["left out"] = found.left_out
+    numbers = {
+        name: summary
+        for name, error in errors.items()
+        if (summary := _summary(error, arguments.threshold))
+    }
+    _say_numbers(numbers, arguments.threshold)
+    if arguments.each:
+        _say_each(pairs, found, making=making)
+    for suspicion in found.suspects:
+        say(f"! {suspicion.sentence}")
+    if arguments.output:
+        if found.transform is None or not making:
+            raise InputError("There is no new transform to write; add --correct or --fit KIND.")
+        found.transform.save(arguments.output)
+        say(f"Wrote {arguments.output}")
+    if arguments.json:
+        content: dict[str, Any] = dict(numbers)
+        content["landmarks"] = _each(pairs, found, making=making)
+        content["suspects"] = [suspicion.sentence for suspicion in found.suspects]
+        arguments.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _transforms(
+    arguments: argparse.Namespace,
+) -> tuple[Transform | None, Transform | None, Transform]:
+    """Return the given transform, the one to correct, and the one that is judged."""
+    from napari_mmreg.geometry import MatrixTransform
+    from napari_mmreg.io.transforms import load_transform
+
+    if arguments.transform is None and not arguments.fit:
+        raise InputError("Give the --transform to measure, or --fit KIND to make one.")
+    if arguments.transform is None:
+        return None, None, MatrixTransform.identity()
+    transform = load_transform(arguments.transform)
+    return transform, None if arguments.fit else transform, transform
+
+
+def _read(arguments: argparse.Namespace) -> list[LandmarkPair]:
+    from napari_mmreg.io.landmarks import read_landmarks
+    from napari_mmreg.landmarks import LandmarkPair
+
+    spacings = []
+    if arguments.fixed_spacing and arguments.spacing:
+        spacings = [tuple(arguments.fixed_spacing), tuple(arguments.spacing)]
+    found = read_landmarks(arguments.landmarks, *spacings).usable
+    return [
+        LandmarkPair(row + 1, name, tuple(here), tuple(there))
+        for row, (name, here, there) in enumerate(
+            zip(found.names, found.fixed.tolist(), found.moving.tolist(), strict=True)
+        )
+    ]
+
+
+def _summary(error: Any, threshold: float) -> dict[str, Any]:
+    from napari_mmreg.landmarks import summarise
+
+    return summarise(error, threshold)
+
+
+def _say_numbers(numbers: dict[str, dict[str, Any]], threshold: float) -> None:
+    """Say mean, RMSE, median, maximum and success rate, a line each."""
+    table(
+        ["", "mean", "RMSE", "median", "max", f"<= {threshold:g}"],
+        [
+            [
+                name,
+                *(_cell(n.get(key)) for key in ("mean", "rmse", "median", "max")),
+                _cell(100 * n["success_rate"]) + " %" if "success_rate" in n else "-",
+            ]
+            for name, n in numbers.items()
+        ],
+    )
+
+
+def _say_each(pairs: list[LandmarkPair], found: Measurement, *, making: bool) -> None:
+    rows = _each(pairs, found, making=making)
+    names = [name for name in _COLUMNS if name in rows[0]]
+    table(
+        ["landmark", *(_COLUMNS[name] for name in names)],
+        [[str(row["name"]), *(_cell(row[name]) for name in names)] for row in rows],
+    )
+
+
+def _each(pairs: list[LandmarkPair], found: Measurement, *, making: bool) -> list[dict[str, Any]]:
+    names = tuple(_COLUMNS) if making else ("before",)
+    return [
+        {
+            "name": pair.name,
+            **{
+                name: _finite(value)
+                for name, value in zip(_COLUMNS, found.of(pair.id), strict=True)
+                if name in names
+            },
+        }
+        for pair in pairs
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

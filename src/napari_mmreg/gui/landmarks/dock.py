@@ -1,0 +1,346 @@
+"""The *Landmarks* dock: puts the widgets together and connects them to the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import ErrorNotification, notification_manager, show_error
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mmreg.errors import RegistrationError
+from napari_mmreg.gui import strings as words
+from napari_mmreg.gui.landmarks import strings
+from napari_mmreg.gui.landmarks.charts import Loupe
+from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+from napari_mmreg.gui.landmarks.fit_box import FitBox
+from napari_mmreg.gui.landmarks.numbers_box import NumbersBox
+from napari_mmreg.gui.landmarks.pairs_box import PairsBox
+from napari_mmreg.gui.widgets import style
+from napari_mmreg.gui.widgets.images import ImagePair
+from napari_mmreg.gui.widgets.run_bar import StatusLine
+from napari_mmreg.gui.worker import Runner
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+    from qtpy.QtGui import QCloseEvent
+
+    from napari_mmreg.gui.job import Outcome
+
+_MEASURE_INTERVAL_MS = 60
+"""Numbers follow edits after this pause; a drag has quicker ones of its own."""
+
+_SAVERS = {
+    strings.SAVE_CSV: ("csv", ".csv"),
+    strings.SAVE_BIGWARP_CSV: ("bigwarp", ".csv"),
+    strings.SAVE_BIGWARP_JSON: ("bigwarp", ".json"),
+    strings.SAVE_TRANSFORM: ("transform", ".npz"),
+}
+
+
+class LandmarksDock(QWidget):
+    """Mark pairs, read the registration error, bend the transform.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self._viewer: Any = napari_viewer
+        self._closed = False
+        self._arriving: Iterator[Layer] | None = None
+        self.desk = LandmarkDesk(napari_viewer)
+        self.runner = Runner(self)
+        self.images = ImagePair(napari_viewer, compact=True)
+        self.pairs = PairsBox(self.desk)
+        self.fit = FitBox(self.desk)
+        self.numbers = NumbersBox(self.desk)
+        self.loupe = Loupe(self.desk)
+        self.status = StatusLine()
+        self.correct = QPushButton()
+        self.correct.setStyleSheet(style.PRIMARY)
+        self.correct.setToolTip(strings.CORRECT_TIP)
+        self._build()
+        self._measure_timer = self._timer(_MEASURE_INTERVAL_MS, self._measure)
+        self._deliver_timer = self._timer(0, self._deliver_next)
+        self._connect()
+        self._on_images()
+
+    # Building
+
+    def _build(self) -> None:
+        inner = QWidget()
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(style.MARGIN, 4, style.MARGIN, style.MARGIN)
+        layout.setSpacing(style.GAP)
+        for part in (
+            style.header(strings.IMAGES),
+            self.images,
+            style.header(strings.PAIRS),
+            self.pairs,
+            self.loupe,
+            style.header(strings.ERRORS),
+            self.numbers,
+            style.header(strings.TRANSFORM),
+            self.fit,
+            self.fit.preview,
+            self.correct,
+            self.status,
+        ):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self._inner, self._scroll = inner, scroll
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Wide enough for the table."""
+        return QSize(max(470, self.minimumSizeHint().width()), 720)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Never narrower than the controls: there is no scroll bar to the side."""
+        bar = self._scroll.verticalScrollBar()
+        spare = bar.sizeHint().width() if bar is not None else 0
+        return QSize(max(440, self._inner.minimumSizeHint().width() + spare), 200)
+
+    def _timer(self, interval: int, callback: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval)
+        timer.timeout.connect(callback)
+        return timer
+
+    def _connect(self) -> None:
+        self.images.changed.connect(self._on_images)
+        self.images.failed.connect(self._say_error)
+        self.desk.events.edited.connect(self._on_edited)
+        self.desk.events.measured.connect(self._on_measured)
+        self.desk.events.said.connect(self._on_said)
+        self.desk.runs.events.changed.connect(self._on_runs)
+        self.pairs.open_clicked.connect(self._on_open)
+        self.pairs.save_clicked.connect(self._on_save)
+        self.pairs.propose_clicked.connect(self._on_propose)
+        self.fit.changed.connect(self._on_fit)
+        self.fit.preview.toggled.connect(self._on_preview)
+        self.numbers.changed.connect(self._measure)
+        self.correct.clicked.connect(self._on_correct)
+        self.runner.ended.connect(self._on_ended)
+        self.runner.crashed.connect(self._on_crashed)
+        for keys, callback in (
+            ("Ctrl+Z", self.desk.book.undo),
+            ("Ctrl+Shift+Z", self.desk.book.redo),
+            ("Delete", self.desk.remove_selected),
+        ):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(callback)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a correction runs or its layers still arrive."""
+        return self.runner.busy or self._arriving is not None
+
+    def show_correction(self) -> None:
+        """Scroll to the end, where errors and correction are."""
+        bar = self._scroll.verticalScrollBar()
+        if bar is not None:
+            bar.setValue(bar.maximum())
+
+    # Pairs
+
+    def _on_images(self) -> None:
+        self.fit.preview.setChecked(False)
+        self.status.clear()
+        self._guarded(lambda: self.desk.set_images(*self.images.pair))
+        self._on_runs()
+        self._measure()
+
+    def _on_edited(self) -> None:
+        if len(self.desk.book):
+            self.images.keep()
+        self.pairs.refresh()
+        self._measure_timer.start()
+
+    def _measure(self) -> None:
+        self._measure_timer.stop()
+        self.desk.measure()
+
+    def _on_measured(self) -> None:
+        self.pairs.refresh()
+        self.numbers.refresh()
+        self.loupe.refresh()
+        alone = self.desk.judging.base is None
+        self.correct.setText(strings.CORRECT_ALONE if alone else strings.CORRECT)
+        if self.runner.busy:
+            self.correct.setText(strings.STOP)
+        self.correct.setEnabled(
+            self.runner.busy or self.desk.judging.measurement.transform is not None
+        )
+        self.correct.setToolTip(self.desk.judging.measurement.problem or strings.CORRECT_TIP)
+
+    def _on_propose(self) -> None:
+        count = self._guarded(self.desk.propose)
+        if count is not None:
+            text = strings.SEEDED.format(count=count) if count else strings.NO_SEEDS
+            self._say(text)
+
+    # Correction
+
+    def _on_runs(self) -> None:
+        self.desk.layers.raise_()
+        self.fit.refresh()
+        self._on_fit()
+
+    def _on_fit(self) -> None:
+        if self.desk.preview.on:
+            self.desk.set_preview(on=True)  # another base
+        self._measure()
+
+    def _on_preview(self, checked: bool) -> None:
+        self._guarded(lambda: self.desk.set_preview(on=checked))
+
+    def _on_correct(self) -> None:
+        if self.runner.busy:
+            self.runner.cancel()
+            self._on_measured()
+            return
+        self._finish_delivery()
+        job = self._guarded(self.desk.correction)
+        if job is not None:
+            self.status.clear()
+            self.desk.stop_marking()
+            self.runner.start(job)
+            self._on_measured()
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._say_error(str(outcome.error))
+        elif outcome.bundle is not None:
+            self.fit.preview.setChecked(False)
+            self.status.show_result(outcome.bundle)
+            self._arriving = self.desk.runs.add(outcome.bundle)
+            self._deliver_next()
+        self._on_measured()
+
+    def _on_crashed(self, error: Exception) -> None:
+        notification_manager.dispatch(ErrorNotification(error))
+        self._say_error(f"{type(error).__name__}: {error}")
+        self._on_measured()
+
+    def _deliver_next(self) -> None:
+        """Add one layer, then let the GUI breathe."""
+        if self._arriving is None:
+            return
+        selected = set(self._viewer.layers.selection)
+        more = next(self._arriving, None) is not None
+        self._viewer.layers.selection = {s for s in selected if s in self._viewer.layers}
+        if more:
+            self._deliver_timer.start()
+        else:
+            self._arriving = None
+
+    def _finish_delivery(self) -> None:
+        while self._arriving is not None:
+            self._deliver_next()
+
+    # Files and messages
+
+    def _on_open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, strings.OPEN_TITLE, "", strings.OPEN_FILTER)
+        count = self._guarded(lambda: self.desk.open(path)) if path else None
+        if count is not None:
+            name = Path(path).name
+            self._say(strings.OPENED.format(count=count, path=name))
+
+    def _on_save(self) -> None:
+        path, kind = QFileDialog.getSaveFileName(
+            self, strings.SAVE_TITLE, "landmarks.csv", ";;".join(_SAVERS)
+        )
+        if not path:
+            return
+        how, suffix = _SAVERS.get(kind, ("csv", ".csv"))
+        target = Path(path).with_suffix(suffix)
+
+        def save() -> bool:
+            self.desk.save(target, how)
+            return True
+
+        if self._guarded(save):
+            note = strings.SAVED.format(path=target.name)
+            self._say(f"{note} {strings.CALIBRATED}" if self._in_units(how) else note)
+
+    def _in_units(self, how: str) -> bool:
+        """Whether a file of this kind holds physical coordinates."""
+        pictures = (self.desk.picture("fixed"), self.desk.picture("moving"))
+        return how == "bigwarp" and any(
+            picture is not None and picture.placement.calibrated for picture in pictures
+        )
+
+    def _guarded(self, action: Callable[[], Any]) -> Any:
+        """Do something; an error of ours becomes a sentence, and None is returned."""
+        try:
+            return action()
+        except RegistrationError as error:
+            self._say_error(str(error))
+            return None
+
+    def _say(self, sentence: str) -> None:
+        self.status.show_note(sentence, words.DONE_WORD)
+
+    def _on_said(self, event: Any) -> None:
+        self._say(event.value)
+
+    def _say_error(self, sentence: str) -> None:
+        self.status.show_error(sentence)
+        show_error(sentence)
+
+    # Closing
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice that napari takes the dock away, and that texts grew with the theme's font."""
+        kind = event.type() if event is not None else None
+        if kind == QEvent.Type.ParentChange and self.parent() is None:
+            self.shut_down()  # napari only takes its parent away
+        elif kind in (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.updateGeometry()
+        return super().event(event)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Let go of everything."""
+        self.shut_down()
+        super().closeEvent(event)
+
+    def shut_down(self) -> None:
+        """Keep the session and let go of the viewer; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self.runner.cancel()
+        for timer in (self._measure_timer, self._deliver_timer):
+            timer.stop()
+        self._arriving = None
+        self.desk.events.edited.disconnect(self._on_edited)
+        self.desk.events.measured.disconnect(self._on_measured)
+        self.desk.events.said.disconnect(self._on_said)
+        self.desk.runs.events.changed.disconnect(self._on_runs)
+        self.images.close_links()
+        self.desk.close()

@@ -1,0 +1,136 @@
+"""The summary of the errors, their unit, limit and colour, the histogram, and what looks wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QWidget
+
+from napari_mmreg.gui.landmarks import strings
+from napari_mmreg.gui.landmarks.charts import Histogram
+from napari_mmreg.gui.widgets import style
+from napari_mmreg.gui.widgets.combo import Combo
+from napari_mmreg.landmarks import summarise
+
+if TYPE_CHECKING:
+    from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+
+_COLUMNS = ("before", "after", "left_out")
+
+
+class NumbersBox(QWidget):
+    """Shows a desk's measurement.
+
+    Signals
+    -------
+    changed()
+        Unit, limit or colour is another one; the desk knows already.
+    """
+
+    changed = Signal()
+
+    def __init__(self, desk: LandmarkDesk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._filling = False
+        self.unit = Combo()
+        self.unit.setToolTip(strings.UNIT_TIP)
+        self.limit = QDoubleSpinBox()
+        self.limit.setRange(0.01, 1e6)
+        self.limit.setDecimals(2)
+        self.limit.setToolTip(strings.LIMIT_TIP)
+        self.colour = Combo.of(strings.COLOURS, strings.COLOUR_TIP)
+        self.colour.select("after")
+        self.cells: dict[tuple[str, int], QLabel] = {}
+        self.heads: list[QLabel] = []
+        self.table = self._table()
+        self.histogram = Histogram()
+        self.suspects = QLabel()
+        style.wrapping(self.suspects)
+        self.suspects.setStyleSheet("QLabel { color: #e0912f; }")
+        layout = style.column(self)
+        layout.addLayout(
+            style.row(
+                style.field_label(strings.UNIT),
+                self.unit,
+                QLabel(strings.LIMIT),
+                self.limit,
+                stretch=1,
+            )
+        )
+        layout.addLayout(style.row(style.field_label(strings.COLOUR), self.colour))
+        layout.addWidget(self.table)
+        layout.addWidget(self.histogram)
+        layout.addWidget(self.suspects)
+        self.unit.activated.connect(self._on_changed)
+        self.limit.valueChanged.connect(self._on_changed)
+        self.colour.activated.connect(self._on_changed)
+
+    def _table(self) -> QWidget:
+        widget = QWidget()
+        widget.setToolTip(strings.SUMMARY_TIP)
+        grid = QGridLayout(widget)
+        grid.setContentsMargins(0, 2, 0, 2)
+        grid.setVerticalSpacing(2)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for column in range(len(strings.SUMMARY_HEAD)):
+            head = QLabel()
+            head.setStyleSheet(style.QUIET)
+            head.setAlignment(right)
+            grid.addWidget(head, 0, column)
+            self.heads.append(head)
+        for row, name in enumerate(_COLUMNS, start=1):
+            grid.addWidget(QLabel(strings.COLOURS[name]), row, 0)
+            for column in range(1, len(strings.SUMMARY_HEAD)):
+                cell = QLabel()
+                cell.setAlignment(right)
+                grid.addWidget(cell, row, column)
+                self.cells[name, column] = cell
+        return widget
+
+    def refresh(self) -> None:
+        """Show the desk's numbers."""
+        judging, found = self._desk.judging, self._desk.judging.measurement
+        self._filling = True
+        items: list[tuple[str, bool]] = [(strings.UNIT_PX, False)]
+        if judging.physical_unit is not None:
+            items.append((judging.physical_unit, True))
+        self.unit.set_items(items)
+        self.unit.setCurrentIndex(int(judging.physical))
+        self.limit.setValue(judging.threshold)
+        self.limit.setSuffix(f" {judging.unit}")
+        self._filling = False
+        for head, text in zip(self.heads, strings.SUMMARY_HEAD, strict=True):
+            head.setText(text.format(limit=judging.threshold, unit=judging.unit))
+        for name in _COLUMNS:
+            error = getattr(found, name)
+            numbers = {} if error is None else summarise(error, judging.threshold)
+            for column, key in enumerate(("mean", "rmse", "median", "max"), start=1):
+                self.cells[name, column].setText(_number(numbers.get(key)))
+            rate = numbers.get("success_rate")
+            self.cells[name, 5].setText(strings.NOT_MARKED if rate is None else f"{rate:.0%}")
+        before = None if found.before is None else found.before.errors
+        after = None if found.after is None else found.after.errors
+        self.histogram.show_errors(before, after, judging.threshold, judging.unit)
+        self.histogram.setVisible(before is not None)
+        sentences = [suspicion.sentence for suspicion in found.suspects]
+        self.suspects.setText("\n".join(f"⚠ {sentence}" for sentence in sentences[:4]))
+        self.suspects.setVisible(bool(sentences))
+
+    def _on_changed(self) -> None:
+        if self._filling:
+            return
+        judging, physical = self._desk.judging, bool(self.unit.value)
+        if physical != judging.physical:
+            judging.set_physical(physical=physical)
+        else:
+            judging.threshold = self.limit.value()
+        self._desk.layers.colour_by = self.colour.value
+        self.changed.emit()
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return strings.NOT_MARKED
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"

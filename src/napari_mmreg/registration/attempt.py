@@ -1,0 +1,56 @@
+"""One model's answer to a pair: predict on a coarse grid, refine and check on a fine one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_mmreg.imaging import regrid
+
+if TYPE_CHECKING:
+    from napari_mmreg.geometry import Transform
+    from napari_mmreg.imaging import Pair
+    from napari_mmreg.models import Model
+    from napari_mmreg.registration.certify import Certificate
+    from napari_mmreg.run import Run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """One model's answer on the fine grid, and what can be said about it."""
+
+    transform: Transform
+    certificate: Certificate
+    extras: Mapping[str, Any]
+
+    def better_than(self, other: Attempt) -> bool:
+        """Whether this answer is more certain."""
+        return self._merit() < other._merit()
+
+    def _merit(self) -> tuple[int, float]:
+        status = self.certificate.status
+        return ("ok", "doubtful", "failed").index(status), self.certificate.failure
+
+
+def attempt_with(
+    engine: Model, pair: Pair, fine: Pair, run: Run, refine: bool, span: tuple[float, float]
+) -> Attempt:
+    """Predict on a coarse grid, refine and check on a fine one, in a part of the progress."""
+    from napari_mmreg.registration.certify import certify
+    from napari_mmreg.registration.refine import refine as refine_transform
+
+    low, high = span
+    first, second = low + 0.6 * (high - low), low + 0.85 * (high - low)
+    with run.stage("Global alignment", low, first):
+        prediction = engine.predict(pair, run)
+        found, part = prediction.transform, prediction.global_part
+        if fine is not pair:
+            found = regrid(found, pair, fine)
+            part = None if part is None else regrid(part, pair, fine)
+    if refine:
+        with run.stage("Local refinement", first, second):
+            found = refine_transform(fine, found, run, global_part=part)
+    with run.stage("Checking", second, high):
+        certificate = certify(fine, found, run, error_scale=prediction.error_scale)
+    return Attempt(found, certificate, prediction.extras)

@@ -1,0 +1,88 @@
+"""Snapping to the best local match, and seeds from a registration, on samples."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_mmreg.geometry import MatrixTransform
+from napari_mmreg.landmarks.seeds import seed_pairs
+from napari_mmreg.landmarks.snap import best_match
+from napari_mmreg.samples import load_sample
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return load_sample("visible_thermal_simulated")
+
+
+def error(sample, fixed, moving):
+    return np.linalg.norm(sample.truth.map(fixed) - np.asarray(moving), axis=-1)
+
+
+def test_a_match_is_nearer_than_the_expectation(sample):
+    rng = np.random.default_rng(0)
+    missed, clear = [], 0
+    for place in sample.fixed_points:
+        expected = sample.truth.compose(MatrixTransform.translation(rng.uniform(-4, 4, 2)))
+        match = best_match(sample.fixed, sample.moving, place, expected)
+        if match is not None and match.clear:
+            clear += 1
+            missed.append(error(sample, place, match.point))
+    assert clear >= 8
+    assert np.median(missed) < 1.0
+
+
+def test_outside_the_images_there_is_no_match(sample):
+    identity = MatrixTransform.identity()
+    assert best_match(sample.fixed, sample.moving, (2, 2), identity) is None
+    away = MatrixTransform.translation((5000, 0))
+    assert best_match(sample.fixed, sample.moving, (100, 100), away) is None
+
+
+def test_flat_pictures_and_missing_data_match_nothing():
+    flat = np.full((120, 120), 7, np.uint8)
+    match = best_match(flat, flat, (60, 60), MatrixTransform.identity())
+    assert match is None or not match.clear
+    lost = np.full((120, 120), np.nan)
+    assert best_match(lost, lost, (60, 60), MatrixTransform.identity()) is None
+
+
+def test_only_the_patch_is_read(sample):
+    class Watched:
+        shape = sample.moving.shape
+        read = 0
+
+        def __getitem__(self, key):
+            part = sample.moving[key]
+            Watched.read += part.size
+            return part
+
+    assert best_match(sample.fixed, Watched(), (150, 200), sample.truth) is not None
+    assert 0 < Watched.read < sample.moving.size / 4
+
+
+def test_seeds_are_right_and_spread(sample):
+    near = sample.truth.compose(MatrixTransform.translation((2, -1)))
+    pairs = seed_pairs(sample.fixed, sample.moving, near, count=10)
+    assert len(pairs) == 10
+    assert {pair.source for pair in pairs} == {"model"}
+    fixed = np.array([pair.fixed for pair in pairs])
+    assert np.median(error(sample, fixed, [pair.moving for pair in pairs])) < 1.0
+    assert (np.ptp(fixed, axis=0) > 0.4 * np.array(sample.fixed.shape[:2])).all()
+
+
+def test_no_seeds_where_the_registration_is_not_trusted(sample):
+    doubtful = np.ones(sample.fixed.shape[:2], np.float32)
+    assert seed_pairs(sample.fixed, sample.moving, sample.truth, 10, doubtful) == []
+
+
+def test_torch_is_not_imported():
+    code = (
+        "import sys, napari_mmreg.landmarks.snap, napari_mmreg.landmarks.seeds, "
+        "napari_mmreg.landmarks; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
