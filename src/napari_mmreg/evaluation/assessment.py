@@ -221,5 +221,4 @@ def _fusion(
     if not inside.any():
         notes.append("The fused image has no data inside the overlap.")
         return {}
-    levels = [255 * grey for grey in (grid.fixed_grey, grid.after_grey, thin)]
-    return fusion_measures(*levels, inside)
+    return fusion_measures(255 * grid.fixed_grey, 255 * grid.after_grey, 255 * thin, inside)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_mmreg.errors import TransformError
 from napari_mmreg.evaluation.alignment import Alignment, Grid
@@ -12,8 +15,11 @@ from napari_mmreg.geometry import (
     folding_fraction,
     inverse_consistency,
     jacobian_determinant,
+    pixel_grid,
 )
 from napari_mmreg.run import Run
+
+Field = NDArray[np.floating[Any]]
 
 _INVERTED_SIDE = 128
 """Places along the longer side where the way back is tried."""
@@ -42,7 +48,7 @@ def deformation_measures(alignment: Alignment, grid: Grid, run: Run) -> dict[str
                 float(np.percentile(moved, share)) if moved.size else float("nan")
             )
     run.check()
-    numbers.update(_way_back(alignment, grid))
+    numbers.update(_way_back(alignment))
     return numbers
 
 
@@ -57,17 +63,17 @@ def grid_error_on(found: Transform, true: Transform, alignment: Alignment, grid:
     return float("inf") if np.isnan(length).any() else float(length.mean())
 
 
-def _places(grid: Grid) -> np.ndarray:
-    return np.stack(np.indices(grid.shape), axis=-1)
+def _places(grid: Grid) -> Field:
+    return pixel_grid(slice(0, grid.shape[0]), slice(0, grid.shape[1]))
 
 
-def _log_spread(relative: np.ndarray, grid: Grid) -> float:
+def _log_spread(relative: Field, grid: Grid) -> float:
     determinant = jacobian_determinant(relative)
     known = grid.valid & np.isfinite(determinant) & (determinant > 0)
     return float(np.log(determinant[known]).std()) if known.any() else float("nan")
 
 
-def _way_back(alignment: Alignment, grid: Grid) -> dict[str, float]:
+def _way_back(alignment: Alignment) -> dict[str, float]:
     """Go to the moving image and back on a coarse grid of fixed pixels."""
     shape = alignment.fixed.shape[:2]
     step = max(shape) / _INVERTED_SIDE if max(shape) > _INVERTED_SIDE else 1.0

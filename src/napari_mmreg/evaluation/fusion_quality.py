@@ -56,7 +56,7 @@ def average_gradient(fused: ArrayLike, mask: ArrayLike | None = None) -> float:
     """Return AG: the mean of ``sqrt((gx^2 + gy^2) / 2)`` with central differences."""
     (image,), inside = _prepare(mask, fused)
     gradient = np.sqrt(sum(np.square(g) for g in np.gradient(image)) / 2)
-    whole = ndimage.binary_erosion(inside, np.ones((3, 3)), border_value=1)
+    whole = ndimage.binary_erosion(inside, np.ones((3, 3), np.bool_), border_value=1)
     return float(np.asarray(gradient)[whole].mean()) if whole.any() else float("nan")
 
 
@@ -85,7 +85,7 @@ def q_abf(
     Edges by Sobel; each source's edges count by their strength. NaN if no source has an edge.
     """
     (one, other, image), inside = _prepare(mask, first, second, fused)
-    inside = ndimage.binary_erosion(inside, np.ones((3, 3)), border_value=1)
+    inside = ndimage.binary_erosion(inside, np.ones((3, 3), np.bool_), border_value=1)
     strength, angle = zip(*(_edges(picture) for picture in (one, other, image)), strict=True)
     weighted, total = 0.0, 0.0
     for source in range(2):

@@ -181,7 +181,7 @@ def _compare_prompted(
                     "layer and give it as the truth."
                 )
             prompts = prompts_for(chosen, segmenter)
-            reference = {n: m for n, m in find(segmenter, grid.fixed, prompts, run).items()}
+            reference = find(segmenter, grid.fixed, prompts, run)
     masks = {"fixed": reference}
     with run.stage("Objects", 0.4, 0.7):
         for state, picture in pictures.items():
@@ -212,9 +212,11 @@ def _keep_usable(masks: dict[str, dict[int, Mask]], prompts: dict[int, Prompt], 
     )
     if not usable:
         return f"{text}; all are listed."
-    for table in (prompts, *masks.values()):
-        for number in [n for n in table if n not in usable]:
-            del table[number]  # type: ignore[attr-defined]
+    for score in scores:
+        if score.id not in usable:
+            del prompts[score.id]
+            for found in masks.values():
+                del found[score.id]
     return f"{text}; only these count."
 
 

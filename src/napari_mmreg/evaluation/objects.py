@@ -26,7 +26,7 @@ from napari_mmreg.errors import InputError
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
-Part = tuple[slice, slice]
+Part = tuple[slice, ...]
 
 BOUNDARY_TOLERANCE = 2.0
 """How far apart two boundaries may be and still count as one, in pixels."""

@@ -87,7 +87,7 @@ def masks_picture(picture: Shown, labels: NDArray[Any], other: NDArray[Any] | No
     for number in np.unique(labels[labels > 0]):
         shown[labels == number] = 0.45 * shown[labels == number] + 0.55 * np.array(colour(number))
     if other is not None:
-        edge = (ndimage.grey_erosion(other, 3) != other) & (other > 0)
+        edge = (ndimage.grey_erosion(other, size=(3, 3)) != other) & (other > 0)
         shown[edge] = 255
     return shown.astype(np.uint8)
 

@@ -182,8 +182,7 @@ def keep_inside(objects: Mapping[int, Mask], valid: Mask) -> dict[int, Mask]:
     kept = {
         number: mask
         for number, mask in objects.items()
-        if np.count_nonzero(mask & valid) >= IN_OVERLAP * max(np.count_nonzero(mask), 1)
-        and mask.any()
+        if np.count_nonzero(mask & valid) >= IN_OVERLAP * np.count_nonzero(mask) and mask.any()
     }
     if not kept:
         raise InputError(

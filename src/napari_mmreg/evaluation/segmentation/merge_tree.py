@@ -57,7 +57,7 @@ class MergeTree:
 
     def mask(self, node: int) -> NDArray[np.bool_]:
         """Return the pixels of a node."""
-        return (self.rank >= self.first[node]) & (self.rank < self.last[node])
+        return np.asarray((self.rank >= self.first[node]) & (self.rank < self.last[node]))
 
     def ancestors(self, pixel: tuple[int, int]) -> list[int]:
         """Return the nodes that hold a pixel, smallest first, without the root."""
@@ -211,7 +211,7 @@ def _steps(size: int) -> tuple[range, range]:
 def _order(
     children: dict[int, tuple[int, int]], count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Number the leaves so that every node holds a run of them."""
+    """Give the leaves numbers so that every node holds a run of them."""
     leaves = count - len(children)
     order = np.zeros(leaves, dtype=np.intp)
     first, last = np.zeros(count, dtype=np.intp), np.zeros(count, dtype=np.intp)

@@ -172,12 +172,14 @@ class SamSegmenter:
 
     def _load(self) -> Any:
         if self._model is None:
+            from safetensors import SafetensorError
+
             transformers = _transformers()
             try:
                 model = getattr(transformers, FAMILIES[self.family]).from_pretrained(
                     self.folder, use_safetensors=True, local_files_only=True
                 )
-            except (OSError, ValueError, RuntimeError, KeyError) as error:
+            except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
                 raise ModelError(
                     f"The SAM in {self.folder} cannot be loaded: {error}. Fetch it again, or save "
                     "it once more with transformers' save_pretrained."
@@ -303,7 +305,9 @@ class _memory:  # noqa: N801 - used as a context manager, like a function
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         if kind is not None and kind.__name__ == "OutOfMemoryError":
             raise DeviceError(
                 f"The memory of {self._device} does not suffice for this SAM. Use the CPU, or a "
