@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,7 @@ class RunBook:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._runs: dict[int, RunRecord] = {}
+        _books.add(self)
         self.events = EmitterGroup(source=self, changed=Event)
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
@@ -59,6 +61,11 @@ class RunBook:
         """Let go of the viewer; the layers stay."""
         self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self._runs.clear()
+        _books.discard(self)
+
+    def holds(self, viewer: Any) -> bool:
+        """Whether these are runs of a viewer."""
+        return self._viewer is viewer
 
     @property
     def runs(self) -> list[RunRecord]:
@@ -124,6 +131,15 @@ class RunBook:
             if roles and not record.layers:
                 del self._runs[number]
                 self.events.changed()
+
+
+_books: weakref.WeakSet[RunBook] = weakref.WeakSet()
+
+
+def runs_in(viewer: Any) -> list[RunRecord]:
+    """Return the runs of all docks of a viewer, oldest first."""
+    runs = [run for book in list(_books) if book.holds(viewer) for run in book.runs]
+    return sorted(runs, key=lambda run: run.number)
 
 
 def make_layer(spec: LayerSpec) -> Layer:

@@ -85,9 +85,7 @@ def test_a_tree_is_a_partition_at_every_height():
     halves = [n for n in range(root) if tree.parent[n] == root]
     np.testing.assert_array_equal(tree.mask(halves[0]), ~tree.mask(halves[1]))
     middle = grey.mean(axis=0)[None].repeat(40, 0)
-    assert min(np.mean(tree.mask(h) == (middle > 0.5)) for h in halves) in (
-        pytest.approx(0, abs=0.05),
-    )
+    assert max(np.mean(tree.mask(h) == (middle > 0.5)) for h in halves) > 0.95
 
 
 def test_the_picture_is_segmented_once(segmenter, pair):

@@ -6,14 +6,13 @@ import base64
 import io
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from html import escape
-from typing import Any
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg import __version__
 from napari_mmreg.evaluation import pictures
 from napari_mmreg.evaluation.assessment import Evaluation
 from napari_mmreg.evaluation.measures import BY_KEY, GROUPS, MEASURES, SIMILARITY_WARNING, Measure
@@ -21,6 +20,9 @@ from napari_mmreg.evaluation.object_evaluation import PROTOCOLS, ObjectEvaluatio
 from napari_mmreg.evaluation.prompted import worst_first
 from napari_mmreg.evaluation.report.charts import comparison_chart, curve_chart, object_chart
 from napari_mmreg.evaluation.report.style import STYLE
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 COMPARED = ("re_rmse", "re_grid", "object_iou", "object_iou_geometry", "mind", "gradient_ncc",
             "folding_percent")  # fmt: skip
@@ -43,8 +45,8 @@ def render(evaluations: Sequence[Evaluation], title: str, made: datetime) -> str
         parts.append(_objects(first, first.objects))
     parts.append(_provenance(evaluations))
     parts.append(
-        f"<footer>Written by napari-mmreg {escape(__version__)}. Points and lengths are in pixels "
-        "of the fixed image unless said otherwise.</footer>"
+        f"<footer>Written by napari-mmreg {escape(version('napari-mmreg'))}. Points and lengths "
+        "are in pixels of the fixed image unless said otherwise.</footer>"
     )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -11,7 +11,8 @@ body { margin: 0; background: var(--back); color: var(--ink);
 main { max-width: 1080px; margin: 0 auto; padding: 36px 40px 48px; background: var(--paper);
   min-height: 100vh; }
 h1 { font-size: 28px; margin: 0 0 4px; letter-spacing: -0.01em; }
-h2 { font-size: 20px; margin: 38px 0 12px; padding-bottom: 6px; border-bottom: 1px solid var(--line); }
+h2 { font-size: 20px; margin: 38px 0 12px; padding-bottom: 6px;
+  border-bottom: 1px solid var(--line); }
 h3 { font-size: 15px; margin: 22px 0 6px; }
 .subtitle { color: var(--soft); margin: 0 0 22px; }
 .chip { display: inline-block; color: white; background: var(--soft); border-radius: 4px;
@@ -28,8 +29,10 @@ h3 { font-size: 15px; margin: 22px 0 6px; }
   margin: 18px 0 0; padding: 10px 14px 10px 32px; }
 .warning { background: #fdf3e3; border-left: 3px solid #c27c12; border-radius: 4px;
   padding: 8px 14px; margin: 4px 0 10px; }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 18px; }
-figure { margin: 0; } figure img { width: 100%; display: block; border-radius: 6px; background: #111; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr));
+  gap: 18px; }
+figure { margin: 0; }
+figure img { width: 100%; display: block; border-radius: 6px; background: #111; }
 figcaption { color: var(--soft); font-size: 13px; margin-top: 5px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line);
