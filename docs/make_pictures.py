@@ -163,13 +163,13 @@ def wait_for(evaluation: EvaluateDock, seconds: int = 300) -> None:
 def evaluate_dock(viewer, dock) -> None:
     """Numbers and objects of a run."""
     evaluation = evaluate(viewer, dock)
-    evaluation._scroll.verticalScrollBar().setValue(330)
+    evaluation.scroll.verticalScrollBar().setValue(330)
 
 
 def evaluate_objects(viewer, dock) -> None:
     """The worst object, zoomed to."""
     evaluation = evaluate(viewer, dock)
-    bar = evaluation._scroll.verticalScrollBar()
+    bar = evaluation.scroll.verticalScrollBar()
     bar.setValue(880)
     evaluation.box.objects.selectRow(0)
 
@@ -177,9 +177,9 @@ def evaluate_objects(viewer, dock) -> None:
 def evaluate_compare(viewer, dock) -> None:
     """Models compared, the best one selected."""
     evaluation = evaluate(viewer, dock)
-    evaluation.models.compare.click()
+    evaluation.models.bar.button.click()
     wait_for(evaluation)
-    bar = evaluation._scroll.verticalScrollBar()
+    bar = evaluation.scroll.verticalScrollBar()
     bar.setValue(bar.maximum())
 
 
@@ -188,7 +188,7 @@ def evaluate_report(viewer, dock) -> None:
     from napari_mmreg.evaluation.report import write_report
 
     evaluation = evaluate(viewer, dock)
-    write_report([evaluation._shown], REPORT, "coffee thermal (simulated) onto coffee visible")
+    write_report([evaluation.shown], REPORT, "coffee thermal (simulated) onto coffee visible")
 
 
 EVALUATIONS = (evaluate_dock, evaluate_objects, evaluate_compare, evaluate_report)

@@ -68,7 +68,7 @@ class EvaluateDock(QWidget):
         self._viewer: Any = napari_viewer
         self._closed = False
         self._pending: tuple[Placement, int] | None = None
-        self._shown: Evaluation | None = None
+        self.shown: Evaluation | None = None
         self.session = EvaluationSession(napari_viewer, register)
         self.runner = Runner(self)
         self.what = Combo()
@@ -79,6 +79,8 @@ class EvaluateDock(QWidget):
         self.status = StatusLine()
         self.box = EvaluationBox()
         self.models = ModelsBox(models)
+        self._bars = (self.run_bar, self.models.bar)
+        self._bar = self.run_bar
         self._build()
         self._connect()
         self._on_layers()
@@ -112,7 +114,7 @@ class EvaluateDock(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self._inner, self._scroll = inner, scroll
+        self._inner, self.scroll = inner, scroll
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Wide enough for all texts, as high as napari gives."""
@@ -120,7 +122,7 @@ class EvaluateDock(QWidget):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Never narrower than the controls: there is no scroll bar to the side."""
-        bar = self._scroll.verticalScrollBar()
+        bar = self.scroll.verticalScrollBar()
         spare = bar.sizeHint().width() if bar is not None else 0
         return QSize(max(self._inner.minimumSizeHint().width(), 380) + spare, 200)
 
@@ -136,13 +138,14 @@ class EvaluateDock(QWidget):
         self.truth.fetch_clicked.connect(self._on_fetch_sam)
         self.truth.free_clicked.connect(self._on_free)
         self.run_bar.started.connect(self.start)
-        self.run_bar.cancelled.connect(self.cancel)
-        self.runner.progressed.connect(self.run_bar.show_progress)
+        self.models.bar.started.connect(self.compare)
+        for bar in self._bars:
+            bar.cancelled.connect(self.cancel)
+        self.runner.progressed.connect(self._on_progress)
         self.runner.ended.connect(self._on_ended)
         self.runner.crashed.connect(self._on_crashed)
         self.box.object_chosen.connect(self.session.look_at)
         self.box.report_clicked.connect(self._on_report)
-        self.models.compare_clicked.connect(self.compare)
         self.models.contender_chosen.connect(self._on_contender)
         self.models.keep_clicked.connect(self._on_keep)
 
@@ -159,9 +162,9 @@ class EvaluateDock(QWidget):
         except RegistrationError as error:
             self._say_error(str(error))
             return
-        number = run.number if run is not None else self.session.kept.next_number()
+        number = run.number if run is not None else self.session.free_number()
         self._pending = (job.request.fixed.placement, number)
-        self._run(job)
+        self._run(job, self.run_bar)
 
     def compare(self) -> None:
         """Register the two images with every ticked model and evaluate each."""
@@ -174,8 +177,8 @@ class EvaluateDock(QWidget):
         except RegistrationError as error:
             self._say_error(str(error))
             return
-        self._pending = (self.session.picture(fixed).placement, self.session.kept.next_number())
-        self._run(job)
+        self._pending = (self.session.picture(fixed).placement, self.session.free_number())
+        self._run(job, self.models.bar)
 
     def cancel(self) -> None:
         """Stop; the button is back at once, the work follows."""
@@ -184,16 +187,20 @@ class EvaluateDock(QWidget):
             self._set_idle()
             self.status.show_note(strings.CANCELLED)
 
-    def _run(self, job: Task) -> None:
+    def _run(self, job: Task, bar: RunBar) -> None:
         self.status.clear()
-        self.models.compare.setEnabled(False)
-        self.run_bar.set_running(running=True)
+        self._bar = bar
+        for each in self._bars:
+            each.button.setEnabled(each is bar)
+        bar.set_running(running=True)
         self.runner.start(job)
 
     def _set_idle(self) -> None:
-        self.run_bar.set_running(running=False)
-        self.models.compare.setEnabled(True)
+        self._bar.set_running(running=False)
         self._on_what()
+
+    def _on_progress(self, stage: str, fraction: float) -> None:
+        self._bar.show_progress(stage, fraction)
 
     def _on_ended(self, outcome: Evaluated | Compared | FetchOutcome) -> None:
         self._set_idle()
@@ -220,7 +227,7 @@ class EvaluateDock(QWidget):
         )
 
     def _show(self, evaluation: Evaluation) -> None:
-        self._shown = evaluation
+        self.shown = evaluation
         self.box.setVisible(True)
         self.box.show_evaluation(evaluation)
         if self._pending is not None:
@@ -258,8 +265,10 @@ class EvaluateDock(QWidget):
 
     def _on_what(self) -> None:
         fixed, moving = self.images.pair
-        ready = self.what.value is not None or (fixed is not None and moving is not None)
-        self.run_bar.set_ready(ready=ready)
+        two = fixed is not None and moving is not None
+        if not self.runner.busy:
+            self.run_bar.set_ready(ready=two or self.what.value is not None)
+            self.models.bar.set_ready(ready=two)
         self._tell_segmenter()
 
     def _on_segmenter(self) -> None:
@@ -308,7 +317,7 @@ class EvaluateDock(QWidget):
             self, texts.FETCH_SAM_TITLE, texts.FETCH_SAM_ASK, titles, 0, editable=False
         )
         if agreed:
-            self._run(FetchJob(SOURCES[titles.index(chosen)]))
+            self._run(FetchJob(SOURCES[titles.index(chosen)]), self.run_bar)
 
     def _on_free(self) -> None:
         if not self.runner.busy:
@@ -318,7 +327,9 @@ class EvaluateDock(QWidget):
     # Results
 
     def _on_contender(self, contender: Contender) -> None:
-        if contender.evaluation is not None:
+        if contender.evaluation is not None and contender.bundle is not None:
+            placement = contender.bundle.snapshot.fixed.placement
+            self._pending = (placement, self.session.free_number())
             self._show(contender.evaluation)
         elif contender.error is not None:
             self.status.show_error(str(contender.error))
@@ -330,15 +341,15 @@ class EvaluateDock(QWidget):
 
     def _on_report(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, texts.REPORT_TITLE)
-        if not folder or self._shown is None:
+        if not folder or self.shown is None:
             return
         from napari_mmreg.evaluation.report import write_report
 
         others = [c.evaluation for c in self.models.contenders if c.evaluation is not None]
-        if not any(other is self._shown for other in others):
+        if not any(other is self.shown for other in others):
             others = []
-        every = [self._shown, *(other for other in others if other is not self._shown)]
-        title = texts.REPORT_NAME.format(**self._shown.provenance["images"])
+        every = [self.shown, *(other for other in others if other is not self.shown)]
+        title = texts.REPORT_NAME.format(**self.shown.provenance["images"])
         try:
             path = write_report(every, folder, title)
         except OSError as error:

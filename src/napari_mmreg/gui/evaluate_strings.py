@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WHAT = "Registration"
-WHAT_TIP = "A run of the Register dock, or two layers as they lie in the viewer."
+WHAT_TIP = "What is evaluated: a run of the Register dock, or two layers as they lie in the viewer."
 AS_THEY_LIE = "Two layers, as they lie in the viewer"
 PAIR = "Images"
 
@@ -72,7 +72,6 @@ REPORT_NAME = "{moving} onto {fixed}"
 
 COMPARE = "Compare models"
 COMPARE_TIP = "Register the two images with every ticked model and evaluate each."
-COMPARE_HINT = "On the two images chosen above; {count} ticked."
 UNREFINED = "{title}, not refined"
 NONE_TICKED = "Tick at least one model."
 COMPARE_COLUMNS = ("", "status", "RE px", "IoU", "MIND", "time s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from napari.layers import Labels
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui import evaluate_strings as texts
 from napari_mmreg.gui import strings
-from napari_mmreg.gui.bundle import layer_name
+from napari_mmreg.gui.bundle import Bundle, layer_name
 from napari_mmreg.gui.compat import look_at, point_in
 from napari_mmreg.gui.evaluating import (
     Candidate,
@@ -58,6 +59,7 @@ class EvaluationSession:
         self.segmenter_name = BUILT_IN
         self._segmenters: dict[str, Segmenter] = {}
         self._objects: list[tuple[Any, Any]] = []
+        self._number: int | None = None
         self._placement: Placement | None = None
         self._stride = 1
 
@@ -71,6 +73,12 @@ class EvaluationSession:
     def runs(self) -> list[RunRecord]:
         """Finished runs of the viewer, newest first."""
         return runs_in(self._viewer)[::-1]
+
+    def free_number(self) -> int:
+        """Return the number of the objects shown, if no run has it, or else a new one."""
+        if self._number is not None and self._number not in {run.number for run in self.runs}:
+            return self._number
+        return self.kept.next_number()
 
     # Requests
 
@@ -109,7 +117,7 @@ class EvaluationSession:
         if not candidates:
             raise InputError(texts.NONE_TICKED)
         snapshot = Snapshot(
-            run=self.kept.next_number(),
+            run=self.free_number(),
             fixed=self.picture(fixed),
             moving=self.picture(moving),
             fixed_mask=None,
@@ -197,6 +205,7 @@ class EvaluationSession:
                 self._viewer.layers.remove(layer)
         self._objects.clear()
         self._placement, self._stride = placement, evaluation.grid.stride
+        self._number = number
         found = evaluation.objects
         if found is None:
             return []
@@ -234,16 +243,11 @@ class EvaluationSession:
         """Add the layers of a compared model, as a run."""
         if contender.bundle is None:
             return []
-        return list(self.kept.add(self._renumbered(contender).bundle or contender.bundle))
+        return list(self.kept.add(self._renumbered(contender.bundle)))
 
-    def _renumbered(self, contender: Contender) -> Contender:
+    def _renumbered(self, bundle: Bundle) -> Bundle:
         """Give layers made beforehand a number that is free now."""
-        from dataclasses import replace
-
-        bundle = contender.bundle
-        if bundle is None:
-            return contender
-        former, number = bundle.snapshot.run, self.kept.next_number()
+        former, number = bundle.snapshot.run, self.free_number()
         layers = []
         for spec in bundle.layers:
             kwargs = dict(spec.kwargs)
@@ -252,7 +256,7 @@ class EvaluationSession:
             kwargs["metadata"] = {**kwargs["metadata"], METADATA_KEY: own}
             layers.append(replace(spec, kwargs=kwargs))
         snapshot = replace(bundle.snapshot, run=number)
-        return replace(contender, bundle=replace(bundle, snapshot=snapshot, layers=tuple(layers)))
+        return replace(bundle, snapshot=snapshot, layers=tuple(layers))
 
 
 def points_in(layer: Any, placement: Placement) -> Points:

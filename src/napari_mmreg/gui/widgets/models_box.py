@@ -13,6 +13,7 @@ from napari_mmreg.gui.evaluating import Candidate, Contender
 from napari_mmreg.gui.widgets import style
 from napari_mmreg.gui.widgets.charts import BarChart
 from napari_mmreg.gui.widgets.combo import Combo
+from napari_mmreg.gui.widgets.run_bar import RunBar
 from napari_mmreg.gui.widgets.tables import Table
 
 if TYPE_CHECKING:
@@ -26,32 +27,32 @@ class ModelsBox(QWidget):
 
     Signals
     -------
-    compare_clicked(), keep_clicked()
+    keep_clicked()
     contender_chosen(object)
         The selected `Contender`.
     """
 
-    compare_clicked = Signal()
     keep_clicked = Signal()
     contender_chosen = Signal(object)
 
     def __init__(self, models: Sequence[ModelInfo]) -> None:
         super().__init__()
         self._contenders: list[Contender] = []
-        self._candidates = [Candidate(info.title, info.name) for info in models]
+        self._candidates = [Candidate(info.name, info.name) for info in models]
         self._candidates += [
-            Candidate(texts.UNREFINED.format(title=info.title), info.name, refine=False)
+            Candidate(texts.UNREFINED.format(title=info.name), info.name, refine=False)
             for info in models
         ]
+        info_by_name = {info.name: info for info in models}
         self.choices = QListWidget()
         for candidate in self._candidates:
             item = QListWidgetItem(candidate.title)
             ticked = candidate.refine or len(models) == 1
+            item.setToolTip(info_by_name[candidate.model].purpose)
             item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
             self.choices.addItem(item)
-        self.choices.setFixedHeight(24 * min(len(self._candidates), 6) + 6)
-        self.compare = QPushButton(texts.COMPARE)
-        self.compare.setToolTip(texts.COMPARE_TIP)
+        self.choices.setFixedHeight(20 * min(len(self._candidates), 6) + 8)
+        self.bar = RunBar(texts.COMPARE, texts.COMPARE_TIP)
         self.result = QWidget()
         self.table = Table(texts.COMPARE_COLUMNS)
         self.plotted = Combo()
@@ -65,10 +66,9 @@ class ModelsBox(QWidget):
         inner.addWidget(self.keep)
         layout = style.column(self)
         layout.addWidget(self.choices)
-        layout.addWidget(self.compare)
+        layout.addWidget(self.bar)
         layout.addWidget(self.result)
         self.result.setVisible(False)
-        self.compare.clicked.connect(self.compare_clicked)
         self.keep.clicked.connect(self.keep_clicked)
         self.table.row_chosen.connect(self._on_row)
         self.plotted.currentIndexChanged.connect(self._draw)

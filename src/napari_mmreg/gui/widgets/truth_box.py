@@ -7,12 +7,20 @@ from typing import Any
 from napari.layers import Labels
 from napari.layers import Points as PointsLayer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_mmreg.gui import evaluate_strings as texts
 from napari_mmreg.gui.evaluation_session import guess_points
 from napari_mmreg.gui.widgets import style
 from napari_mmreg.gui.widgets.combo import Combo
+
+_LABEL_WIDTH = 112
+
+
+def _label(text: str) -> QLabel:
+    label = style.field_label(text)
+    label.setFixedWidth(_LABEL_WIDTH)
+    return label
 
 
 class TruthBox(QWidget):
@@ -50,9 +58,9 @@ class TruthBox(QWidget):
         ):
             button.setToolTip(tip)
         buttons = style.column(self.sam)
-        buttons.addLayout(style.row(style.field_label(""), self.choose, self.fetch, self.free))
+        buttons.addLayout(style.row(self.choose, self.fetch, self.free))
         layout = style.column(self)
-        layout.addLayout(style.row(style.field_label(texts.SEGMENTER), self.segmenter))
+        layout.addLayout(style.row(_label(texts.SEGMENTER), self.segmenter))
         layout.addWidget(self.sam)
         layout.addWidget(self.about)
         for text, combo, tip in (
@@ -62,7 +70,7 @@ class TruthBox(QWidget):
             (texts.MOVING_POINTS, self.moving_points, texts.POINTS_TIP),
         ):
             combo.setToolTip(tip)
-            layout.addLayout(style.row(style.field_label(text), combo))
+            layout.addLayout(style.row(_label(text), combo))
         self.segmenter.currentIndexChanged.connect(self._on_segmenter)
         for combo in (self.fixed_points, self.moving_points):
             combo.activated.connect(self._on_points)
