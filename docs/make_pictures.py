@@ -163,13 +163,13 @@ def wait_for(evaluation: EvaluateDock, seconds: int = 300) -> None:
 def evaluate_dock(viewer, dock) -> None:
     """Numbers and objects of a run."""
     evaluation = evaluate(viewer, dock)
-    evaluation.scroll.verticalScrollBar().setValue(330)
+    evaluation.area.verticalScrollBar().setValue(330)
 
 
 def evaluate_objects(viewer, dock) -> None:
     """The worst object, zoomed to."""
     evaluation = evaluate(viewer, dock)
-    bar = evaluation.scroll.verticalScrollBar()
+    bar = evaluation.area.verticalScrollBar()
     bar.setValue(880)
     evaluation.box.objects.selectRow(0)
 
@@ -179,7 +179,7 @@ def evaluate_compare(viewer, dock) -> None:
     evaluation = evaluate(viewer, dock)
     evaluation.models.bar.button.click()
     wait_for(evaluation)
-    bar = evaluation.scroll.verticalScrollBar()
+    bar = evaluation.area.verticalScrollBar()
     bar.setValue(bar.maximum())
 
 

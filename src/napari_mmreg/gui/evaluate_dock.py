@@ -114,7 +114,7 @@ class EvaluateDock(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self._inner, self.scroll = inner, scroll
+        self._inner, self.area = inner, scroll
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Wide enough for all texts, as high as napari gives."""
@@ -122,7 +122,7 @@ class EvaluateDock(QWidget):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Never narrower than the controls: there is no scroll bar to the side."""
-        bar = self.scroll.verticalScrollBar()
+        bar = self.area.verticalScrollBar()
         spare = bar.sizeHint().width() if bar is not None else 0
         return QSize(max(self._inner.minimumSizeHint().width(), 380) + spare, 200)
 
