@@ -118,15 +118,24 @@ def test_large_images_are_thinned_and_lengths_stay_true():
     assert result.before["re_grid"] == pytest.approx(8, abs=1e-3)
     assert result.after["log_jacobian_std"] == pytest.approx(0, abs=1e-5)
     assert result.after["ncc"] > 0.95
-    assert "every 2th" in result.notes[0]
+    assert "one in 2 rows" in result.notes[0]
 
 
 def test_a_fused_image_is_measured(arguments):
     fixed, moving, transform = arguments["images"]
     registered = transform.resample(moving, fixed.shape)
     fused = np.maximum(fixed, registered)
-    result = evaluate(fixed, moving, transform, fused=fused)
+    result = evaluate(
+        fixed,
+        moving,
+        transform,
+        fused=fused,
+        fixed_labels=arguments["labels"]["fixed_labels"],
+        segmenter=load_segmenter("regions"),
+    )
     assert result.after["fusion_qabf"] > 0.3
+    assert result.after["object_iou_fused"] > 0.6
+    assert result.objects.masks["fused"].keys() == result.objects.masks["fixed"].keys()
     with pytest.raises(InputError, match="fixed grid"):
         evaluate(fixed, moving, transform, fused=fused[:-3])
 

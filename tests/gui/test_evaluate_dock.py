@@ -107,7 +107,8 @@ def test_a_run_becomes_layers_tables_and_a_chart(make, right, qtbot, tmp_path, m
     evaluation = dock.shown
     assert evaluation.after["object_iou"] > evaluation.before["object_iou"]
 
-    layers = [viewer.layers[f"[1] {role}"] for role in STATES.values()]
+    states = [state for state in STATES if state != "fused"]
+    layers = [viewer.layers[f"[1] {STATES[state]}"] for state in states]
     assert all(isinstance(layer, Labels) for layer in layers)
     for layer in layers:
         np.testing.assert_allclose(layer.scale, viewer.layers["visible"].scale)

@@ -131,12 +131,13 @@ def evaluate(
     than a megapixel are measured on every n-th pixel; lengths are given in full pixels.
     """
     working = run or Run()
+    image = None if fused is None else np.asarray(fused)
     alignment = Alignment(fixed, moving, transform, initial, truth)
     notes: list[str] = []
     with working.stage("Preparing", 0.0, 0.15):
         grid = alignment.grid(working, misregistration)
         if grid.stride > 1:
-            notes.append(f"Measured on every {grid.stride}th row and column of the fixed image.")
+            notes.append(f"Measured on one in {grid.stride} rows and columns of the fixed image.")
     before, after = _errors(alignment, grid, landmarks)
     with working.stage("Deformation", 0.15, 0.3):
         after.update(deformation_measures(alignment, grid, working))
@@ -149,17 +150,19 @@ def evaluate(
         if initial is not None:
             before.update(_similarity(grid.fixed_grey, grid.before_grey, common, working))
         after.update(_similarity(grid.fixed_grey, grid.after_grey, common, working))
-        if fused is not None:
-            after.update(_fusion(fused, alignment, grid, notes))
+        if image is not None:
+            after.update(_fusion(image, alignment, grid, notes))
     found = None
     if segmenter is not None or moving_labels is not None:
         with working.stage("Objects", 0.5, 1.0):
             found = evaluate_objects(
-                alignment, grid, segmenter, fixed_labels, moving_labels, objects, working
+                alignment, grid, segmenter, fixed_labels, moving_labels, objects, working, image
             )
         notes.extend(found.notes)
         before.update(found.means("before") if initial is not None else {})
         after.update(found.means("after"))
+        if "fused" in found.scores:
+            after["object_iou_fused"] = found.means("fused")["object_iou"]
     working.progress("Done", 1.0)
     return Evaluation(
         name=name,
@@ -208,9 +211,8 @@ def _similarity(
 
 
 def _fusion(
-    fused: ArrayLike, alignment: Alignment, grid: Grid, notes: list[str]
+    image: NDArray[Any], alignment: Alignment, grid: Grid, notes: list[str]
 ) -> dict[str, float]:
-    image = np.asarray(fused)
     if image.shape[:2] != alignment.fixed.shape[:2]:
         raise InputError(
             f"The fused image has the shape {image.shape[:2]}, the fixed one "

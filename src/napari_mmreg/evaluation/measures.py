@@ -83,6 +83,8 @@ MEASURES: tuple[Measure, ...] = (
             "The same for boundary pixels that lie within 2 px of each other."),
     Measure("objects_found", "Objects found", "%", "higher", "objects",
             "Share of the objects whose IoU reaches 0.5.", 0),
+    Measure("object_iou_fused", "IoU in the fused image", "", "higher", "objects",
+            "The same for the objects found in the fused image."),
     Measure("object_iou_geometry", "IoU from geometry alone", "", "higher", "objects",
             "IoU of each mask with itself, moved by the true misalignment and brought back by the "
             "registration: no segmenter takes part. Only where the misalignment is known."),

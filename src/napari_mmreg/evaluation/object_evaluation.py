@@ -13,6 +13,7 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.evaluation import objects as scoring
 from napari_mmreg.evaluation.alignment import Alignment, Grid
 from napari_mmreg.evaluation.objects import ObjectScore, check_labels, compare_masks, paint, split
+from napari_mmreg.evaluation.pictures import as_picture
 from napari_mmreg.evaluation.prompted import (
     SensitivityCurve,
     choose_objects,
@@ -27,7 +28,7 @@ from napari_mmreg.geometry import Transform, pixel_grid
 from napari_mmreg.run import Run
 
 Protocol = Literal["labels on both", "labels on fixed", "prompts"]
-State = Literal["before", "after", "ceiling"]
+State = Literal["before", "after", "fused", "ceiling"]
 
 PROTOCOLS: dict[Protocol, str] = {
     "labels on both": "Your masks of both images are compared; no segmenter takes part.",
@@ -53,10 +54,10 @@ class ObjectEvaluation:
     protocol : str
         A key of `PROTOCOLS`.
     masks : dict of str to dict of int to ndarray of bool, shape (h, w)
-        By ``"fixed"``, ``"before"``, ``"after"`` and, with a truth, ``"ceiling"``: the object's
-        mask by its id, on the evaluation's grid.
+        By ``"fixed"``, ``"before"``, ``"after"``, ``"fused"`` where there is a fused image, and,
+        with a truth, ``"ceiling"``: the object's mask by its id, on the evaluation's grid.
     scores : dict of str to tuple of ObjectScore
-        Of ``"before"``, ``"after"`` and ``"ceiling"`` against ``"fixed"``.
+        Of all other states against ``"fixed"``.
     geometry : dict of str to tuple of ObjectScore
         IoU from geometry alone, ``"before"`` and ``"after"``; empty without a truth.
     curve : SensitivityCurve or None
@@ -111,6 +112,7 @@ def evaluate_objects(
     moving_labels: ArrayLike | None,
     count: int,
     run: Run,
+    fused: NDArray[Any] | None = None,
 ) -> ObjectEvaluation:
     """Compare objects by the protocol that the labels allow; see `assessment.evaluate`."""
     fixed = _labels(fixed_labels, "fixed", alignment.fixed.shape)
@@ -126,7 +128,8 @@ def evaluate_objects(
         raise InputError(
             "Objects need a segmenter, or labels of both images with matching numbers."
         )
-    return _compare_prompted(alignment, grid, segmenter, fixed, count, run)
+    pictures = _pictures(alignment, grid, fused)
+    return _compare_prompted(alignment, grid, pictures, segmenter, fixed, count, run)
 
 
 def _compare_given(
@@ -154,12 +157,12 @@ def _compare_given(
 def _compare_prompted(
     alignment: Alignment,
     grid: Grid,
+    pictures: dict[State, NDArray[np.uint8]],
     segmenter: Segmenter,
     fixed: NDArray[Any] | None,
     count: int,
     run: Run,
 ) -> ObjectEvaluation:
-    pictures = _pictures(alignment, grid)
     notes: list[str] = []
     with run.stage("Objects", 0.0, 0.4):
         if fixed is not None:
@@ -292,10 +295,15 @@ def _states(alignment: Alignment) -> dict[State, Transform]:
     return states
 
 
-def _pictures(alignment: Alignment, grid: Grid) -> dict[State, NDArray[np.uint8]]:
+def _pictures(
+    alignment: Alignment, grid: Grid, fused: NDArray[Any] | None
+) -> dict[State, NDArray[np.uint8]]:
     pictures: dict[State, NDArray[np.uint8]] = {"after": grid.after}
     if alignment.initial is not None:
         pictures = {"before": grid.before, **pictures}
+    if fused is not None:
+        thin, known = grid.thin(fused)
+        pictures["fused"] = as_picture(thin, known)
     if alignment.truth is not None:
         pictures["ceiling"] = alignment.picture(alignment.truth, grid)
     return pictures

@@ -20,9 +20,8 @@ from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui import evaluate_strings as texts
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.evaluating import Compared, Contender, Evaluated, FetchJob, FetchOutcome
-from napari_mmreg.gui.evaluation_session import BUILT_IN, EvaluationSession
+from napari_mmreg.gui.evaluation_session import EvaluationSession
 from napari_mmreg.gui.job import Register
-from napari_mmreg.gui.modalities import engine_modality
 from napari_mmreg.gui.placement import Placement
 from napari_mmreg.gui.snapshot import Picture
 from napari_mmreg.gui.widgets import style
@@ -282,26 +281,7 @@ class EvaluateDock(QWidget):
 
     def _tell_segmenter(self) -> None:
         """Say what was measured of the built-in segmenter on such pairs, or which SAM it is."""
-        if self.truth.segmenter.value == "sam":
-            name = self.session.segmenter_name
-            self.truth.about.setText(texts.NO_SAM if name == "sam" else name)
-            return
-        if self.truth.segmenter.value != BUILT_IN:
-            self.truth.about.setText("")
-            return
-        from napari_mmreg.evaluation.segmentation import agreement
-
-        fixed, moving = self._pictures()
-        measured = None
-        if fixed is not None and moving is not None:
-            measured = agreement(*(engine_modality(p.modality) for p in (fixed, moving)))
-        if measured is None:
-            self.truth.about.setText(texts.NOT_MEASURED)
-            return
-        text = texts.MEASURED.format(
-            pairs=measured.pairs, aligned=measured.aligned, shifted=measured.shifted
-        )
-        self.truth.about.setText(text + ("" if measured.meaningful else texts.NOT_MEANINGFUL))
+        self.truth.about.setText(self.session.about_segmenter(*self._pictures()))
 
     def _on_choose_sam(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, texts.CHOOSE_SAM_TITLE)

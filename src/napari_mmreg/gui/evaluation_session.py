@@ -24,7 +24,7 @@ from napari_mmreg.gui.evaluating import (
     Truths,
 )
 from napari_mmreg.gui.job import Register
-from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.gui.modalities import METADATA_KEY, engine_modality
 from napari_mmreg.gui.placement import Placement, part_of
 from napari_mmreg.gui.runs import RunBook, RunRecord, runs_in
 from napari_mmreg.gui.snapshot import Picture, RunSettings, Snapshot, take_picture
@@ -37,9 +37,10 @@ STATES = {
     "fixed": texts.FIXED_OBJECTS,
     "before": texts.BEFORE_OBJECTS,
     "after": texts.AFTER_OBJECTS,
+    "fused": texts.FUSED_OBJECTS,
 }
 
-BUILT_IN, NONE = "regions", "none"
+BUILT_IN, SAM, NONE = "regions", "sam", "none"
 
 
 class EvaluationSession:
@@ -184,6 +185,26 @@ class EvaluationSession:
             self._segmenters[name] = load_segmenter(name, device)
         return self._segmenters[name]
 
+    def about_segmenter(self, fixed: Picture | None, moving: Picture | None) -> str:
+        """Say what was measured of the built-in segmenter on such pairs, or which SAM it is."""
+        if self.segmenter_name == SAM:
+            return texts.NO_SAM
+        if self.segmenter_name == NONE:
+            return ""
+        if self.segmenter_name != BUILT_IN:
+            return self.segmenter_name
+        from napari_mmreg.evaluation.segmentation import agreement
+
+        measured = None
+        if fixed is not None and moving is not None:
+            measured = agreement(*(engine_modality(p.modality) for p in (fixed, moving)))
+        if measured is None:
+            return texts.NOT_MEASURED
+        text = texts.MEASURED.format(
+            pairs=measured.pairs, aligned=measured.aligned, shifted=measured.shifted
+        )
+        return text if measured.meaningful else text + texts.NOT_MEANINGFUL
+
     def free_memory(self) -> None:
         """Forget networks and embeddings."""
         for segmenter in self._segmenters.values():
@@ -218,7 +239,7 @@ class EvaluationSession:
                 data,
                 name=layer_name(number, role),
                 opacity=0.55,
-                visible=state != "before",
+                visible=state in ("fixed", "after"),
                 metadata={METADATA_KEY: {"run": number, "role": role}},
                 features=_features(found.scores.get(state, ())),
                 **part_of(placement, (0, 0), self._stride),
