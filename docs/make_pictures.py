@@ -214,7 +214,7 @@ def browse(path: Path) -> None:
         return
     page = (REPORT / "evaluation.html").resolve().as_uri()
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    size = "--window-size=1120,2600"
+    size = "--window-size=1120,1500"
     subprocess.run([browser, *options, size, f"--screenshot={path}", page], check=True)
     squeeze(iio.imread(path)[..., :3], path)
 

@@ -100,6 +100,9 @@ def test_a_run_becomes_layers_tables_and_a_chart(make, right, qtbot, tmp_path, m
     other = _register(qtbot, viewer, right)
     run = other.runs.run
     assert dock.what.value is run
+    viewer.window.remove_dock_widget(other)
+    viewer.add_image(np.zeros((9, 9)), name="later")
+    assert dock.what.value is run
     dock.run_bar.button.click()
     assert dock.run_bar.button.text() == strings.CANCEL
     _wait(qtbot, dock)

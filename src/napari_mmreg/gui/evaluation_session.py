@@ -60,6 +60,7 @@ class EvaluationSession:
         self.segmenter_name = BUILT_IN
         self._segmenters: dict[str, Segmenter] = {}
         self._objects: list[tuple[Any, Any]] = []
+        self._seen: dict[int, RunRecord] = {}
         self._number: int | None = None
         self._placement: Placement | None = None
         self._stride = 1
@@ -68,12 +69,23 @@ class EvaluationSession:
         """Let go of the viewer and of the segmenters; layers stay."""
         self.free_memory()
         self.kept.close()
+        self._seen.clear()
         self._objects.clear()
 
     @property
     def runs(self) -> list[RunRecord]:
-        """Finished runs of the viewer, newest first."""
-        return runs_in(self._viewer)[::-1]
+        """Finished runs that still have layers, newest first.
+
+        Those of a dock that was closed are remembered.
+        """
+        layers = self._viewer.layers
+        known = {**self._seen, **{run.number: run for run in runs_in(self._viewer)}}
+        self._seen = {
+            number: run
+            for number, run in known.items()
+            if any(layer in layers for layer in run.layers.values())
+        }
+        return [self._seen[number] for number in sorted(self._seen, reverse=True)]
 
     def free_number(self) -> int:
         """Return the number of the objects shown, if no run has it, or else a new one."""
