@@ -55,10 +55,6 @@ class Evaluation:
     modalities: tuple[str | None, str | None] = (None, None)
     provenance: dict[str, Any] = field(default_factory=dict)
 
-    def numbers(self) -> dict[str, dict[str, float]]:
-        """Return the numbers before and after, by their keys."""
-        return {"before": dict(self.before), "after": dict(self.after)}
-
 
 def evaluate(
     fixed: ArrayLike,

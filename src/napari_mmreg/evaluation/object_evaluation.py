@@ -23,6 +23,7 @@ from napari_mmreg.evaluation.prompted import (
     sensitivity,
     warped_masks,
 )
+from napari_mmreg.evaluation.segmentation.agreement import LEAST_FALL
 from napari_mmreg.evaluation.segmentation.protocol import Mask, Prompt, Segmenter
 from napari_mmreg.geometry import Transform, pixel_grid
 from napari_mmreg.run import Run
@@ -37,9 +38,6 @@ PROTOCOLS: dict[Protocol, str] = {
     "prompts": "No masks were given: the segmenter chose objects of the fixed image, and the same "
     "points are put to both images. Compare with the floor (before registration) only.",
 }
-
-LEAST_FALL = 0.05
-"""IoU that the largest known shift must cost for the numbers to mean something on a pair."""
 
 USABLE = 0.5
 """With a known truth: IoU in the aligned pair from which an object can be found in both."""

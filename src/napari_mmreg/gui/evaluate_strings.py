@@ -5,7 +5,6 @@ from __future__ import annotations
 WHAT = "Registration"
 WHAT_TIP = "What is evaluated: a run of the Register dock, or two layers as they lie in the viewer."
 AS_THEY_LIE = "Two layers, as they lie in the viewer"
-PAIR = "Images"
 
 OBJECTS = "Objects"
 SEGMENTER = "Found by"
@@ -53,9 +52,7 @@ ACTIVITY_NAME = "the evaluation"
 COMPARE_NAME = "the comparison of models"
 FETCH_NAME = "the download of a SAM"
 NOTHING = "Choose a registration, or two different images."
-DONE = "Measured"
 
-RESULT = "Result"
 NUMBERS = "Numbers"
 COLUMNS = ("", "before", "after", "")
 WORST = "Objects, worst first"
