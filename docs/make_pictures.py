@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -20,12 +22,14 @@ from qtpy.QtTest import QTest
 
 from napari_mmreg.gui import bundle as roles
 from napari_mmreg.gui.dock import RegisterDock
+from napari_mmreg.gui.evaluate_dock import EvaluateDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.samples import load_ihc, load_thermal
 from napari_mmreg.landmarks.sessions import FOLDER_VARIABLE
 from napari_mmreg.samples import load_sample
 
 PICTURES = Path(__file__).parent / "pictures"
+REPORT = Path(tempfile.gettempdir()) / "mmreg-report"
 MAX_BYTES = 400_000
 WINDOW = (1390, 960)
 
@@ -40,24 +44,27 @@ def main() -> None:
     for name, (sample, scene) in SCENES.items():
         if chosen.only in (None, name):
             os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp()  # no session is found or kept
-            viewer, dock = open_window(sample)
+            viewer, dock = open_window(sample, landmarks=scene in EVALUATIONS)
             if name.startswith("landmarks"):
                 dock = add_landmarks(viewer, dock)
             try:
                 scene(viewer, dock)
                 settle()
-                save(viewer, chosen.out / f"{name}.png")
+                if scene is evaluate_report:
+                    browse(chosen.out / f"{name}.png")
+                else:
+                    save(viewer, chosen.out / f"{name}.png")
             finally:
                 viewer.close()
                 settle()
 
 
-def open_window(sample) -> tuple[napari.Viewer, RegisterDock]:
+def open_window(sample, *, landmarks: bool = False) -> tuple[napari.Viewer, RegisterDock]:
     """Open napari with a sample and the dock."""
     notification_manager.records.clear()
     viewer = napari.Viewer(show=False)
     for data, kwargs, kind in sample():
-        if kind == "image":  # the landmarks are not needed here
+        if kind == "image" or landmarks:
             viewer.add_layer(napari.layers.Layer.create(data, kwargs, kind))
     dock = RegisterDock(viewer)
     viewer.window.add_dock_widget(dock, name="Register images", area="right")
@@ -197,7 +204,69 @@ def landmarks_correction(viewer, dock) -> None:
     viewer.layers.selection.active = dock.desk.runs.runs[-1].layers[roles.REGISTERED]
 
 
+def evaluate(viewer, dock) -> EvaluateDock:
+    """Register, then measure the run in a dock of its own."""
+    run(dock)
+    dock.compare.mode.select("off")
+    result_layer(dock, roles.ARROWS).visible = False
+    evaluation = EvaluateDock(viewer)
+    viewer.window.add_dock_widget(evaluation, name="Evaluate registration", area="right")
+    viewer.window.remove_dock_widget(dock)
+    settle()
+    evaluation.run_bar.button.click()
+    wait_for(evaluation)
+    return evaluation
+
+
+def wait_for(evaluation: EvaluateDock, seconds: int = 300) -> None:
+    """Wait for the end of an evaluation."""
+    for _ in range(seconds * 20):
+        settle(50)
+        if not evaluation.runner.busy:
+            break
+    settle(800)
+    if evaluation.status.isVisible():
+        print(evaluation.status.text)
+
+
+def evaluate_dock(viewer, dock) -> None:
+    """Numbers and objects of a run."""
+    evaluation = evaluate(viewer, dock)
+    evaluation.area.verticalScrollBar().setValue(330)
+
+
+def evaluate_objects(viewer, dock) -> None:
+    """The worst object, zoomed to."""
+    evaluation = evaluate(viewer, dock)
+    bar = evaluation.area.verticalScrollBar()
+    bar.setValue(880)
+    evaluation.box.objects.selectRow(0)
+
+
+def evaluate_compare(viewer, dock) -> None:
+    """Models compared, the best one selected."""
+    evaluation = evaluate(viewer, dock)
+    evaluation.models.bar.button.click()
+    wait_for(evaluation)
+    bar = evaluation.area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+
+
+def evaluate_report(viewer, dock) -> None:
+    """The report in a headless browser, instead of the window."""
+    from napari_mmreg.evaluation.report import write_report
+
+    evaluation = evaluate(viewer, dock)
+    write_report([evaluation.shown], REPORT, "coffee thermal (simulated) onto coffee visible")
+
+
+EVALUATIONS = (evaluate_dock, evaluate_objects, evaluate_compare, evaluate_report)
+
 SCENES = {
+    "evaluate_dock": (load_thermal, evaluate_dock),
+    "evaluate_objects": (load_thermal, evaluate_objects),
+    "evaluate_compare": (load_thermal, evaluate_compare),
+    "evaluate_report": (load_thermal, evaluate_report),
     "register_dock": (load_ihc, register_dock),
     "result_overlay": (load_ihc, result_overlay),
     "flow_arrows": (load_thermal, flow_arrows),
@@ -209,11 +278,28 @@ SCENES = {
 }
 
 
+def browse(path: Path) -> None:
+    """Photograph the report in a headless browser; without one the picture stays as it is."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        print("no chromium: the picture of the report was not made anew")
+        return
+    page = (REPORT / "evaluation.html").resolve().as_uri()
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    size = "--window-size=1120,1500"
+    subprocess.run([browser, *options, size, f"--screenshot={path}", page], check=True)
+    squeeze(iio.imread(path)[..., :3], path)
+
+
 def save(viewer: napari.Viewer, path: Path) -> None:
-    """Write a picture of the window, with fewer colours if it would be large."""
+    """Write a picture of the window."""
+    squeeze(viewer.screenshot(canvas_only=False, flash=False)[..., :3], path)
+
+
+def squeeze(picture: np.ndarray, path: Path) -> None:
+    """Write a picture, with fewer colours if it would be large."""
     from PIL import Image
 
-    picture = viewer.screenshot(canvas_only=False, flash=False)[..., :3]
     iio.imwrite(path, picture, optimize=True)
     for colours in (256, 128, 64):
         if path.stat().st_size <= MAX_BYTES:

@@ -10,7 +10,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_mmreg.evaluation import evaluate as evaluate
     from napari_mmreg.evaluation import landmark_error as landmark_error
+    from napari_mmreg.evaluation import load_segmenter as load_segmenter
     from napari_mmreg.geometry import Transform as Transform
     from napari_mmreg.models import list_models as list_models
     from napari_mmreg.registration import RegistrationResult as RegistrationResult
@@ -21,7 +23,9 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "RegistrationResult": "napari_mmreg.registration",
     "Transform": "napari_mmreg.geometry",
+    "evaluate": "napari_mmreg.evaluation",
     "landmark_error": "napari_mmreg.evaluation",
+    "load_segmenter": "napari_mmreg.evaluation",
     "list_models": "napari_mmreg.models",
     "register": "napari_mmreg.registration",
 }
@@ -30,8 +34,10 @@ __all__ = [
     "RegistrationResult",
     "Transform",
     "__version__",
+    "evaluate",
     "landmark_error",
     "list_models",
+    "load_segmenter",
     "register",
 ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from napari_mmreg.cli import main
 from napari_mmreg.geometry import MatrixTransform, Transform
-from napari_mmreg.io import read_landmarks, write_landmarks
+from napari_mmreg.io import read_landmarks, write_image, write_landmarks
 from napari_mmreg.landmarks import FitSettings, LandmarkPair, measure
 
 
@@ -140,3 +140,99 @@ def test_suspicious_landmarks_are_said(files, capsys):
     write_landmarks("many.csv", fixed, moving, [f"p{i}" for i in range(10)])
     assert main(["evaluate", "--transform", "t.npz", "--landmarks", "many.csv"]) == 0
     assert "! Pair p4 is" in capsys.readouterr().out
+
+
+# With images
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    """Two pictures of discs, the second one shifted by (4, -3), labels, landmarks and truth."""
+    monkeypatch.chdir(tmp_path)
+    rows, cols = np.indices((90, 120))
+    labels = np.zeros(rows.shape, np.uint8)
+    for number, (row, col) in enumerate(((30, 35), (32, 85), (65, 60)), start=1):
+        labels[np.hypot(rows - row, cols - col) <= 12] = number
+    fixed = np.array([40, 220, 180, 250], np.uint8)[labels]
+    truth = MatrixTransform.translation((4, -3))
+    moving = truth.inverse().resample(255 - fixed, fixed.shape, fill=215)
+    for name, image in (
+        ("fixed", fixed),
+        ("moving", moving),
+        ("labels", labels),
+        ("moving-labels", truth.inverse().resample(labels, labels.shape, order=0)),
+    ):
+        write_image(f"{name}.tif", image)
+    truth.save("truth.npz")
+    points = np.array([[20.0, 20], [60, 80]])
+    write_landmarks("points.csv", points, points + np.array([4, -3]))
+    return tmp_path
+
+
+def test_images_labels_and_a_report(images, capsys):
+    command = ["evaluate", "--fixed", "fixed.tif", "--moving", "moving.tif", "--landmarks"]
+    command += ["points.csv", "--transform", "truth.npz", "--fixed-labels", "labels.tif"]
+    command += ["--moving-labels", "moving-labels.tif", "--report", "out", "--json", "n.json", "-q"]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert row(out, "IoU  ")[1] == 1.0
+    (line,) = [line for line in out.splitlines() if line.startswith("Landmarks, mean")]
+    assert line.split()[2:] == ["5.00", "0.00", "px"]
+    assert "Report: out/evaluation.html" in out.replace("\\", "/")
+    data = json.loads((images / "out" / "evaluation.json").read_text())
+    numbers = json.loads((images / "n.json").read_text())
+    assert numbers == data["evaluations"]
+    assert numbers[0]["numbers"]["re_max"]["after"] == pytest.approx(0)
+    assert numbers[0]["objects"]["protocol"] == "labels on both"
+
+
+def test_the_command_and_the_api_agree(images):
+    from napari_mmreg import Transform, evaluate, load_segmenter
+    from napari_mmreg.io.images import read_image
+
+    command = ["evaluate", "--fixed", "fixed.tif", "--moving", "moving.tif", "-q"]
+    assert main([*command, "--transform", "truth.npz", "--json", "n.json"]) == 0
+    numbers = json.loads((images / "n.json").read_text())[0]["numbers"]
+    expected = evaluate(
+        read_image("fixed.tif"),
+        read_image("moving.tif"),
+        Transform.load("truth.npz"),
+        initial=MatrixTransform.identity(),
+        segmenter=load_segmenter("regions"),
+    )
+    for key, value in expected.after.items():
+        assert numbers[key]["after"] == pytest.approx(value)
+    assert numbers["object_iou"]["after"] > numbers["object_iou"]["before"]
+
+
+def test_models_are_registered_and_compared(images, engine, capsys):
+    engine.transform = MatrixTransform.translation((4, -3))
+    command = ["evaluate", "--fixed", "fixed.tif", "--moving", "moving.tif", "--models"]
+    assert main([*command, "auto, classical", "--truth", "truth.npz", "--report", "out", "-q"]) == 0
+    assert [call["model"] for call in engine.calls] == ["auto", "classical"]
+    data = json.loads((images / "out" / "evaluation.json").read_text())
+    assert [e["name"] for e in data["evaluations"]] == ["auto", "classical"]
+    assert data["evaluations"][0]["provenance"]["status"] == "ok"
+    assert data["evaluations"][0]["numbers"]["re_grid"]["after"] == pytest.approx(0, abs=1e-4)
+    assert "Models compared" in (images / "out" / "evaluation.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--fixed", "fixed.tif"], "both images"),
+        (["--transform", "truth.npz", "--report", "r"], "--report needs the images"),
+        (["--transform", "truth.npz"], "Give --transform and --landmarks"),
+        (["--fixed", "fixed.tif", "--moving", "moving.tif"], "either --transform, or --models"),
+        (
+            [
+                *("--fixed", "fixed.tif", "--moving", "moving.tif"),
+                *("--transform", "truth.npz", "--segmenter", "nowhere"),
+            ],
+            "no readable config.json",
+        ),
+    ],
+)
+def test_bad_options_with_images(images, capsys, options, message):
+    assert main(["evaluate", *options]) == 2
+    assert message in capsys.readouterr().err

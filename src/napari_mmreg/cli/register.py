@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
 
 
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+def add_engine_arguments(parser: argparse._ActionsContainer) -> None:
     """Declare what all commands that register have in common."""
     parser.add_argument("--model", default="auto", help="see 'mmreg models' (default auto)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")

@@ -1,7 +1,8 @@
-"""What is measured, defined once: registration error at points and grids, image similarity."""
+"""What is measured, defined once: registration error, similarity, objects, fusion, a report."""
 
 from __future__ import annotations
 
+from napari_mmreg.evaluation.assessment import Evaluation, evaluate
 from napari_mmreg.evaluation.landmarks import (
     LandmarkError,
     corner_error,
@@ -11,15 +12,23 @@ from napari_mmreg.evaluation.landmarks import (
     recall_auc,
     success_rate,
 )
+from napari_mmreg.evaluation.objects import ObjectScore, compare_labels, compare_masks
+from napari_mmreg.evaluation.segmentation import load_segmenter
 from napari_mmreg.evaluation.similarity import gradient_ncc, mind_distance, ncc, nmi, psnr, ssim
 
 __all__ = [
+    "Evaluation",
     "LandmarkError",
+    "ObjectScore",
+    "compare_labels",
+    "compare_masks",
     "corner_error",
     "endpoint_error",
+    "evaluate",
     "gradient_ncc",
     "grid_error",
     "landmark_error",
+    "load_segmenter",
     "mind_distance",
     "ncc",
     "nmi",

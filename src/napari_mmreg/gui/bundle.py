@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.gui import fields
-from napari_mmreg.gui.compose import Shown, to_shown
 from napari_mmreg.gui.modalities import METADATA_KEY
 from napari_mmreg.gui.placement import part_of
 from napari_mmreg.gui.snapshot import Snapshot
+from napari_mmreg.imaging.compose import Shown, to_shown
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import MatrixTransform

@@ -9,9 +9,9 @@ from napari.layers import Image
 
 from napari_mmreg.gui import bundle as bundles
 from napari_mmreg.gui.compat import visible_corners
-from napari_mmreg.gui.compose import Mode, Shown, compose
 from napari_mmreg.gui.placement import part_of
 from napari_mmreg.gui.runs import RunRecord
+from napari_mmreg.imaging.compose import Mode, Shown, compose
 
 Cut = tuple[int, int, int, int, int]
 """First row and column, last ones (exclusive), and stride."""

@@ -49,6 +49,29 @@ def point_in(viewer: Any, layer: Any) -> tuple[float, ...]:
     return tuple(float(x) for x in point)
 
 
+def look_at_box(
+    viewer: Any, placement: Placement, box: NDArray[np.int64], margin: float = 3.0
+) -> None:
+    """Centre the view on a box (row, col, row stop, col stop) of a picture's pixels, and zoom.
+
+    `margin` is how many times the box fits into the view.
+    """
+    if viewer.dims.ndisplay != 2:
+        return
+    low, high = box[:2].astype(np.float64) - 0.5, box[2:].astype(np.float64) - 0.5
+    corners = np.array([(*low, 1), (low[0], high[1], 1), (high[0], low[1], 1), (*high, 1)])
+    world = (corners @ placement.world_from_pixels.T)[:, :2]
+    units = viewer.dims.units
+    if units:
+        world = world * unit_factors(placement.units, (str(units[-2]), str(units[-1])))
+    size = np.ptp(world, axis=0)
+    camera = viewer.scene.camera
+    middle = (world.max(axis=0) + world.min(axis=0)) / 2
+    camera.center = (*tuple(camera.center)[:-2], *middle)
+    canvas = np.asarray(viewer.canvas.size, dtype=np.float64)
+    camera.zoom = float((canvas / np.maximum(size * margin, 1e-12)).min())
+
+
 def on_camera(viewer: Any, callback: Any, *, connect: bool) -> None:
     """Call `callback` when the camera moves, or stop calling it."""
     events = viewer.scene.camera.events

@@ -10,8 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mmreg.imaging.flow import flow_colour, magnitude
+
 if TYPE_CHECKING:
     from napari_mmreg.geometry import MatrixTransform
+
+__all__ = [
+    "MAX_ARROWS",
+    "MAX_FIELD_PIXELS",
+    "arrow_vectors",
+    "correction",
+    "field_stride",
+    "flow_colour",
+    "grid_lines",
+    "magnitude",
+]
 
 MAX_ARROWS = 10_000
 MAX_FIELD_PIXELS = 1_500_000
@@ -89,37 +102,6 @@ def arrow_vectors(
     good = np.isfinite(arrows).all(axis=1)
     vectors = np.stack([origin[good], arrows[good]], axis=1).astype(np.float32)
     return vectors, np.hypot(*arrows[good].T).astype(np.float32)
-
-
-def magnitude(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the length of every vector, shape (h, w)."""
-    return np.hypot(field[..., 0], field[..., 1])
-
-
-def flow_colour(field: NDArray[np.float32], full: float) -> NDArray[np.uint8]:
-    """Colour a field: hue says the direction, saturation the length.
-
-    Parameters
-    ----------
-    field : ndarray of float32, shape (h, w, 2)
-    full : float
-        Length that is fully saturated.
-
-    Returns
-    -------
-    ndarray of uint8, shape (h, w, 3)
-        White where nothing moves, red towards greater columns; black where undefined.
-    """
-    row, col = field[..., 0], field[..., 1]
-    known = np.isfinite(row) & np.isfinite(col)
-    hue = np.where(known, np.arctan2(row, col), 0) / (2 * np.pi) * 6 % 6
-    length = np.where(known, np.clip(magnitude(field) / max(full, 1e-6), 0, 1), 0)
-    rgb = np.empty((*row.shape, 3), dtype=np.uint8)
-    for channel, offset in enumerate((5, 3, 1)):
-        k = (offset + hue) % 6
-        value = 1 - length * np.clip(np.minimum(k, 4 - k), 0, 1)
-        rgb[..., channel] = np.where(known, value * 255, 0)
-    return rgb
 
 
 def grid_lines(field: NDArray[np.float32], lines: int = 20, stride: int = 1) -> NDArray[np.float32]:

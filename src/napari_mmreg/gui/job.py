@@ -76,7 +76,7 @@ class Job:
     def execute(self, progress: Progress) -> Outcome:
         """Run to the end. Expected errors come back in the outcome, others are raised."""
         try:
-            with _turn(self._check):
+            with one_at_a_time(self._check):
                 return Outcome(bundle=self._run(progress))
         except RegistrationError as error:
             return Outcome(error=error)
@@ -127,7 +127,7 @@ class Job:
 
 
 @contextmanager
-def _turn(check: Callable[[], None]) -> Iterator[None]:
+def one_at_a_time(check: Callable[[], None]) -> Iterator[None]:
     """Wait for a former, cancelled run to leave the engine; `check` may end the waiting."""
     while not _one_run_at_a_time.acquire(timeout=0.05):
         check()

@@ -5,28 +5,38 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from napari.qt.threading import FunctionWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_mmreg.gui.job import Job, Outcome
+from napari_mmreg.run import Progress
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress signals; more would only keep the GUI busy."""
 
 
+class Task(Protocol):
+    """What a `Runner` runs; napari shows its name when asked to close meanwhile."""
+
+    def execute(self, progress: Progress) -> Any:
+        """Do it and return the outcome; expected errors are part of it."""
+
+    def cancel(self) -> None:
+        """Ask it to stop; returns at once."""
+
+
 class _Execution:
     """What the worker calls; napari shows its name when asked to close during a run."""
 
-    def __init__(self, job: Job, relay: _Relay) -> None:
+    def __init__(self, job: Task, relay: _Relay) -> None:
         self._job = job
         self._relay = relay
 
     def __repr__(self) -> str:
         return repr(self._job)
 
-    def __call__(self) -> Outcome | _Crash:
+    def __call__(self) -> Any:
         """Run the job; an error nobody expected is handed over as it is.
 
         Raising it would leave it to napari and superqt to show it, once, twice or never,
@@ -90,7 +100,7 @@ class Runner(QObject):
     progressed(str, float)
         Stage and fraction, at most about ten times a second.
     ended(object)
-        The `Outcome`, unless the run was cancelled.
+        The outcome, unless the run was cancelled.
     crashed(object)
         An exception nobody expected.
     """
@@ -101,7 +111,7 @@ class Runner(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._job: Job | None = None
+        self._job: Task | None = None
         self._worker: Any = None
         self._relay: _Relay | None = None
 
@@ -110,7 +120,7 @@ class Runner(QObject):
         """Whether a run is under way that nobody cancelled."""
         return self._job is not None
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Task) -> None:
         """Execute `job`; one that is under way is cancelled."""
         self.cancel()
         self._job = job
@@ -137,7 +147,7 @@ class Runner(QObject):
             self._relay.progressed.disconnect(self.progressed)
         self._job = self._worker = self._relay = None
 
-    def _on_returned(self, answer: Outcome | _Crash) -> None:
+    def _on_returned(self, answer: Any) -> None:
         self._forget()
         if isinstance(answer, _Crash):
             self.crashed.emit(answer.error)

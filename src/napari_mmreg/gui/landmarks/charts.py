@@ -9,8 +9,8 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_mmreg.gui.compose import to_rgb, to_shown
 from napari_mmreg.gui.landmarks import strings
+from napari_mmreg.imaging.compose import to_rgb, to_shown
 from napari_mmreg.landmarks import Side, histogram
 
 if TYPE_CHECKING:

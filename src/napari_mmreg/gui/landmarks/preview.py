@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_mmreg.gui.bundle import COMPLEMENTS
-from napari_mmreg.gui.compose import to_shown
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.modalities import METADATA_KEY
 from napari_mmreg.gui.placement import part_of
+from napari_mmreg.imaging.compose import to_shown
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform

@@ -17,7 +17,14 @@ _STEPS = 1000
 
 
 class RunBar(QWidget):
-    """*Register*, which becomes *Cancel*, with progress.
+    """*Register*, or another word, which becomes *Cancel*, with progress.
+
+    Parameters
+    ----------
+    word, tip : str
+        What the button says and explains.
+    need : str
+        What is missing while it cannot be pressed.
 
     Signals
     -------
@@ -27,9 +34,15 @@ class RunBar(QWidget):
     started = Signal()
     cancelled = Signal()
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        word: str = strings.REGISTER,
+        tip: str = strings.REGISTER_TIP,
+        need: str = strings.NEED_TWO,
+    ) -> None:
         super().__init__()
         self._running = False
+        self._word, self._tip, self._need = word, tip, need
         self.button = QPushButton()
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.bar = QProgressBar()
@@ -53,8 +66,8 @@ class RunBar(QWidget):
     def set_running(self, *, running: bool) -> None:
         """Turn the button, and show or hide the progress."""
         self._running = running
-        self.button.setText(strings.CANCEL if running else strings.REGISTER)
-        self.button.setToolTip("" if running else strings.REGISTER_TIP)
+        self.button.setText(strings.CANCEL if running else self._word)
+        self.button.setToolTip("" if running else self._tip)
         self.button.setStyleSheet(style.STOP if running else style.PRIMARY)
         self.bar.setVisible(running)
         self.stage.setVisible(running)
@@ -65,7 +78,7 @@ class RunBar(QWidget):
         """Let the button be pressed only with two images; *Cancel* always."""
         self.button.setEnabled(ready or self._running)
         if not self._running:
-            self.button.setToolTip(strings.REGISTER_TIP if ready else strings.NEED_TWO)
+            self.button.setToolTip(self._tip if ready else self._need)
 
     def show_progress(self, stage: str, fraction: float) -> None:
         """Show where the run is."""

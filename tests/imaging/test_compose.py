@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_mmreg.gui.compose import compose, to_grey, to_rgb, to_shown
+from napari_mmreg.imaging.compose import compose, to_grey, to_rgb, to_shown
 
 BLACK = np.zeros((40, 60, 3), np.uint8)
 WHITE = np.full((40, 60, 3), 255, np.uint8)
