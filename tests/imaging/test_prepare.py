@@ -7,7 +7,7 @@ from skimage import data
 
 from napari_mmreg.errors import Cancelled, InputError, TransformError
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
-from napari_mmreg.imaging import lift, normalise, prepare_pair, regrid, shrink, to_grey
+from napari_mmreg.imaging import lift, lower, normalise, prepare_pair, regrid, shrink, to_grey
 from napari_mmreg.run import Run
 
 CAMERA = data.camera()
@@ -134,6 +134,7 @@ def test_lift_goes_through_the_grid():
     on_grid = pair.fixed_from_grid.inverse().map(points)
     expected = pair.moving_from_grid.map(on_grid + np.array([3, -4]))
     np.testing.assert_allclose(lift(pair, shift).map(points), expected)
+    np.testing.assert_allclose(lower(pair, lift(pair, shift)).map(points), shift.map(points))
 
 
 @settings(max_examples=20, deadline=None)
