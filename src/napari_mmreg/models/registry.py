@@ -93,6 +93,16 @@ def _entry(name: str) -> _Entry:
 
 register_model(
     ModelInfo(
+        name="hrnet",
+        title="HRNet",
+        purpose="Trained on many pairs of sensors; the first choice.",
+        licence="BSD-3-Clause",
+        reference="Zhang et al., Disentangle-then-Align, CVPR 2026, arXiv:2603.19623",
+    ),
+    "napari_mmreg.models.hrnet.model:HRNetModel",
+)
+register_model(
+    ModelInfo(
         name="classical",
         title="Classical (no training)",
         purpose="A solid first choice for any pair of sensors.",

@@ -24,13 +24,9 @@ class Attempt:
     certificate: Certificate
     extras: Mapping[str, Any]
 
-    def better_than(self, other: Attempt) -> bool:
-        """Whether this answer is more certain."""
-        return self._merit() < other._merit()
-
-    def _merit(self) -> tuple[int, float]:
-        status = self.certificate.status
-        return ("ok", "doubtful", "failed").index(status), self.certificate.failure
+    def outdoes(self, other: Attempt) -> bool:
+        """Whether this answer holds where the other one does not."""
+        return self.certificate.status == "ok" != other.certificate.status
 
 
 def attempt_with(

@@ -72,8 +72,8 @@ def register(
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     refine : bool
         Whether to improve the model's answer on this very pair; kept only if it helps. Where a
-        trained model's answer does not hold even so, the classical search is asked too, and the
-        more certain answer is taken: ``extras["answer_of"]`` and the reasons say whose it is.
+        trained model's answer does not hold even so, the classical search is asked too, and its
+        answer is taken if it holds: ``extras["answer_of"]`` and the reasons say whose it is.
     fixed_mask, moving_mask : array_like of bool or int, shape (H, W), optional
         True where the image may be used.
     initial : Transform or array_like of shape (3, 3), optional
@@ -141,7 +141,7 @@ def register(
         answer_of = info.name
         if refine and info.needs_weights and attempt.certificate.status != "ok":
             other = attempt_with(load_model(SECOND_OPINION), pair, fine, run, refine, (0.7, 0.9))
-            if other.better_than(attempt):
+            if other.outdoes(attempt):
                 attempt, answer_of = other, SECOND_OPINION
         certificate, found = attempt.certificate, attempt.transform
         with run.stage("Writing result", 0.9, 1.0):
