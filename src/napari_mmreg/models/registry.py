@@ -93,16 +93,6 @@ def _entry(name: str) -> _Entry:
 
 register_model(
     ModelInfo(
-        name="hrnet",
-        title="HRNet",
-        purpose="Trained on many pairs of sensors; the first choice.",
-        licence="BSD-3-Clause",
-        reference="Zhang et al., Disentangle-then-Align, CVPR 2026, arXiv:2603.19623",
-    ),
-    "napari_mmreg.models.hrnet.model:HRNetModel",
-)
-register_model(
-    ModelInfo(
         name="classical",
         title="Classical (no training)",
         purpose="A solid first choice for any pair of sensors.",
@@ -110,4 +100,14 @@ register_model(
         needs_weights=False,
     ),
     "napari_mmreg.models.classical:ClassicalModel",
+)
+register_model(
+    ModelInfo(
+        name="hrnet",
+        title="HRNet",
+        purpose="Trained network; best where images bend: visible/infrared, RGB/NIR, optical/SAR.",
+        licence="BSD-3-Clause",
+        reference="Zhang et al., Disentangle-then-Align, CVPR 2026, arXiv:2603.19623",
+    ),
+    "napari_mmreg.models.hrnet.model:HRNetModel",
 )
