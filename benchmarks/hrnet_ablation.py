@@ -71,8 +71,8 @@ def table(rows: dict[str, dict[str, float]], args: argparse.Namespace) -> str:
     head = (
         f"# Variants of HRNet after {args.steps} steps of 4 pairs at {args.size} px\n\n"
         "Bare network; RE in px at 256 scale, median and share under 5 px over "
-        f"`val` pairs ({args.per_modality} a modality). Written by "
-        "`benchmarks/hrnet_ablation.py`.\n\n"
+        f"`val` pairs ({args.per_modality} a modality). {len(rows)} of {len(VARIANTS)} variants "
+        "are trained. Written by `benchmarks/hrnet_ablation.py`.\n\n"
         "| variant | parameters | CPU min | R192 median | < 5 px | N192 median | < 5 px |\n"
         "|---|---|---|---|---|---|---|\n"
     )
