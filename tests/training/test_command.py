@@ -8,7 +8,7 @@ import torch
 from napari_mmreg.errors import DeviceError, InputError
 from napari_mmreg.models.weights import load_weights
 from napari_mmreg.training.__main__ import main
-from napari_mmreg.training.command import add_arguments, choose_device, run
+from napari_mmreg.training.command import _adapt, add_arguments, choose_device, run
 from napari_mmreg.training.recipe import get_recipe
 
 
@@ -55,6 +55,16 @@ def test_from_a_folder_of_pairs_to_weights_with_a_card(pack, tmp_path, capsys):
     assert "| own |" in card  # the source, with its number of pairs
     assert "| R96 | 1 |" in card
     assert (weights / "curves.png").is_file()
+
+
+@pytest.mark.parametrize("name", ["hrnet", "regnetmamba2", "tiny"])
+def test_every_recipe_takes_the_options(name):
+    args = argparse.Namespace(batch=2, size=[64, 96], rate=0.5)
+    adapted = _adapt(get_recipe(name), args)
+    assert adapted.batches.batch == 2
+    assert adapted.batches.sizes == ((64, 64), (96, 96))
+    assert adapted.optimisation.learning_rate == 0.5
+    assert get_recipe(name).batches.batch != 2
 
 
 def test_sheet(pack, tmp_path):

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari_mmreg.errors import InputError
 
@@ -118,15 +118,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _adapt(recipe: Recipe, args: argparse.Namespace) -> Recipe:
     """Return a copy of the recipe with the command line's batch, sizes and rate."""
-    import copy
-
-    adapted = copy.copy(recipe)
+    batches, optimisation = recipe.batches, recipe.optimisation
     if args.batch:
-        adapted.batches = replace(adapted.batches, batch=args.batch)
+        batches = replace(batches, batch=args.batch)
     if args.size:
-        adapted.batches = replace(adapted.batches, sizes=tuple((s, s) for s in args.size))
+        batches = replace(batches, sizes=tuple((s, s) for s in args.size))
     if args.rate:
-        adapted.optimisation = replace(adapted.optimisation, learning_rate=args.rate)
+        optimisation = replace(optimisation, learning_rate=args.rate)
+    adapted: Recipe = replace(cast("Any", recipe), batches=batches, optimisation=optimisation)
     return adapted
 
 

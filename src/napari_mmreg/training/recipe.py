@@ -51,7 +51,7 @@ class Optimisation:
 
 @runtime_checkable
 class Recipe(Protocol):
-    """How one system is trained.
+    """How one system is trained; a frozen dataclass.
 
     Attributes
     ----------

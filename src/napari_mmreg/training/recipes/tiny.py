@@ -8,6 +8,7 @@ transform, fitted robustly to the matches and refitted at 1/4, plus the smoothed
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -108,14 +109,15 @@ def _apply(affine: Tensor, points: Tensor) -> Tensor:
     return points @ affine[:, :, :2].transpose(1, 2) + affine[:, None, :, 2]
 
 
+@dataclass(frozen=True)
 class TinyRecipe:
     """Matching losses at 1/8 and 1/4."""
 
-    name = "tiny"
-    batches = BatchConfig(batch=4, sizes=((192, 192),))
-    optimisation = Optimisation(learning_rate=2e-3)
-    constructor: Mapping[str, Any] = {"width": 16}
-    notes = "Symmetric matching cross-entropy at 1/8, window matching at 1/4; a smoke recipe."
+    name: str = "tiny"
+    batches: BatchConfig = BatchConfig(batch=4, sizes=((192, 192),))
+    optimisation: Optimisation = Optimisation(learning_rate=2e-3)
+    constructor: Mapping[str, Any] = field(default_factory=lambda: {"width": 16})
+    notes: str = "Symmetric matching cross-entropy at 1/8, window matching at 1/4; a smoke recipe."
 
     def build_model(self, config: Mapping[str, Any]) -> nn.Module:
         """Return a `TinyMatcher`."""
