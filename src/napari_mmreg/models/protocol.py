@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_mmreg.geometry import Transform
+    from napari_mmreg.geometry import MatrixTransform, Transform
     from napari_mmreg.imaging import Pair
     from napari_mmreg.run import Run
 
@@ -53,7 +53,7 @@ class Prediction:
         Working-grid pixels, fixed to moving (pull).
     error_scale : ndarray of float32, shape (h, w), or None
         The model's own estimate of its error in working-grid pixels.
-    global_part : Transform or None
+    global_part : MatrixTransform or None
         The answer without what bends, if the model tells them apart: refinement may start
         from it.
     extras : dict
@@ -62,7 +62,7 @@ class Prediction:
 
     transform: Transform
     error_scale: NDArray[np.float32] | None = None
-    global_part: Transform | None = None
+    global_part: MatrixTransform | None = None
     extras: dict[str, Any] = field(default_factory=dict)
 
 

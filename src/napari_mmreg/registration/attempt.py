@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari_mmreg.imaging import regrid
 
 if TYPE_CHECKING:
-    from napari_mmreg.geometry import Transform
+    from napari_mmreg.geometry import MatrixTransform, Transform
     from napari_mmreg.imaging import Pair
     from napari_mmreg.models import Model
     from napari_mmreg.registration.certify import Certificate
@@ -25,8 +25,9 @@ class Attempt:
     extras: Mapping[str, Any]
 
     def outdoes(self, other: Attempt) -> bool:
-        """Whether this answer holds where the other one does not."""
-        return self.certificate.status == "ok" != other.certificate.status
+        """Whether this answer is of a better status than the other one."""
+        order = ("ok", "doubtful", "failed")
+        return order.index(self.certificate.status) < order.index(other.certificate.status)
 
 
 def attempt_with(
@@ -43,7 +44,7 @@ def attempt_with(
         found, part = prediction.transform, prediction.global_part
         if fine is not pair:
             found = regrid(found, pair, fine)
-            part = None if part is None else regrid(part, pair, fine)
+            part = None if part is None else cast("MatrixTransform", regrid(part, pair, fine))
     if refine:
         with run.stage("Local refinement", first, second):
             found = refine_transform(fine, found, run, global_part=part)

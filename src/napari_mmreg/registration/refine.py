@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,8 @@ import torch
 from torch import Tensor
 
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
+from napari_mmreg.nn.climb import align_coarsely, climb
+from napari_mmreg.nn.homography import matrix_tensor
 from napari_mmreg.nn.levels import (
     Level,
     build_level,
@@ -17,7 +18,6 @@ from napari_mmreg.nn.levels import (
     masked_correlation,
     pair_tensors,
 )
-from napari_mmreg.nn.lucas_kanade import align
 from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.registration.elastic import bend, pull, resized
 
@@ -55,7 +55,7 @@ def refine(
     transform: Transform,
     run: Run,
     *,
-    global_part: Transform | None = None,
+    global_part: MatrixTransform | None = None,
     capture: float = 8.0,
 ) -> Transform:
     """Improve a transform until local structure agrees, if that holds up.
@@ -72,7 +72,7 @@ def refine(
     transform : Transform
         Where to start: of the pair's grid, fixed to moving.
     run : Run
-    global_part : Transform, optional
+    global_part : MatrixTransform, optional
         `transform` without what bends.
     capture : float
         Largest displacement to look for, in pixels at 256-px scale. Below 4 px the coarse
@@ -104,19 +104,11 @@ def refine(
         return best if _worth_moving(level, best) else MatrixTransform.identity()
 
 
-def _polished(tensors: Tensors, transform: Transform, run: Run) -> Transform:
-    """Return the transform after a homography, or the transform if that is no more similar."""
-    start = torch.eye(3, dtype=torch.float64, device=run.device)[None]
-    found = start
-    for size, stride in ((COARSE, 1), (FINE, 2)):
-        original = build_level(tensors, size)
-        moving, mask = pull(original, transform)
-        warped = replace(original, moving=moving, moving_mask=mask)
-        found = align(warped, found, run, stride=stride)
-    polished = transform.compose(MatrixTransform.from_xy(found[0].cpu().numpy()))
-    # Both are pulled from the moving image itself: a second interpolation would cost similarity.
-    better = _similarity(original, polished) > _similarity(original, transform)
-    return polished if better else transform
+def _polished(tensors: Tensors, transform: MatrixTransform, run: Run) -> MatrixTransform:
+    """Return a better homography, or the same if none near it is more similar."""
+    start = matrix_tensor(transform.matrix_xy, run.device)[None]
+    found, _ = climb(tensors, torch.cat([start, align_coarsely(tensors, start, run)]), run)
+    return MatrixTransform.from_xy(found.cpu().numpy())
 
 
 def _similarity(level: Level, transform: Transform) -> float:

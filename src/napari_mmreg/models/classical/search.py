@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_mmreg.nn.climb import distinct
 from napari_mmreg.nn.gradients import orientation_channels
-from napari_mmreg.nn.homography import corners, positions
+from napari_mmreg.nn.homography import positions
 from napari_mmreg.nn.levels import Level
 from napari_mmreg.nn.sampling import sample
 
@@ -131,21 +132,6 @@ def search(
     matrices, value = matrices[order], value.flatten()[order]
     chosen = distinct(matrices, rows, cols, keep, separation)
     return level.to_full(matrices[chosen]), value[chosen]
-
-
-def distinct(matrices: Tensor, rows: int, cols: int, keep: int, separation: float) -> list[int]:
-    """Return the indices of the first `keep` matrices that move the frame differently."""
-    frames = (corners(matrices, rows, cols) / max(rows, cols)).cpu()
-    chosen: list[int] = []
-    for index in range(len(frames)):
-        if chosen:
-            far = (frames[chosen] - frames[index]).norm(dim=-1).amax(-1)
-            if bool((far <= separation).any()):
-                continue
-        chosen.append(index)
-        if len(chosen) == keep:
-            break
-    return chosen
 
 
 def _channels(image: Tensor, mask: Tensor) -> Tensor:

@@ -114,8 +114,8 @@ class TinyRecipe:
     """Matching losses at 1/8 and 1/4."""
 
     name: str = "tiny"
-    batches: BatchConfig = BatchConfig(batch=4, sizes=((192, 192),))
-    optimisation: Optimisation = Optimisation(learning_rate=2e-3)
+    batches: BatchConfig = field(default_factory=lambda: BatchConfig(batch=4, sizes=((192, 192),)))
+    optimisation: Optimisation = field(default_factory=lambda: Optimisation(learning_rate=2e-3))
     constructor: Mapping[str, Any] = field(default_factory=lambda: {"width": 16})
     notes: str = "Symmetric matching cross-entropy at 1/8, window matching at 1/4; a smoke recipe."
 
