@@ -1,18 +1,20 @@
-"""Fit and score the misregistration map that a certificate gives.
+"""Fit and score what a certificate says: the chance of failure and the misregistration maps.
 
-Registers synthetically misaligned pairs, measures what `registration.certify` measures, and
-compares with the known truth per pixel (off by more than 2 px at 256-px scale). Logistic
-regressions are fitted on every second pair of `val` and scored on the others: a trained network
-is surer of its training pairs than of new ones. Prints the constants for `certify.py`; writes
-``results/calibration-MODEL.md`` and ``.png``.
+Registers synthetically misaligned pairs with each model, measures what `registration.certify`
+measures, and compares with the known truth. Logistic regressions are fitted on pairs of `train`
+and scored on pairs of `val`. Prints the constants for `certify.py`; writes
+``results/calibration.md`` and ``.png``.
 
-Usage: MMREG_DATA=... python benchmarks/calibration.py hrnet [--per-modality 8]
+Usage: MMREG_DATA=... python benchmarks/calibration.py FOLDER [--per-modality 4]
+FOLDER keeps what was measured; what lies there is not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,57 +23,96 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.stats import rankdata
 
 from napari_mmreg.bench import runner
 from napari_mmreg.bench.protocols import Case, Protocol
-from napari_mmreg.imaging import check_image, lift, prepare_pair
+from napari_mmreg.geometry import MatrixTransform, Transform
+from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair
 from napari_mmreg.models import load_model
 from napari_mmreg.registration import certify
 from napari_mmreg.registration.refine import refine
 from napari_mmreg.run import Run
-from napari_mmreg.training.data import PairRecord, find_data, read_records
+from napari_mmreg.training.data import find_data, read_records
 
 RESULTS = Path(__file__).parent / "results"
+MODELS = ("classical", "hrnet")
 PROTOCOLS = ("R256", "N256", "H256", "Z256")
 PIXELS = 400
 """Pixels of each case that are used."""
 
+FAILED, OFF = 5.0, 2.0
+"""Mean error of a failed registration, and error of a misregistered pixel: px at 256-px scale."""
+
 Rows = NDArray[np.float64]
+Truth = NDArray[np.bool_]
 
 
-def measure(case: Case, model: Any, rng: np.random.Generator) -> tuple[Rows, NDArray[np.bool_]]:
-    """Return the features of some pixels of one registered pair, and whether they are off."""
+@dataclass(frozen=True)
+class Sample:
+    """What was measured of one registered pair, some of its pixels, and the truth."""
+
+    failure: Rows  # certify.failure_features
+    failed: bool
+    after: Rows  # (pixels, 4 or 5), certify.result_features
+    off: Truth
+    before: Rows  # (pixels, 4), certify.input_features
+    off_before: Truth
+
+
+def errors(case: Case, pair: Pair, transform: Transform) -> Rows:
+    """Return the error of each pixel, (H, W), px at 256-px scale; NaN where there is no truth."""
+    grid = np.stack(np.meshgrid(*map(np.arange, case.fixed.shape[:2]), indexing="ij"), axis=-1)
+    away = (lift(pair, transform).map(grid) - case.positions) * case.scale
+    return np.where(case.mask, np.nan_to_num(np.linalg.norm(away, axis=-1), nan=99.0), np.nan)
+
+
+def measure(case: Case, model: Any, rng: np.random.Generator) -> Sample | None:
+    """Register and measure one pair; None if it was left as it came."""
     run = Run()
     pair = prepare_pair(check_image(case.fixed, "fixed"), check_image(case.moving, "moving"))
     answer = model.predict(pair, run)
     found = refine(pair, answer.transform, run, global_part=answer.global_part)
+    if not found.displacement(pair.shape).any():
+        return None
     with torch.inference_mode():
-        measured = certify.measure(pair, found, run, certify.own_scale(answer.error_scale))
-        features = certify.pixel_features(measured)
-    grid = np.stack(np.meshgrid(*map(np.arange, case.fixed.shape[:2]), indexing="ij"), axis=-1)
-    away = np.linalg.norm((lift(pair, found).map(grid) - case.positions) * case.scale, axis=-1)
-    away = np.where(case.mask, np.nan_to_num(away, nan=99.0), np.nan)
-    error = F.interpolate(
-        torch.from_numpy(away)[None, None], size=measured.mask.shape, mode="nearest-exact"
-    )[0, 0]
-    rows, cols = torch.nonzero(measured.mask & ~error.isnan(), as_tuple=True)
+        seen = certify.measure(pair, found, run, certify.own_scale(answer.error_scale))
+        after, before = certify.result_features(seen), certify.input_features(seen)
+    full = errors(case, pair, found), errors(case, pair, MatrixTransform.identity())
+    error, error_before = F.interpolate(
+        torch.from_numpy(np.stack(full))[None], size=seen.mask.shape, mode="nearest-exact"
+    )[0]
+    rows, cols = torch.nonzero(seen.mask & ~error.isnan(), as_tuple=True)
     chosen = rng.permutation(len(rows))[:PIXELS]
     rows, cols = rows[chosen], cols[chosen]
-    return features[:, rows, cols].T.double().numpy(), (error[rows, cols] > 2).numpy()
+    return Sample(
+        np.array(certify.failure_features(seen)),
+        bool(np.nanmean(full[0]) > FAILED),
+        after[:, rows, cols].T.double().numpy(),
+        (error[rows, cols] > OFF).numpy(),
+        before[:, rows, cols].T.double().numpy(),
+        (error_before[rows, cols] > OFF).numpy(),
+    )
 
 
-def collect(chosen: Sequence[PairRecord], name: str) -> tuple[Rows, NDArray[np.bool_]]:
-    """Measure pairs under all protocols."""
-    model, rng = load_model(name), np.random.default_rng(0)
-    parts = [
-        measure(case, model, rng)
-        for protocol in PROTOCOLS
-        for case in runner.read_cases(chosen, Protocol.parse(protocol))
-    ]
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+def collect(split: str, name: str, per_modality: int, file: Path) -> list[Sample]:
+    """Measure pairs under all protocols, or read what was measured before."""
+    if not file.is_file():
+        model, rng = load_model(name), np.random.default_rng(0)
+        records = read_records(find_data(None), [split], commercial_only=False)
+        samples = [
+            measure(case, model, rng)
+            for protocol in PROTOCOLS
+            for case in runner.read_cases(
+                runner.evenly(records, per_modality), Protocol.parse(protocol)
+            )
+        ]
+        file.write_bytes(pickle.dumps([s for s in samples if s is not None]))
+    found: list[Sample] = pickle.loads(file.read_bytes())
+    return found
 
 
-def fit(features: Rows, wrong: NDArray[np.bool_]) -> Rows:
+def fit(features: Rows, wrong: Truth) -> Rows:
     """Return the weights and the constant of a logistic regression, weakly regularised."""
     design = np.column_stack([features, np.ones(len(features))])
     sign = np.where(wrong, 1.0, -1.0)
@@ -79,21 +120,20 @@ def fit(features: Rows, wrong: NDArray[np.bool_]) -> Rows:
     def loss(weights: Rows) -> tuple[float, Rows]:
         margin = sign * (design @ weights)
         slope = -sign / (1 + np.exp(margin))
-        value = np.logaddexp(0, -margin).mean() + 1e-4 * weights @ weights
-        return float(value), design.T @ slope / len(design) + 2e-4 * weights
+        value = np.logaddexp(0, -margin).mean() + 1e-5 * weights[:-1] @ weights[:-1]
+        penalty = 2e-5 * np.append(weights[:-1], 0.0)
+        return float(value), design.T @ slope / len(design) + penalty
 
     return np.asarray(minimize(loss, np.zeros(design.shape[1]), jac=True).x)
 
 
-def probability(features: Rows, weights: Rows) -> Rows:
+def odds(features: Rows, weights: Rows) -> Rows:
     """Apply a logistic regression."""
-    return np.asarray(1 / (1 + np.exp(-(features @ weights[:-1] + weights[-1]))))
+    return np.asarray(features @ weights[:-1] + weights[-1])
 
 
-def score(chance: Rows, wrong: NDArray[np.bool_]) -> tuple[float, float, float]:
+def score(chance: Rows, wrong: Truth) -> tuple[float, float, float]:
     """Return AUROC, Brier score and expected calibration error (15 equal-width bins)."""
-    from scipy.stats import rankdata
-
     ranks, positive = rankdata(chance), int(wrong.sum())
     area = (ranks[wrong].sum() - positive * (positive + 1) / 2) / (
         positive * (len(wrong) - positive)
@@ -106,60 +146,116 @@ def score(chance: Rows, wrong: NDArray[np.bool_]) -> tuple[float, float, float]:
     return float(area), float(((chance - wrong) ** 2).mean()), float(sum(gaps))
 
 
-def plot(chances: dict[str, Rows], wrong: NDArray[np.bool_], path: Path) -> None:
+def plot(chances: dict[str, tuple[Rows, Truth]], path: Path) -> None:
     """Draw the reliability of each probability."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(4, 4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
     axes.plot([0, 1], [0, 1], color="0.7", label="perfect")
-    for name, chance in chances.items():
-        bins = np.minimum((chance * 10).astype(int), 9)
-        used = [b for b in range(10) if (bins == b).sum() > 50]
+    for name, (chance, wrong) in chances.items():
+        bins = np.minimum((chance * 8).astype(int), 7)
+        used = [b for b in range(8) if (bins == b).sum() >= 5]
         axes.plot(
             [chance[bins == b].mean() for b in used],
             [wrong[bins == b].mean() for b in used],
             marker="o",
             label=name,
         )
-    axes.set(xlabel="probability given", ylabel="share of pixels off by more than 2 px")
+    axes.set(xlabel="probability given", ylabel="share that is wrong")
     axes.legend()
     figure.savefig(path, dpi=110)
 
 
+Part = Callable[[Sample, Rows], tuple[Rows, Truth]]
+
+
+def failures(sample: Sample, _: Rows) -> tuple[Rows, Truth]:
+    """Return the case as one row."""
+    return sample.failure[None], np.array([sample.failed])
+
+
+def _failure(sample: Sample, weights: Rows) -> float:
+    return certify.clamped(float(odds(sample.failure, weights)))
+
+
+def results(sample: Sample, weights: Rows) -> tuple[Rows, Truth]:
+    """Return pixels of the result, with the chance of failure that has just been fitted."""
+    features = sample.after.copy()
+    features[:, 3] = _failure(sample, weights)
+    return features, sample.off
+
+
+def inputs(sample: Sample, weights: Rows) -> tuple[Rows, Truth]:
+    """Return pixels of the input, likewise."""
+    features = sample.before.copy()
+    features[:, 2] = _failure(sample, weights)
+    features[:, 3] = features[:, 0] * features[:, 2]
+    return features, sample.off_before
+
+
+def stacked(samples: list[Sample], part: Part, weights: Rows) -> tuple[Rows, Truth]:
+    """Return the rows of many samples, as many columns as the narrowest has."""
+    parts = [part(sample, weights) for sample in samples]
+    width = min(rows.shape[1] for rows, _ in parts)
+    return np.concatenate([rows[:, :width] for rows, _ in parts]), np.concatenate(
+        [wrong for _, wrong in parts]
+    )
+
+
 def main() -> None:
-    """Fit on one half, score on the other."""
+    """Fit on `train`, score on `val`."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("model")
-    parser.add_argument("--per-modality", type=int, default=8)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--per-modality", type=int, default=4)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    records = read_records(find_data(None), ["val"], commercial_only=False)
-    chosen = runner.evenly(records, args.per_modality)
-    features, wrong = collect(chosen[::2], args.model)
-    held_features, held_wrong = collect(chosen[1::2], args.model)
-    names = certify.FEATURES[: features.shape[1]]
+    args.folder.mkdir(parents=True, exist_ok=True)
+    seen = {
+        (split, name): collect(split, name, args.per_modality, args.folder / f"{split}-{name}.pkl")
+        for split in ("train", "val")
+        for name in MODELS
+    }
+    train, held_out = (
+        [sample for name in MODELS for sample in seen[split, name]] for split in ("train", "val")
+    )
+    failure = fit(*stacked(train, failures, np.zeros(0)))
+    tasks: dict[str, tuple[str, Part, list[Sample], list[Sample]]] = {
+        "failure of a registration": ("FAILURE", failures, train, held_out),
+        "result, any model": ("AFTER", results, train, held_out),
+        "result, hrnet with its own scale": (
+            "AFTER_OWN",
+            results,
+            seen["train", "hrnet"],
+            seen["val", "hrnet"],
+        ),
+        "input": ("BEFORE", inputs, train, held_out),
+    }
     chances, lines = {}, []
-    common = certify.FEATURES[:4]
-    for label, used in {"without the model's own scale": common, "with it": names}.items():
-        if label == "with it" and names == common:
-            break
-        columns = [names.index(n) for n in used]
-        weights = fit(features[:, columns], wrong)
-        print(label, dict(zip((*used, "constant"), weights.round(3).tolist(), strict=True)))
-        chances[label] = probability(held_features[:, columns], weights)
-        lines.append((label, *score(chances[label], held_wrong)))
-    table = "".join(f"| {n} | {a:.3f} | {b:.3f} | {c:.3f} |\n" for n, a, b, c in lines)
-    (RESULTS / f"calibration-{args.model}.md").write_text(
-        f"# Misregistration map of `{args.model}`, after registration\n\n"
-        f"Fitted on {len(wrong)} pixels of every second pair of `val`, scored on "
-        f"{len(held_wrong)} pixels of the others ({held_wrong.mean():.0%} are off by more than "
-        f"2 px at 256-px scale), protocols {', '.join(PROTOCOLS)}. "
+    for label, (name, part, learn, check) in tasks.items():
+        weights = fit(*stacked(learn, part, failure))
+        print(name, tuple(weights.round(3).tolist()))
+        features, wrong = stacked(check, part, failure)
+        chance = 1 / (1 + np.exp(-odds(features, weights)))
+        chances[label] = chance, wrong
+        area, brier, gap = score(chance, wrong)
+        lines.append(
+            f"| {label} | {len(wrong)} | {wrong.mean():.0%} | {area:.3f} | {brier:.3f} "
+            f"| {gap:.3f} |\n"
+        )
+    (RESULTS / "calibration.md").write_text(
+        "# What certificates say, against the truth\n\n"
+        f"Logistic regressions fitted on {len(train)} registrations of `train` pairs, scored on "
+        f"{len(held_out)} of `val` pairs ({args.per_modality} pairs a modality, models "
+        f"{', '.join(MODELS)}, protocols {', '.join(PROTOCOLS)}; pairs that were left as they came "
+        f"do not count). A registration failed if its mean error exceeds {FAILED:g} px at 256-px "
+        f"scale; a pixel is wrong if it is off by more than {OFF:g} px. "
         "Written by `benchmarks/calibration.py`.\n\n"
-        "| logistic regression | AUROC | Brier | calibration error |\n|---|---|---|---|\n"
-        f"{table}\n![Reliability](calibration-{args.model}.png)\n",
+        "| probability | scored | wrong | AUROC | Brier | calibration error |\n"
+        "|---|---|---|---|---|---|\n"
+        f"{''.join(lines)}\n![Reliability](calibration.png)\n",
         encoding="utf-8",
     )
-    plot(chances, held_wrong, RESULTS / f"calibration-{args.model}.png")
+    plot(chances, RESULTS / "calibration.png")
 
 
 if __name__ == "__main__":

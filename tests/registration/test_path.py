@@ -181,7 +181,16 @@ def test_a_trained_model_that_does_not_hold_is_outdone(engine, trained):
     np.testing.assert_allclose(result.transform.map((0, 0)), (5, -7))
 
 
-def test_a_second_opinion_must_hold(engine, trained):
+def test_a_doubtful_second_opinion_is_better_than_a_failure(engine, trained):
+    engine.answer = TRUE
+    right = lambda found: np.allclose(found.map((0, 0)), (5, -7))  # noqa: E731
+    engine.status = lambda found: "doubtful" if right(found) else "failed"
+    result = register(CAMERA, CAMERA, model="trained")
+    assert result.status == "doubtful"
+    assert result.extras["answer_of"] == "stand-in"
+
+
+def test_a_second_opinion_must_be_of_a_better_status(engine, trained):
     engine.answer = MatrixTransform.translation((0, 80))
     result = register(CAMERA, CAMERA, model="trained")
     assert result.extras["answer_of"] == "trained"

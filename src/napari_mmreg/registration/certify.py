@@ -10,10 +10,11 @@ Four measurements of the registered pair, all on gradient structure and none on 
 * *similarity*: correlation of oriented gradient channels before and after.
 * *residual*: difference of MIND-SSC descriptors, averaged locally.
 
-Logistic regressions turn them into probabilities. Their constants were fitted on synthetic
-misalignments (protocols R, N and H of the benchmark, and Z, none) of the `train` pairs, registered
-with the classical engine (43 pairs, 172 cases), and checked on other scenes (`val`, 33 pairs,
-R, N and Z: 99 cases). They are the same for every model but calibrated for this one only.
+Logistic regressions turn them into probabilities, the same for every model.
+``benchmarks/calibration.py`` fits them on synthetic misalignments (protocols R, N and H of the
+benchmark, and Z, none) of `train` pairs and scores them on `val`. The chance of failure was
+fitted on the classical engine's and HRNet's registrations (45 pairs, 283 cases; AUROC 0.97, on
+199 cases of `val`, R and N, 0.94); the maps on the classical engine's alone.
 """
 
 from __future__ import annotations
@@ -54,25 +55,18 @@ BACKWARD_ITERATIONS = 6
 LOCAL = 4.0
 """Gaussian sigma of the local averages, in pixels of that grid."""
 
-FAILURE = (-3.412, -30.293, 2.902, 6.564)
-"""Log-odds that the mean error exceeds 5 px at 256-px scale: weights of log peak, margin and
-log (median forward-backward + 0.2), and the constant. AUROC 0.98 on `train`, 0.98 on `val`."""
+FAILURE = (-2.076, -34.344, 2.610, 4.588)
+"""Log-odds that the mean error exceeds 5 px at 256-px scale: weights of `failure_features`, and
+the constant."""
 
-FEATURES = ("forward-backward", "residual", "texture", "failure", "own scale")
-"""What `pixel_features` returns: log (forward-backward + 0.2), log (residual + 0.01),
-log (texture + 0.01), the log-odds of failure within +-6, log (the model's own scale + 0.2)."""
+AFTER = (0.371, 0.397, -0.433, 0.373, 1.220)
+"""Log-odds that the result is off by more than 2 px at 256-px scale, per pixel: weights of
+`result_features` but the model's own scale, whose weight is not fitted yet, and the constant."""
 
-AFTER = (0.371, 0.397, -0.433, 0.352, 1.063)
-"""Log-odds that the result is off by more than 2 px at 256-px scale, per pixel: weights of all
-`FEATURES` but the last, whose weight is not fitted yet, and the constant. On `val`: AUROC 0.75,
-Brier 0.19, calibration error 0.07."""
+BEFORE = (1.984, 0.206, 0.334, -0.282, -2.497)
+"""The same for the input: weights of `input_features`, and the constant."""
 
-BEFORE = (2.103, 0.206, 0.315, -0.266, -2.638)
-"""The same for the input: weights of d = log (displacement + 0.2), log (residual + 0.01), of the
-log-odds of failure f, of d * f, and the constant. On `val`: AUROC 0.98, Brier 0.05, calibration
-error 0.03."""
-
-DOUBTFUL, FAILED = 0.15, 0.8
+DOUBTFUL, FAILED = 0.15, 0.95
 """Probabilities of failure from which on a result is doubtful, or not used."""
 
 MAX_FOLDING = 0.002
@@ -91,6 +85,8 @@ class Certificate:
         ``"failed"``: better not used.
     reasons : tuple of str
         Sentences for users; one at least.
+    failure : float
+        Log-odds that the mean error exceeds 5 px at 256-px scale.
     similarity_before, similarity_after : float
         Correlation of oriented gradient channels where both images have data, in [-1, 1]; of
         the pair as it came, and under the transform.
@@ -106,6 +102,7 @@ class Certificate:
 
     status: Literal["ok", "doubtful", "failed"]
     reasons: tuple[str, ...]
+    failure: float
     similarity_before: float
     similarity_after: float
     folding: float
@@ -139,11 +136,9 @@ class Measurements:
     @property
     def failure(self) -> float:
         """Log-odds that the mean error exceeds 5 px at 256-px scale."""
-        inside = self.forward_backward[self.mask]
-        middle = float(inside.median()) if inside.numel() else 20.0
-        a, b, c, constant = FAILURE
-        odds = a * math.log(max(self.peak, 0.1)) + b * self.margin + c * math.log(middle + 0.2)
-        return min(max(odds + constant, -30.0), 30.0)
+        *weights, constant = FAILURE
+        odds = constant + float(np.dot(weights, failure_features(self)))
+        return min(max(odds, -30.0), 30.0)
 
 
 def certify(
@@ -175,14 +170,8 @@ def certify(
     with torch.inference_mode():
         found = measure(pair, transform, run, own_scale(error_scale))
         run.step(0.9)
-        failure = min(max(found.failure, -6.0), 6.0)
-        features = pixel_features(found)
-        a = AFTER
-        after = torch.tensordot(features.new_tensor(a[:-1]), features[: len(a) - 1], 1) + a[-1]
-        moved = torch.log(found.displacement + 0.2)
-        b = BEFORE
-        before = b[0] * moved + b[1] * torch.log(found.residual_before + 0.01)
-        before = before + b[2] * failure + b[3] * moved * failure + b[4]
+        after = _log_odds(result_features(found), AFTER)
+        before = _log_odds(input_features(found), BEFORE)
         # Without data there is nothing to see: as likely wrong as not, or worse.
         after = torch.where(found.mask, after, after.clamp(min=0.0))
         unit = max(pair.shape) / 256
@@ -194,6 +183,7 @@ def certify(
     return Certificate(
         status=status,
         reasons=reasons,
+        failure=found.failure,
         similarity_before=found.before,
         similarity_after=found.after,
         folding=folding,
@@ -212,14 +202,47 @@ def own_scale(error_scale: Map | None) -> Tensor | None:
     return scale
 
 
-def pixel_features(found: Measurements) -> Tensor:
-    """Return the `FEATURES` per pixel, (4 or 5, h, w); the last only if the model gave it."""
+def failure_features(found: Measurements) -> tuple[float, float, float]:
+    """Return log peak, margin, log (median forward-backward + 0.2)."""
+    inside = found.forward_backward[found.mask]
+    middle = float(inside.median()) if inside.numel() else 20.0
+    return math.log(max(found.peak, 0.1)), found.margin, math.log(middle + 0.2)
+
+
+def result_features(found: Measurements) -> Tensor:
+    """Return what speaks for and against the result per pixel, (4 or 5, h, w).
+
+    log (forward-backward + 0.2), log (residual + 0.01), log (texture + 0.01), the log-odds of
+    failure within +-6, and log (the model's own scale + 0.2) if it gave one.
+    """
     back = torch.log(found.forward_backward + 0.2)
-    failure = torch.full_like(back, min(max(found.failure, -6.0), 6.0))
-    parts = [back, torch.log(found.residual + 0.01), torch.log(found.texture + 0.01), failure]
+    texture = torch.log(found.texture + 0.01)
+    failure = torch.full_like(back, clamped(found.failure))
+    parts = [back, torch.log(found.residual + 0.01), texture, failure]
     if found.own_scale is not None:
         parts.append(torch.log(found.own_scale + 0.2))
     return torch.stack(parts)
+
+
+def input_features(found: Measurements) -> Tensor:
+    """Return what speaks for and against the pair as it came per pixel, (4, h, w).
+
+    d = log (displacement + 0.2), log (residual + 0.01), the log-odds of failure f, d * f.
+    """
+    moved = torch.log(found.displacement + 0.2)
+    failure = torch.full_like(moved, clamped(found.failure))
+    return torch.stack([moved, torch.log(found.residual_before + 0.01), failure, moved * failure])
+
+
+def clamped(failure: float) -> float:
+    """Return log-odds of failure within +-6, as the maps use them."""
+    return min(max(failure, -6.0), 6.0)
+
+
+def _log_odds(features: Tensor, weights: tuple[float, ...]) -> Tensor:
+    used = features[: len(weights) - 1]
+    odds: Tensor = torch.tensordot(features.new_tensor(weights[:-1]), used, 1) + weights[-1]
+    return odds
 
 
 def measure(

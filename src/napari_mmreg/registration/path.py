@@ -38,7 +38,7 @@ _HANDED_BACK = (
     "extras['attempted_transform']."
 )
 
-_OTHER_ANSWER = "The answer of {} did not hold on this pair; this one is of {}."
+_OTHER_ANSWER = "The answer of {} held less well on this pair; this one is of {}."
 
 
 def register(
@@ -72,8 +72,9 @@ def register(
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     refine : bool
         Whether to improve the model's answer on this very pair; kept only if it helps. Where a
-        trained model's answer does not hold even so, the classical search is asked too, and its
-        answer is taken if it holds: ``extras["answer_of"]`` and the reasons say whose it is.
+        trained model's answer is not ``"ok"`` even so, the classical search is asked too, and its
+        answer is taken if its status is better: ``extras["answer_of"]`` and the reasons say whose
+        it is.
     fixed_mask, moving_mask : array_like of bool or int, shape (H, W), optional
         True where the image may be used.
     initial : Transform or array_like of shape (3, 3), optional
