@@ -35,6 +35,7 @@ def engine(monkeypatch):
         reasons: tuple[str, ...] = ()
         transform = MatrixTransform.translation(SHIFT)
         during = None
+        matches: float | None = None
 
         def __init__(self):
             self.calls = []
@@ -48,6 +49,7 @@ def engine(monkeypatch):
                 self.during(options)
             shape = fixed.shape[:2]
             certain = np.zeros(shape, np.float32)
+            extra = {} if self.matches is None else {"matches": self.matches}
             return RegistrationResult(
                 transform=self.transform,
                 registered=self.transform.resample(moving, shape),
@@ -63,6 +65,7 @@ def engine(monkeypatch):
                     "overlap_percent": 91.5,
                     "displacement_median_px": 7.21,
                     "displacement_max_px": 7.21,
+                    **extra,
                 },
                 fixed_from_grid=MatrixTransform.identity(),
                 grid_misregistration=certain,

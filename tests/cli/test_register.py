@@ -32,6 +32,10 @@ def test_writes_all_results_and_says_the_numbers(pair, engine, capsys):
     for words in ("ok", "0.250 before", "0.500 after", "7.21 px", "91.5 %", "registered.tif"):
         assert words in out
     assert err == ""
+    assert "Matches" not in out
+    engine.matches = 342.0
+    assert main([*COMMAND, "--force"]) == 0
+    assert "Matches       342" in capsys.readouterr().out
 
 
 def test_hands_every_option_to_the_engine(pair, engine):

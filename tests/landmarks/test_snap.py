@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.landmarks.seeds import seed_pairs
+from napari_mmreg.landmarks.seeds import match_pairs, seed_pairs, well_spread
 from napari_mmreg.landmarks.snap import best_match
 from napari_mmreg.samples import load_sample
 
@@ -78,6 +78,38 @@ def test_seeds_are_right_and_spread(sample):
 def test_no_seeds_where_the_registration_is_not_trusted(sample):
     doubtful = np.ones(sample.fixed.shape[:2], np.float32)
     assert seed_pairs(sample.fixed, sample.moving, sample.truth, 10, doubtful) == []
+
+
+def test_the_best_matches_of_all_parts_become_pairs():
+    rng = np.random.default_rng(2)
+    fixed = rng.uniform(0, (300, 500), (1000, 2))
+    matches = np.column_stack([fixed, fixed / 2, rng.random(1000)]).astype(np.float32)
+    pairs = match_pairs(matches, 12)
+    assert len(pairs) == 12
+    assert {pair.source for pair in pairs} == {"model"}
+    places = np.array([pair.fixed for pair in pairs])
+    np.testing.assert_allclose(2 * np.array([pair.moving for pair in pairs]), places, rtol=1e-5)
+    assert (np.ptp(places, axis=0) > (200, 350)).all()
+    apart = np.linalg.norm(places[:, None] - places, axis=-1)
+    assert apart[~np.eye(12, dtype=bool)].min() > 40
+    rows = well_spread(matches[:, :2], matches[:, 4], 12)
+    np.testing.assert_allclose(matches[rows, :2], places)
+    assert matches[rows, 4].min() > 0.7
+
+    more = match_pairs(matches, 12, [pair.fixed for pair in pairs])
+    again = np.array([pair.fixed for pair in more])
+    assert np.linalg.norm(places[:, None] - again, axis=-1).min() > 20
+
+
+def test_few_matches_are_all_taken_once():
+    matches = np.array([[10, 20, 1, 2, 0.5], [40, 20, 3, 4, 0.1], [40, 90, 5, 6, 0.9]], np.float32)
+    pairs = match_pairs(matches, 12)
+    assert [pair.fixed for pair in pairs] == [(10, 20), (40, 20), (40, 90)]
+    assert [pair.fixed for pair in match_pairs(matches, 12, [(40, 20)])] == [(10, 20), (40, 90)]
+    assert match_pairs(matches, 12, [pair.fixed for pair in pairs]) == []
+    assert match_pairs(matches[:0], 12) == []
+    assert len(match_pairs(matches, 1)) == 1
+    assert match_pairs(matches, 1)[0].fixed == (40, 90)
 
 
 def test_torch_is_not_imported():

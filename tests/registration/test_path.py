@@ -30,6 +30,7 @@ class StandIn:
     answer: MatrixTransform
     info: ModelInfo = INFO
     pairs: tuple = ()
+    matches: int = 0
 
     def predict(self, pair, run):
         self.pairs = (*self.pairs, pair)
@@ -37,7 +38,7 @@ class StandIn:
         run.step(0.2)  # a model may start over
         back = pair.moving_from_grid.inverse()
         on_grid = back.compose(self.answer).compose(pair.fixed_from_grid)
-        return Prediction(on_grid, extras={"matches": np.zeros((0, 4))})
+        return Prediction(on_grid, extras={"matches": np.zeros((self.matches, 5))})
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_the_whole_result(engine):
     assert result.status == "ok"
     assert result.reasons == ("Because the test says so.",)
     assert result.model == "stand-in"
-    assert result.extras["matches"].shape == (0, 4)
+    assert result.extras["matches"].shape == (0, 5)
     assert result.extras["fixed_from_model_grid"].is_identity
     assert result.metrics == {
         "similarity_before": 0.2,
@@ -106,6 +107,7 @@ def test_the_whole_result(engine):
         "overlap_percent": 50.0,
         "displacement_median_px": pytest.approx(np.hypot(5, 7)),
         "displacement_max_px": pytest.approx(np.hypot(5, 7)),
+        "matches": 0,
     }
     assert list(result.timings) == STAGES
     provenance = result.provenance
@@ -165,7 +167,7 @@ TRUE, WRONG = MatrixTransform.translation((5, -7)), MatrixTransform.translation(
 def trained(engine, monkeypatch):
     """Register a trained model beside the one that is asked for a second opinion."""
     monkeypatch.setattr(path, "SECOND_OPINION", "stand-in")
-    wrong = StandIn(WRONG, TRAINED)
+    wrong = StandIn(WRONG, TRAINED, matches=1)
     registry.register_model(TRAINED, lambda: wrong)
     engine.status = lambda found: "ok" if np.allclose(found.map((0, 0)), (5, -7)) else "doubtful"
     return wrong
@@ -178,6 +180,7 @@ def test_a_trained_model_that_does_not_hold_is_outdone(engine, trained):
     assert result.model == "trained"
     assert result.extras["answer_of"] == "stand-in"
     assert "Trained" in result.reasons[-1]
+    assert len(result.extras["matches"]) == 0  # not the trained model's one
     np.testing.assert_allclose(result.transform.map((0, 0)), (5, -7))
 
 

@@ -204,6 +204,8 @@ def summarise(result: RegistrationResult) -> None:
         f"Overlap       {metrics['overlap_percent']:.1f} % of the fixed image, "
         f"folding {metrics['folding_percent']:.2f} %"
     )
+    if "matches" in metrics:
+        say(f"Matches       {metrics['matches']:.0f} that agree with the model's answer")
 
 
 def verdict(result: RegistrationResult) -> str:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.gui import fields
+from napari_mmreg.gui.layer_spec import LayerSpec, layer_name, shared_kwargs
+from napari_mmreg.gui.matches import match_layers
 from napari_mmreg.gui.modalities import METADATA_KEY
-from napari_mmreg.gui.placement import part_of
 from napari_mmreg.gui.snapshot import Snapshot
 from napari_mmreg.imaging.compose import Shown, to_shown
 
@@ -47,16 +48,6 @@ COMPLEMENTS = {
     "yellow": "blue",
 }
 """A layer's colour to the one that makes grey or white with it; magenta for all others."""
-
-
-@dataclass(frozen=True, eq=False)
-class LayerSpec:
-    """One layer to be made: napari's ``Layer.create(data, kwargs, kind)``."""
-
-    role: str
-    kind: Literal["image", "vectors"]
-    data: Any
-    kwargs: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +141,7 @@ def build(
     layers = [_registered(snapshot, result), _risk(snapshot, result)]
     check()
     layers += _flow_layers(snapshot, flow, stride, check)
+    layers += match_layers(snapshot, result)
     valid = np.asarray(result.valid)
     check()
     look = screen_stride(*shape)
@@ -173,27 +165,6 @@ def build(
         },
         shown_stride=look,
     )
-
-
-def layer_name(run: int, role: str) -> str:
-    """Return the name of a run's layer: napari has no groups, a common prefix stands for one."""
-    return f"[{run}] {role}"
-
-
-def shared_kwargs(snapshot: Snapshot, role: str, stride: int = 1) -> dict[str, Any]:
-    """Return what all layers of a run have in common: name, place in the world, provenance."""
-    return {
-        **part_of(snapshot.fixed.placement, (0, 0), stride),
-        "name": layer_name(snapshot.run, role),
-        "metadata": {
-            METADATA_KEY: {
-                "run": snapshot.run,
-                "role": role,
-                "fixed": snapshot.fixed.name,
-                "moving": snapshot.moving.name,
-            }
-        },
-    }
 
 
 def _registered(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:

@@ -9,6 +9,7 @@ from napari.layers import Image
 
 from napari_mmreg.gui import bundle as bundles
 from napari_mmreg.gui.compat import visible_corners
+from napari_mmreg.gui.layer_spec import shared_kwargs
 from napari_mmreg.gui.placement import part_of
 from napari_mmreg.gui.runs import RunRecord
 from napari_mmreg.imaging.compose import Mode, Shown, compose
@@ -117,7 +118,7 @@ class Comparison:
             layer.scale, layer.translate = place["scale"], place["translate"]
 
     def _add(self, run: RunRecord, data: Shown, place: dict[str, Any]) -> None:
-        kwargs = bundles.shared_kwargs(run.bundle.snapshot, bundles.COMPARE)
+        kwargs = shared_kwargs(run.bundle.snapshot, bundles.COMPARE)
         self._layer = Image(data, rgb=True, **{**kwargs, **place})
         layers = self._viewer.layers
         below = run.layers.get(bundles.REGISTERED)

@@ -12,7 +12,7 @@ from napari.layers import Labels
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui import evaluate_strings as texts
 from napari_mmreg.gui import strings
-from napari_mmreg.gui.bundle import Bundle, layer_name
+from napari_mmreg.gui.bundle import Bundle
 from napari_mmreg.gui.compat import look_at_box, point_in
 from napari_mmreg.gui.evaluating import (
     Candidate,
@@ -24,6 +24,7 @@ from napari_mmreg.gui.evaluating import (
     Truths,
 )
 from napari_mmreg.gui.job import Register
+from napari_mmreg.gui.layer_spec import layer_name
 from napari_mmreg.gui.modalities import METADATA_KEY, engine_modality
 from napari_mmreg.gui.placement import Placement, part_of
 from napari_mmreg.gui.runs import RunBook, RunRecord

@@ -14,7 +14,9 @@ from napari.utils.events import EmitterGroup, Event
 
 from napari_mmreg.gui import bundle as bundles
 from napari_mmreg.gui import fields, strings
-from napari_mmreg.gui.bundle import Bundle, LayerSpec
+from napari_mmreg.gui.bundle import Bundle
+from napari_mmreg.gui.layer_spec import LayerSpec
+from napari_mmreg.gui.matches import link_matches
 
 
 @dataclass(eq=False)
@@ -107,6 +109,7 @@ class RunBook:
             record.layers[spec.role] = layer
             self._viewer.layers.append(layer)
             yield layer
+        link_matches(self._viewer, record.layers)
         self.events.changed()
 
     def remove(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Landmark pairs proposed by a registration: matches at the clearest, well spread places."""
+"""Landmark pairs proposed by a registration: clear matches at well spread places."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 from scipy import ndimage
 
 from napari_mmreg.geometry import Transform
-from napari_mmreg.landmarks.pairs import LandmarkPair
+from napari_mmreg.landmarks.pairs import LandmarkPair, Point
 from napari_mmreg.landmarks.snap import PATCH, RADIUS, best_match
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 _CANDIDATES = 4
@@ -60,7 +62,83 @@ def seed_pairs(
             fixed_point = (float(place[0]), float(place[1]))
             pair = LandmarkPair(0, "", fixed_point, match.point, source="model")
             found.append((match.score, pair))
-    return _spread(found, count)
+    if not found:
+        return []
+    places = np.array([pair.fixed for _, pair in found])
+    rows = _spread(places, np.array([score for score, _ in found]), count)
+    return [found[row][1] for row in rows]
+
+
+def match_pairs(
+    matches: NDArray[Any], count: int = 12, taken: Iterable[Point] = ()
+) -> list[LandmarkPair]:
+    """Make landmark pairs of a model's best, well spread matches.
+
+    Parameters
+    ----------
+    matches : ndarray of shape (N, 5)
+        Fixed row and column, moving row and column, probability, in pixels of the images: what
+        `RegistrationResult` has as ``extras["matches"]``.
+    count : int
+        How many pairs at most.
+    taken : iterable of (float, float)
+        Fixed places of pairs that are there already. None of these is proposed again, and the
+        new ones keep away from them.
+
+    Returns
+    -------
+    list of LandmarkPair
+        Source ``"model"``; ids are not given yet.
+
+    Notes
+    -----
+    *Convention*: ``(row, col)`` pixels, pixel centres at integers.
+    """
+    rows = well_spread(matches[:, :2], matches[:, 4], count, taken)
+    points = np.asarray(matches[rows, :4], dtype=np.float64).tolist()
+    return [LandmarkPair(0, "", (a, b), (c, d), source="model") for a, b, c, d in points]
+
+
+def well_spread(
+    places: NDArray[Any], scores: NDArray[Any], count: int, taken: Iterable[Point] = ()
+) -> NDArray[np.intp]:
+    """Choose the best places of all parts of an image.
+
+    Parameters
+    ----------
+    places : ndarray of shape (N, 2)
+    scores : ndarray of shape (N,)
+        The larger the better, at least 0.
+    count : int
+        How many at most.
+    taken : iterable of (float, float)
+        Places to keep away from.
+
+    Returns
+    -------
+    ndarray of int
+        Rows of `places`, from top to bottom.
+    """
+    places, scores = np.asarray(places, np.float64), np.asarray(scores, np.float64)
+    free = np.full(len(places), np.inf)
+    for place in taken:
+        free = np.minimum(free, np.linalg.norm(places - place, axis=1))
+    rows = np.flatnonzero(free > 0)
+    rows = rows[_best_of_cells(places[rows], scores[rows], count * _CANDIDATES)]
+    return rows[_spread(places[rows], scores[rows], count, free[rows])]
+
+
+def _best_of_cells(
+    places: NDArray[np.float64], scores: NDArray[np.float64], cells: int
+) -> NDArray[np.intp]:
+    """Return the row with the highest score in each of about so many cells of a grid."""
+    if len(places) <= cells:
+        return np.arange(len(places))
+    low = places.min(axis=0)
+    side = np.sqrt(np.prod(places.max(axis=0) - low + 1) / cells)
+    best_first = np.argsort(-scores, kind="stable")
+    cell = np.floor((places[best_first] - low) / side)
+    return best_first[np.unique(cell, axis=0, return_index=True)[1]]
 
 
 def _corners(
@@ -97,20 +175,23 @@ def _corner_strength(grey: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-def _spread(found: list[tuple[float, LandmarkPair]], count: int) -> list[LandmarkPair]:
-    """Choose `count` pairs: the best one first, then always the one farthest from those taken."""
-    if not found:
-        return []
-    found = sorted(found, key=lambda item: -item[0])
-    places = np.array([pair.fixed for _, pair in found])
-    scores = np.array([score for score, _ in found])
-    taken = [0]
-    distance = np.linalg.norm(places - places[0], axis=1)
-    while len(taken) < min(count, len(found)):
-        best = int(np.argmax(distance * scores))
+def _spread(
+    places: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    count: int,
+    free: NDArray[np.float64] | None = None,
+) -> NDArray[np.intp]:
+    """Choose `count` places: the best one first, then always the one farthest from those taken.
+
+    `free` is how far each is from what was taken before, infinite if nothing was.
+    """
+    distance = np.full(len(places), np.inf) if free is None else free
+    taken: list[int] = []
+    while len(taken) < min(count, len(places)):
+        best = int(np.argmax(scores if np.isinf(distance).all() else distance * scores))
         if distance[best] <= 0:
             break
         taken.append(best)
         distance = np.minimum(distance, np.linalg.norm(places - places[best], axis=1))
-    order = sorted(taken, key=lambda row: (places[row][0], places[row][1]))
-    return [found[row][1] for row in order]
+    order = np.lexsort(places[taken].T[::-1])
+    return np.array(taken, dtype=np.intp)[order]

@@ -58,6 +58,8 @@ class Prediction:
         from it.
     extras : dict
         What else the model offers (matches, fused image ...), each documented by the model.
+        ``"matches"`` are single matches that agree with the answer, float32 (N, 5) in
+        working-grid pixels: fixed row and column, moving row and column, probability.
     """
 
     transform: Transform

@@ -14,6 +14,7 @@ from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, shrink
 from napari_mmreg.models import get_info, load_model
 from napari_mmreg.registration.attempt import attempt_with
 from napari_mmreg.registration.device import choose_device, memory_advice
+from napari_mmreg.registration.matches import MATCHES, agree, lift_matches
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
 from napari_mmreg.run import CancelCheck, Progress, Run
@@ -157,6 +158,11 @@ def register(
             transform = lift(fine, found)
             registered = resample(moving_image, transform, fixed_image.shape[:2], run)
             metrics = measure_result(certificate, fine, found)
+            matches = extras.pop(MATCHES, None)
+            if matches is not None and certificate.status != "failed":
+                lifted = lift_matches(pair, matches, fixed_image.shape, moving_image.shape)
+                if agree(lifted, transform, moving_image.shape):
+                    extras[MATCHES], metrics[MATCHES] = lifted, float(len(lifted))
     before, after = certificate.misregistration_before, certificate.misregistration
     reasons = certificate.reasons
     if answer_of != info.name:

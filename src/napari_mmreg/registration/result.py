@@ -46,14 +46,19 @@ class RegistrationResult:
         ``similarity_before``, ``similarity_after`` (of grey structure, the larger the more
         alike), ``folding_percent``, ``overlap_percent`` (of the fixed image), and
         ``displacement_median_px``, ``displacement_max_px``: how far pixels moved against the
-        initial transform, in fixed pixels. They describe `transform`.
+        initial transform, in fixed pixels. They describe `transform`. ``matches``, the number
+        of ``extras["matches"]``, where there are any.
     fixed_from_grid : MatrixTransform
         Pixels of the grid it was computed on, to fixed pixels.
     grid_misregistration, grid_misregistration_before : ndarray of float32, shape (h, w)
         The maps on that grid.
     extras : dict
         What else the model offers, described by the model. Arrays in it lie on the model's
-        own grid; ``extras["fixed_from_model_grid"]`` maps its pixels to fixed pixels.
+        own grid; ``extras["fixed_from_model_grid"]`` maps its pixels to fixed pixels. Only
+        ``extras["matches"]``, float32 (N, 5), is in pixels of the images: fixed row and column,
+        moving row and column, and the probability, in [0, 1], of the single matches that the
+        model's answer was made from. It is there if the model matches and the answer is its
+        own: not after a failed run or a second opinion, nor if refinement turned it down.
     timings : dict of str to float
         Seconds per stage.
     provenance : dict

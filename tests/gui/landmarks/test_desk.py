@@ -141,6 +141,36 @@ def test_a_run_is_offered_for_its_own_images_only(desk, viewer, images, engine):
     desk.runs.close()
 
 
+def test_the_matches_of_the_chosen_result_become_pairs(desk, viewer, images, fake_engine):
+    rng = np.random.default_rng(5)
+    fixed = rng.uniform(0, (150, 200), (100, 2))
+    matches = np.column_stack([fixed, TRUTH.map(fixed), rng.random(100)]).astype(np.float32)
+
+    class Matching(fake_engine):
+        def __call__(self, *args, **options):
+            result = super().__call__(*args, **options)
+            result.extras["matches"] = matches
+            return result
+
+    session = Session(viewer, Matching())
+    job = session.job(session.snapshot(*images, RunSettings()))
+    list(session.deliver(job.execute(lambda stage, fraction: None).bundle))
+    fill(desk)
+    assert desk.judging.matches is None  # no result is chosen yet
+    desk.judging.base = desk.fitting_runs()[0]
+    assert desk.propose() == 12
+    new = desk.book.pairs[len(FIXED) :]
+    assert {pair.source for pair in new} == {"model"}
+    assert {pair.fixed for pair in new} < {tuple(row) for row in matches[:, :2].tolist()}
+    assert_allclose([pair.moving for pair in new], TRUTH.map([pair.fixed for pair in new]), 1e-4)
+    assert desk.propose() == 12  # others
+    assert len({pair.fixed for pair in desk.book.pairs}) == len(FIXED) + 24
+    desk.book.undo()
+    desk.book.undo()
+    assert len(desk.book) == len(FIXED)
+    session.close()
+
+
 def test_a_session_comes_back_for_its_images(viewer, images):
     desk = LandmarkDesk(viewer)
     desk.set_images(*images)

@@ -24,7 +24,7 @@ from napari_mmreg.gui.landmarks.preview import Preview
 from napari_mmreg.gui.runs import RunBook, RunRecord
 from napari_mmreg.gui.snapshot import Picture, RunSettings, Snapshot, take_picture
 from napari_mmreg.landmarks import FitSettings, LandmarkBook, Side
-from napari_mmreg.landmarks.seeds import seed_pairs
+from napari_mmreg.landmarks.seeds import match_pairs, seed_pairs
 from napari_mmreg.landmarks.sessions import SavedSession, load_session, save_session, session_path
 
 
@@ -173,16 +173,24 @@ class LandmarkDesk:
             look_at(self._viewer, picture.placement, point, max(picture.shape) / 8)
 
     def propose(self, count: int = 12) -> int:
-        """Add pairs from clear matches near the best known transform; return how many."""
+        """Add pairs and return how many.
+
+        They are the best matches of the chosen result if its model matches, or else clear matches
+        near the best known transform.
+        """
         self._need_images()
-        base = self.judging.base
-        pairs = seed_pairs(
-            self._pictures["fixed"].data,
-            self._pictures["moving"].data,
-            self.judging.best,
-            count,
-            None if base is None else base.bundle.result.misregistration,
-        )
+        base, matches = self.judging.base, self.judging.matches
+        if matches is not None:
+            marked = [pair.fixed for pair in self.book.pairs if pair.fixed is not None]
+            pairs = match_pairs(matches, count, marked)
+        else:
+            pairs = seed_pairs(
+                self._pictures["fixed"].data,
+                self._pictures["moving"].data,
+                self.judging.best,
+                count,
+                None if base is None else base.bundle.result.misregistration,
+            )
         if pairs:
             self.book.extend(pairs)
         return len(pairs)

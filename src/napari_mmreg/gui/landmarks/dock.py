@@ -200,7 +200,13 @@ class LandmarksDock(QWidget):
     def _on_propose(self) -> None:
         count = self._guarded(self.desk.propose)
         if count is not None:
-            text = strings.SEEDED.format(count=count) if count else strings.NO_SEEDS
+            matches = self.desk.judging.matches
+            if matches is None:
+                text = strings.SEEDED.format(count=count) if count else strings.NO_SEEDS
+            elif count:
+                text = strings.SEEDED_MATCHES.format(count=count, all=len(matches))
+            else:
+                text = strings.NO_MATCHES_LEFT
             self._say(text)
 
     # Correction

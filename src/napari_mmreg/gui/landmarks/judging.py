@@ -20,6 +20,8 @@ from napari_mmreg.landmarks import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_mmreg.geometry import Transform
     from napari_mmreg.gui.runs import RunRecord
     from napari_mmreg.gui.snapshot import Picture
@@ -72,6 +74,12 @@ class Judging:
     def base_transform(self) -> Transform | None:
         """What is corrected; None: nothing."""
         return None if self.base is None else self.base.bundle.result.transform
+
+    @property
+    def matches(self) -> NDArray[np.float32] | None:
+        """The single matches that the base was made from; None where there are none."""
+        matches = None if self.base is None else self.base.bundle.result.extras.get("matches")
+        return matches if matches is not None and len(matches) else None
 
     @property
     def judged(self) -> Transform:

@@ -94,6 +94,12 @@ class PairsBox(QWidget):
         self.undo.setToolTip(_step(strings.UNDO_TIP, strings.NOTHING_TO_UNDO, book.undo_label))
         self.redo.setToolTip(_step(strings.REDO_TIP, strings.NOTHING_TO_REDO, book.redo_label))
         self.remove.setEnabled(bool(desk.selected))
+        matches = desk.judging.matches
+        self.propose.setToolTip(
+            strings.SEED_TIP
+            if matches is None
+            else strings.SEED_MATCHES_TIP.format(all=len(matches))
+        )
         for button in (self.propose, self.open):
             button.setEnabled(desk.ready)
         self.save.setEnabled(desk.ready and len(book) > 0)

@@ -29,8 +29,14 @@ SEED_TIP = (
     "Look for clear matches near where the chosen result puts them, and add them as pairs. "
     "Check them: a match can be wrong."
 )
+SEED_MATCHES_TIP = (
+    "Add the best, well-spread ones of the {all} matches that the chosen result was made from as "
+    "pairs; press again for more. Check them: a match can be wrong."
+)
 NO_SEEDS = "No clear matches were found. Mark the first pairs by hand."
 SEEDED = "Added {count} proposed pairs. Check them, then correct."
+SEEDED_MATCHES = "Added {count} of the result's {all} matches. Check them, then correct."
+NO_MATCHES_LEFT = "All matches of the result are pairs already."
 SHOWS = {"one": "One image", "both": "Both images"}
 SHOW_TIP = (
     "What is visible while you mark pairs: the image to click, or both. Afterwards everything is "

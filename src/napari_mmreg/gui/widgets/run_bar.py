@@ -109,13 +109,15 @@ class StatusLine(QWidget):
         self.setVisible(False)
 
     def show_result(self, bundle: Bundle) -> None:
-        """Show how a run went: status, similarity, time, reasons."""
+        """Show how a run went: status, similarity, matches, time, reasons."""
         result = bundle.result
         parts = []
         before = result.metrics.get("similarity_before")
         after = result.metrics.get("similarity_after")
         if before is not None and after is not None:
             parts.append(strings.SIMILARITY.format(before=before, after=after))
+        if "matches" in result.metrics:
+            parts.append(strings.MATCHES.format(count=result.metrics["matches"]))
         if result.timings:
             parts.append(strings.SECONDS.format(seconds=sum(result.timings.values())))
         word = strings.STATUS_WORDS[result.status]
