@@ -53,11 +53,27 @@ def test_the_truth_is_perfect(arguments):
 
 def test_masks_carried_along_give_the_iou_of_geometry_alone(arguments):
     fixed, moving, _ = arguments["images"]
-    found = MatrixTransform.translation((6.5, -2.0))
-    result = evaluate(fixed, moving, found, initial=START, truth=TRUTH, **arguments["labels"])
+    # Masks have whole pixels: a shift by half a one would round all of a mask the same way.
+    turned = MatrixTransform([[0.9994, -0.0349, 8.5], [0.0349, 0.9994, -4.5], [0, 0, 1]])
+    result = evaluate(fixed, moving, turned, initial=START, truth=TRUTH, **arguments["labels"])
     for numbers in (result.before, result.after):
         assert numbers["object_iou"] == pytest.approx(numbers["object_iou_geometry"], abs=0.02)
     assert result.after["object_iou"] > result.before["object_iou"]
+
+
+def test_the_iou_of_geometry_sees_less_than_a_pixel(arguments):
+    fixed, moving = arguments["images"][:2]
+    found = MatrixTransform.translation((5.4, -4.0))
+    result = evaluate(fixed, moving, found, initial=START, truth=TRUTH, **arguments["labels"])
+    exact = []
+    for radius in (16, 12, 14, 20):
+        # Two discs of radius r, d apart: the common part is 2 r² acos(d/2r) - d/2 sqrt(4 r² - d²).
+        d = 0.4
+        both = 2 * radius**2 * np.arccos(d / 2 / radius) - d / 2 * np.sqrt(4 * radius**2 - d**2)
+        exact.append(both / (2 * np.pi * radius**2 - both))
+    found_iou = [result.objects.geometry["after"][number] for number in (1, 2, 3, 4)]
+    np.testing.assert_allclose(found_iou, exact, atol=0.02)
+    assert max(found_iou) < 1
 
 
 @pytest.mark.parametrize("with_labels", [True, False])
