@@ -11,6 +11,7 @@ from napari_mmreg.evaluation import landmark_error, ncc
 from napari_mmreg.evaluation.measures import BY_KEY
 from napari_mmreg.evaluation.object_evaluation import PROTOCOLS
 from napari_mmreg.evaluation.report import REPORT_FILES, as_data, write_report
+from napari_mmreg.evaluation.segmentation import Segment
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
 from napari_mmreg.run import Run
 
@@ -87,6 +88,29 @@ def test_iou_rises_with_the_built_in_segmenter(arguments, with_labels):
     assert result.objects.curve.fall > 0.1
     ids = [set(result.objects.masks[state]) for state in ("fixed", "before", "after")]
     assert ids[0] == ids[1] == ids[2]
+
+
+def test_masks_that_ignore_the_picture_are_noticed(arguments):
+    regions = load_segmenter("regions")
+
+    class Blind:
+        name, needs_background, costly, provenance = "blind", False, True, {}
+
+        def propose(self, picture, run):
+            return regions.propose(picture, run)
+
+        def segment(self, picture, prompts, run):
+            rows, cols = np.indices(picture.shape[:2])
+            spots = (np.round(prompt.points.mean(axis=0)) for prompt in prompts)
+            return [Segment(np.hypot(rows - r, cols - c) < 9, 1.0) for r, c in spots]
+
+    found = MatrixTransform.translation((9, -7))
+    images = arguments["images"]
+    blind = evaluate(*images[:2], found, initial=START, segmenter=Blind())
+    assert blind.after["object_iou"] == blind.before["object_iou"] == 1
+    assert any("IoU did not rise" in note for note in blind.notes)
+    seeing = evaluate(*images, initial=START, segmenter=regions)
+    assert not any("IoU did not rise" in note for note in seeing.notes)
 
 
 def test_prompted_objects_of_a_known_truth_are_normalised(arguments):

@@ -184,7 +184,7 @@ class EvaluationSession:
         if self.segmenter_name == NONE:
             return ""
         if self.segmenter_name != BUILT_IN:
-            return self.segmenter_name
+            return texts.SAM_CHOSEN.format(name=Path(self.segmenter_name).name)
         from napari_mmreg.evaluation.segmentation import agreement
 
         measured = None

@@ -64,6 +64,7 @@ class SegmenterBox(QWidget):
     def set_folder(self, folder: str) -> None:
         """Take the SAM in this folder."""
         self._folder = folder
+        self.choose.setToolTip(f"{texts.CHOOSE_SAM_TIP}\n{folder}")
         self.combo.select_silently("sam")
         self._on_combo()
 
