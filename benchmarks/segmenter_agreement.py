@@ -132,6 +132,23 @@ def misaligned(records, per_group: int) -> list[dict]:
     return rows
 
 
+def exceptions(rows: list[dict]) -> list[str]:
+    """Return sentences about the pairs that do not count as risen."""
+    unmoved = sorted({r["group"] for r in rows if not r["re_after"] < r["re_before"]})
+    fallen = [
+        f"{r['model']} on {r['pair']} ({r['group']}, {r['prompted_before']:.3f} → "
+        f"{r['prompted_after']:.3f}, RE {r['re_before']:.1f} → {r['re_after']:.1f} px)"
+        for r in rows
+        if r["re_after"] < r["re_before"] and not r["prompted_after"] > r["prompted_before"]
+    ]
+    lines = []
+    if fallen:
+        lines += [f"Prompted IoU does not rise: {'; '.join(fallen)}.", ""]
+    if unmoved:
+        lines += [f"The error did not fall on pairs of: {', '.join(unmoved)}.", ""]
+    return lines
+
+
 def curve_plot(table: dict[str, dict], path: Path) -> None:
     from matplotlib.figure import Figure
 
@@ -205,8 +222,16 @@ def markdown(record: dict) -> str:
             f"| {model} | {len(rows)} | {errors} | {arrow('prompted')} | {rises('prompted')} "
             f"| {arrow('masks')} | {rises('masks')} | {arrow('geometry')} | {gap:.3f} |"
         )
-    lines += ["", f"`{record['command']}`", ""]
+    lines += ["", *exceptions(record["misaligned"]), f"`{record['command']}`", ""]
     return "\n".join(lines)
+
+
+def aligned_part(chosen: argparse.Namespace, path: Path, records) -> dict:
+    """Return the curves, measured now or kept, and where they were measured."""
+    if chosen.keep_aligned:
+        former = json.loads(path.read_text(encoding="utf-8"))
+        return {key: former[key] for key in ("environment", "aligned")}
+    return {"environment": environment(), "aligned": aligned(records, chosen.pairs)}
 
 
 def main() -> None:
@@ -214,6 +239,9 @@ def main() -> None:
     parser.add_argument("--data", help="folder with index.csv (default: MMREG_DATA)")
     parser.add_argument("--pairs", type=int, default=8, help="aligned pairs per modality")
     parser.add_argument("--misaligned", type=int, default=3, help="misaligned pairs per modality")
+    parser.add_argument(
+        "--keep-aligned", action="store_true", help="measure the models anew, the curves not"
+    )
     parser.add_argument("--tables", action="store_true", help="only write the tables anew")
     chosen = parser.parse_args()
     path = RESULTS / "segmenter_agreement.json"
@@ -225,8 +253,8 @@ def main() -> None:
         )
         record = {
             "command": command,
-            "environment": environment(),
-            "aligned": aligned(records, chosen.pairs),
+            **aligned_part(chosen, path, records),
+            "misaligned_environment": environment(),
             "misaligned": misaligned(records, chosen.misaligned) if chosen.misaligned else [],
         }
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ import argparse
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -204,14 +205,16 @@ def landmarks_correction(viewer, dock) -> None:
     viewer.layers.selection.active = dock.desk.runs.runs[-1].layers[roles.REGISTERED]
 
 
-def evaluate(viewer, dock) -> EvaluateDock:
-    """Register, then measure the run in a dock of its own."""
+def evaluate(viewer, dock, sam: Path | None = None) -> EvaluateDock:
+    """Register, then measure the run in a dock of its own, with a SAM or the built-in segmenter."""
     run(dock)
     dock.compare.mode.select("off")
     result_layer(dock, roles.ARROWS).visible = False
     evaluation = EvaluateDock(viewer)
     viewer.window.add_dock_widget(evaluation, name="Evaluate registration", area="right")
     viewer.window.remove_dock_widget(dock)
+    if sam is not None:
+        evaluation.segmenter.set_folder(str(sam))
     settle()
     evaluation.run_bar.button.click()
     wait_for(evaluation)
@@ -243,6 +246,14 @@ def evaluate_objects(viewer, dock) -> None:
     evaluation.box.objects.selectRow(0)
 
 
+def evaluate_sam(viewer, dock) -> None:
+    """The SAM of the tests: real classes, random weights, so the masks mean nothing."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from tiny_sam import save_tiny_sams
+
+    evaluate(viewer, dock, save_tiny_sams(Path(tempfile.mkdtemp()))["sam"])
+
+
 def evaluate_compare(viewer, dock) -> None:
     """Models compared, the best one selected."""
     evaluation = evaluate(viewer, dock)
@@ -260,11 +271,18 @@ def evaluate_report(viewer, dock) -> None:
     write_report([evaluation.shown], REPORT, "coffee thermal (simulated) onto coffee visible")
 
 
-EVALUATIONS = (evaluate_dock, evaluate_objects, evaluate_compare, evaluate_report)
+EVALUATIONS = (
+    evaluate_dock,
+    evaluate_objects,
+    evaluate_sam,
+    evaluate_compare,
+    evaluate_report,
+)
 
 SCENES = {
     "evaluate_dock": (load_thermal, evaluate_dock),
     "evaluate_objects": (load_thermal, evaluate_objects),
+    "evaluate_sam": (load_thermal, evaluate_sam),
     "evaluate_compare": (load_thermal, evaluate_compare),
     "evaluate_report": (load_thermal, evaluate_report),
     "register_dock": (load_ihc, register_dock),

@@ -11,6 +11,7 @@ from napari_mmreg.evaluation import landmark_error, ncc
 from napari_mmreg.evaluation.measures import BY_KEY
 from napari_mmreg.evaluation.object_evaluation import PROTOCOLS
 from napari_mmreg.evaluation.report import REPORT_FILES, as_data, write_report
+from napari_mmreg.evaluation.segmentation import Segment
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
 from napari_mmreg.run import Run
 
@@ -53,11 +54,27 @@ def test_the_truth_is_perfect(arguments):
 
 def test_masks_carried_along_give_the_iou_of_geometry_alone(arguments):
     fixed, moving, _ = arguments["images"]
-    found = MatrixTransform.translation((6.5, -2.0))
-    result = evaluate(fixed, moving, found, initial=START, truth=TRUTH, **arguments["labels"])
+    # Masks have whole pixels: a shift by half a one would round all of a mask the same way.
+    turned = MatrixTransform([[0.9994, -0.0349, 8.5], [0.0349, 0.9994, -4.5], [0, 0, 1]])
+    result = evaluate(fixed, moving, turned, initial=START, truth=TRUTH, **arguments["labels"])
     for numbers in (result.before, result.after):
         assert numbers["object_iou"] == pytest.approx(numbers["object_iou_geometry"], abs=0.02)
     assert result.after["object_iou"] > result.before["object_iou"]
+
+
+def test_the_iou_of_geometry_sees_less_than_a_pixel(arguments):
+    fixed, moving = arguments["images"][:2]
+    found = MatrixTransform.translation((5.4, -4.0))
+    result = evaluate(fixed, moving, found, initial=START, truth=TRUTH, **arguments["labels"])
+    exact = []
+    for radius in (16, 12, 14, 20):
+        # Two discs of radius r, d apart: the common part is 2 r² acos(d/2r) - d/2 sqrt(4 r² - d²).
+        d = 0.4
+        both = 2 * radius**2 * np.arccos(d / 2 / radius) - d / 2 * np.sqrt(4 * radius**2 - d**2)
+        exact.append(both / (2 * np.pi * radius**2 - both))
+    found_iou = [result.objects.geometry["after"][number] for number in (1, 2, 3, 4)]
+    np.testing.assert_allclose(found_iou, exact, atol=0.02)
+    assert max(found_iou) < 1
 
 
 @pytest.mark.parametrize("with_labels", [True, False])
@@ -71,6 +88,29 @@ def test_iou_rises_with_the_built_in_segmenter(arguments, with_labels):
     assert result.objects.curve.fall > 0.1
     ids = [set(result.objects.masks[state]) for state in ("fixed", "before", "after")]
     assert ids[0] == ids[1] == ids[2]
+
+
+def test_masks_that_ignore_the_picture_are_noticed(arguments):
+    regions = load_segmenter("regions")
+
+    class Blind:
+        name, needs_background, costly, provenance = "blind", False, True, {}
+
+        def propose(self, picture, run):
+            return regions.propose(picture, run)
+
+        def segment(self, picture, prompts, run):
+            rows, cols = np.indices(picture.shape[:2])
+            spots = (np.round(prompt.points.mean(axis=0)) for prompt in prompts)
+            return [Segment(np.hypot(rows - r, cols - c) < 9, 1.0) for r, c in spots]
+
+    found = MatrixTransform.translation((9, -7))
+    images = arguments["images"]
+    blind = evaluate(*images[:2], found, initial=START, segmenter=Blind())
+    assert blind.after["object_iou"] == blind.before["object_iou"] == 1
+    assert any("IoU did not rise" in note for note in blind.notes)
+    seeing = evaluate(*images, initial=START, segmenter=regions)
+    assert not any("IoU did not rise" in note for note in seeing.notes)
 
 
 def test_prompted_objects_of_a_known_truth_are_normalised(arguments):

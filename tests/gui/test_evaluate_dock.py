@@ -22,8 +22,9 @@ from napari_mmreg.gui.bundle import REGISTERED
 from napari_mmreg.gui.dock import RegisterDock
 from napari_mmreg.gui.evaluate_dock import EvaluateDock
 from napari_mmreg.gui.evaluating import Candidate, Contender, fused_on_fixed, labels_on
-from napari_mmreg.gui.evaluation_session import STATES, points_in
+from napari_mmreg.gui.evaluation_session import points_in
 from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.gui.object_layers import STATES
 from napari_mmreg.gui.snapshot import take_picture
 from napari_mmreg.gui.widgets.models_box import rank
 from napari_mmreg.models import ModelInfo
@@ -153,7 +154,7 @@ def test_the_numbers_are_those_of_the_engine(make, right, qtbot, discs):
 
     viewer, dock = make()
     _register(qtbot, viewer, right)
-    dock.truth.segmenter.select("none")
+    dock.segmenter.combo.select("none")
     dock.run_bar.button.click()
     _wait(qtbot, dock)
     expected = evaluate(
@@ -173,7 +174,7 @@ def test_masks_and_landmarks_of_the_user(make, right, qtbot, discs):
     points = np.array([[20.0, 30], [60, 90]])
     fixed_points = viewer.add_points(points, name="p")
     moving_points = viewer.add_points(points + SHIFT + (0, 1), name="q")
-    dock.truth.segmenter.select("none")
+    dock.segmenter.combo.select("none")
     dock.truth.fixed_labels.select(fixed)
     dock.run_bar.button.click()
     _wait(qtbot, dock)
@@ -253,7 +254,7 @@ def test_models_are_compared_and_the_winner_kept(make, fake_engine, qtbot, tmp_p
             return super().__call__(*args, **options)
 
     viewer, dock = make(Engine())
-    dock.truth.segmenter.select("regions")
+    dock.segmenter.combo.select("regions")
     dock.models.choices.item(2).setCheckState(dock.models.choices.item(0).checkState())
     assert [c.title for c in dock.models.ticked] == [
         "one",
@@ -301,14 +302,14 @@ def test_a_comparison_can_be_cancelled(make, blocking_engine, qtbot):
 
 def test_the_segmenter_says_where_it_was_measured(make):
     viewer, dock = make()
-    assert "Measured on" in dock.truth.about.text()
+    assert "Measured on" in dock.segmenter.about.text()
     viewer.layers["visible"].metadata[METADATA_KEY] = {"modality": "mri"}
     viewer.layers["infrared"].metadata[METADATA_KEY] = {"modality": "ct"}
     dock._tell_segmenter()
-    assert "does not show misalignment" in dock.truth.about.text()
+    assert "does not show misalignment" in dock.segmenter.about.text()
     viewer.layers["infrared"].metadata[METADATA_KEY] = {"modality": "sar"}
     dock._tell_segmenter()
-    assert dock.truth.about.text() == texts.NOT_MEASURED
+    assert dock.segmenter.about.text() == texts.NOT_MEASURED
 
 
 @pytest.mark.slow
@@ -320,13 +321,13 @@ def test_a_tiny_sam(make, right, qtbot, discs, sam_folders, monkeypatch):
     _register(qtbot, viewer, right)
     labels = viewer.add_labels(discs[1][0], name="mine")
     dock.truth.fixed_labels.select(labels)
-    dock.truth.segmenter.select("sam")
+    dock.segmenter.combo.select("sam")
     dock.run_bar.button.click()
     assert texts.NO_SAM in dock.status.text
     monkeypatch.setattr(
         QFileDialog, "getExistingDirectory", lambda *_, **__: str(sam_folders["sam"])
     )
-    dock.truth.choose.click()
+    dock.segmenter.choose.click()
     dock.run_bar.button.click()
     _wait(qtbot, dock)
     assert dock.shown.objects.segmenter["class"] == "SamModel"
@@ -334,7 +335,7 @@ def test_a_tiny_sam(make, right, qtbot, discs, sam_folders, monkeypatch):
     assert dock.box.objects.rowCount() == 4
     segmenter = dock.session.segmenter()
     assert segmenter.encoded == 2  # before and after; the fixed masks are the user's
-    dock.truth.free.click()
+    dock.segmenter.free.click()
     assert segmenter._model is None
     assert dock.session.segmenter() is not segmenter
 
@@ -351,12 +352,12 @@ def test_a_download_is_asked_for_and_its_hash_shown(make, qtbot, monkeypatch, tm
 
     monkeypatch.setattr(sam_download, "fetch_sam", fetch)
     _, dock = make()
-    dock.truth.segmenter.select("sam")
+    dock.segmenter.combo.select("sam")
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_, **__: ("", False))
-    dock.truth.fetch.click()
+    dock.segmenter.fetch.click()
     assert not asked
     monkeypatch.setattr(QInputDialog, "getItem", lambda *a, **__: (a[3][1], True))
-    dock.truth.fetch.click()
+    dock.segmenter.fetch.click()
     _wait(qtbot, dock)
     assert asked == [sam_download.SOURCES[1]]
     assert "abababababababab" in dock.status.text

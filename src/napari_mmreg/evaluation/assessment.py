@@ -15,6 +15,7 @@ from napari_mmreg.evaluation.deformation import deformation_measures, grid_error
 from napari_mmreg.evaluation.fusion_quality import fusion_measures
 from napari_mmreg.evaluation.landmarks import landmark_error
 from napari_mmreg.evaluation.object_evaluation import ObjectEvaluation, evaluate_objects
+from napari_mmreg.evaluation.segmentation.agreement import LEAST_FALL
 from napari_mmreg.evaluation.similarity import gradient_ncc, mind_distance, ncc, nmi, psnr, ssim
 from napari_mmreg.geometry import Transform
 from napari_mmreg.run import Run
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from napari_mmreg.evaluation.segmentation import Segmenter
 
 Inside = NDArray[np.bool_]
+
+
+FAR = 8
+"""Pixels of the grid that things must move before the IoU of prompted objects has to show it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +164,8 @@ def evaluate(
         after.update(found.means("after"))
         if "fused" in found.scores:
             after["object_iou_fused"] = found.means("fused")["object_iou"]
+        if found.protocol != "labels on both":
+            notes.extend(_unmoved(before, after, grid.stride))
     working.progress("Done", 1.0)
     return Evaluation(
         name=name,
@@ -170,6 +177,23 @@ def evaluate(
         modalities=modalities,
         provenance=dict(provenance or {}),
     )
+
+
+def _unmoved(before: Mapping[str, float], after: Mapping[str, float], stride: int) -> list[str]:
+    """Warn where things moved far but the IoU of prompted objects did not rise.
+
+    The curve around the result cannot tell: it moves prompts, not the picture, and so believes
+    that masks follow what they show.
+    """
+    moved = after.get("displacement_median", 0.0)
+    former, latter = (numbers.get("object_iou", np.nan) for numbers in (before, after))
+    if not (moved >= FAR * stride and latter - former < LEAST_FALL):
+        return []
+    return [
+        f"The registration moved things by {moved:.0f} px (median), but the IoU did not rise with "
+        f"it ({former:.2f} before, {latter:.2f} after). Either the result is no better than the "
+        "start, or the segmenter does not see the difference here: trust the other numbers."
+    ]
 
 
 def _errors(

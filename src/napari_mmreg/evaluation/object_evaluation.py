@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_mmreg.errors import InputError
 from napari_mmreg.evaluation import objects as scoring
 from napari_mmreg.evaluation.alignment import Alignment, Grid
+from napari_mmreg.evaluation.geometric import geometric_iou
 from napari_mmreg.evaluation.objects import ObjectScore, check_labels, compare_masks, paint, split
 from napari_mmreg.evaluation.pictures import as_picture
 from napari_mmreg.evaluation.prompted import (
@@ -21,11 +21,10 @@ from napari_mmreg.evaluation.prompted import (
     keep_inside,
     prompts_for,
     sensitivity,
-    warped_masks,
 )
 from napari_mmreg.evaluation.segmentation.agreement import LEAST_FALL
 from napari_mmreg.evaluation.segmentation.protocol import Mask, Prompt, Segmenter
-from napari_mmreg.geometry import Transform, pixel_grid
+from napari_mmreg.geometry import Transform
 from napari_mmreg.run import Run
 
 Protocol = Literal["labels on both", "labels on fixed", "prompts"]
@@ -56,8 +55,9 @@ class ObjectEvaluation:
         with a truth, ``"ceiling"``: the object's mask by its id, on the evaluation's grid.
     scores : dict of str to tuple of ObjectScore
         Of all other states against ``"fixed"``.
-    geometry : dict of str to tuple of ObjectScore
-        IoU from geometry alone, ``"before"`` and ``"after"``; empty without a truth.
+    geometry : dict of str to dict of int to float
+        IoU from geometry alone by the object's id, ``"before"`` and ``"after"``; empty without a
+        truth.
     curve : SensitivityCurve or None
         Around the registered image, where a segmenter took part.
     prompts : dict of int to Prompt
@@ -69,7 +69,7 @@ class ObjectEvaluation:
     protocol: Protocol
     masks: dict[str, dict[int, Mask]]
     scores: dict[str, tuple[ObjectScore, ...]]
-    geometry: dict[str, tuple[ObjectScore, ...]]
+    geometry: dict[str, dict[int, float]]
     curve: SensitivityCurve | None
     prompts: dict[int, Prompt]
     segmenter: dict[str, Any]
@@ -98,7 +98,7 @@ class ObjectEvaluation:
             "objects_found": 100 * scoring.found_share(scores),
         }
         if state in self.geometry:
-            numbers["object_iou_geometry"] = scoring.mean_iou(self.geometry[state])
+            numbers["object_iou_geometry"] = scoring.mean(self.geometry[state].values())
         return numbers
 
 
@@ -240,48 +240,16 @@ def _finish(
             for state, found in masks.items()
             if state != "fixed"
         },
-        geometry=_geometry(alignment, grid, reference),
+        geometry={
+            state: geometric_iou(reference, transform, alignment, grid)
+            for state, transform in _states(alignment).items()
+            if alignment.truth is not None and state != "ceiling"
+        },
         curve=curve,
         prompts=dict(prompts or {}),
         segmenter=dict(segmenter or {}),
         notes=tuple(notes),
     )
-
-
-def geometric_masks(
-    reference: Mapping[int, Mask],
-    found: Transform,
-    truth: Transform,
-    alignment: Alignment,
-    grid: Grid,
-) -> dict[int, Mask]:
-    """Move masks by the true misalignment, and bring them back by what was found.
-
-    Notes
-    -----
-    *Convention*: the moved mask at ``q`` is the mask at ``truth⁻¹(q)``; brought back it is the
-    mask at ``truth⁻¹(found(p))``. Sampled once, by nearest neighbours.
-    """
-    places = pixel_grid(slice(0, grid.shape[0]), slice(0, grid.shape[1]))
-    mapped = alignment.on(found, grid.stride).map(places)
-    positions = truth.inverse().map(mapped) / grid.stride
-    return warped_masks(reference, positions)
-
-
-def _geometry(
-    alignment: Alignment, grid: Grid, reference: dict[int, Mask]
-) -> dict[str, tuple[ObjectScore, ...]]:
-    if alignment.truth is None:
-        return {}
-    return {
-        state: compare_masks(
-            reference,
-            geometric_masks(reference, transform, alignment.truth, alignment, grid),
-            grid.common,
-        )
-        for state, transform in _states(alignment).items()
-        if state != "ceiling"
-    }
 
 
 def _states(alignment: Alignment) -> dict[State, Transform]:

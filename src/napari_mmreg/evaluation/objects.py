@@ -14,7 +14,7 @@ segmentation, CVPR: boundary F.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,8 +147,13 @@ def mean_iou(scores: Sequence[ObjectScore]) -> float:
 
 def mean_of(scores: Sequence[ObjectScore], name: str) -> float:
     """Return the mean of an attribute over the objects that have it; NaN without any."""
-    values = np.array([getattr(score, name) for score in scores], dtype=np.float64)
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    return mean(getattr(score, name) for score in scores)
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean of what is not NaN; NaN without any."""
+    known = np.array([value for value in values if not np.isnan(value)], dtype=np.float64)
+    return float(known.mean()) if known.size else float("nan")
 
 
 def found_share(scores: Sequence[ObjectScore]) -> float:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.evaluation.objects import ObjectScore, compare_masks, mean_iou
@@ -190,13 +189,3 @@ def keep_inside(objects: Mapping[int, Mask], valid: Mask) -> dict[int, Mask]:
             "objects inside the overlap, or look at the registration: the overlap may be too small."
         )
     return kept
-
-
-def warped_masks(objects: Mapping[int, Mask], positions: NDArray[np.float64]) -> dict[int, Mask]:
-    """Sample masks at positions (H, W, 2), ``(row, col)``; nearest neighbour, False outside."""
-    from napari_mmreg.geometry import warp_labels
-
-    return {
-        number: np.asarray(warp_labels(mask.astype(np.uint8), positions) > 0)
-        for number, mask in objects.items()
-    }

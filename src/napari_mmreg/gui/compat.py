@@ -72,14 +72,10 @@ def look_at_box(
     camera.zoom = float((canvas / np.maximum(size * margin, 1e-12)).min())
 
 
-def on_camera(viewer: Any, callback: Any, *, connect: bool) -> None:
-    """Call `callback` when the camera moves, or stop calling it."""
+def camera_emitters(viewer: Any) -> tuple[Any, ...]:
+    """Return the events of a camera that moves."""
     events = viewer.scene.camera.events
-    for emitter in (events.center, events.zoom):
-        if connect:
-            emitter.connect(callback)
-        else:
-            emitter.disconnect(callback)
+    return events.center, events.zoom
 
 
 def show_cursor_text(viewer: Any, text: str) -> None:

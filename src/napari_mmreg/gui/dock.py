@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import ErrorNotification, notification_manager, show_error
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.activity import Activity
-from napari_mmreg.gui.compat import on_camera
+from napari_mmreg.gui.compat import camera_emitters
 from napari_mmreg.gui.job import Outcome, Register
 from napari_mmreg.gui.runs import RunRecord
+from napari_mmreg.gui.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.session import Session
 from napari_mmreg.gui.settings import read_defaults
 from napari_mmreg.gui.widgets import style
 from napari_mmreg.gui.widgets.compare_box import CompareBox
 from napari_mmreg.gui.widgets.images import ImagePair
 from napari_mmreg.gui.widgets.method import AdvancedBox, MethodBox, collect
-from napari_mmreg.gui.widgets.run_bar import RunBar, StatusLine
+from napari_mmreg.gui.widgets.run_bar import RunBar
 from napari_mmreg.gui.widgets.runs_box import RunsBox
-from napari_mmreg.gui.worker import Runner
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
-    from qtpy.QtGui import QCloseEvent
 
     from napari_mmreg.models import ModelInfo
 
@@ -36,7 +34,7 @@ _CAMERA_INTERVAL_MS = 150
 _ARROWS_INTERVAL_MS = 80
 
 
-class RegisterDock(QWidget):
+class RegisterDock(ScrollingDock):
     """Register two images: choose, run, look, save.
 
     Parameters
@@ -54,32 +52,28 @@ class RegisterDock(QWidget):
         register: Register | None = None,
         models: Sequence[ModelInfo] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(napari_viewer)
         if models is None:
             from napari_mmreg.models import list_models
 
             models = list_models()
-        self._viewer: Any = napari_viewer
-        self._closed = False
         self._activity: Activity | None = None
         self._arriving: Iterator[Layer] | None = None
         defaults = read_defaults()
         self.session = Session(napari_viewer, register)
-        self.runner = Runner(self)
         self.images = ImagePair(napari_viewer)
         self.method = MethodBox(models, defaults)
         self.advanced = AdvancedBox(napari_viewer, defaults)
         self.run_bar = RunBar()
-        self.status = StatusLine()
         self.runs = RunsBox(self.session.runs, defaults.arrows)
         self.compare = CompareBox(self.session.comparison)
         self.cursor_line = style.quiet_label(strings.CURSOR_IDLE)
         self.cursor_line.setFixedHeight(2 * self.cursor_line.fontMetrics().lineSpacing() + 6)
         self.cursor_line.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._results = self._build()
-        self._arrows_timer = self._timer(_ARROWS_INTERVAL_MS, self._apply_arrows)
-        self._camera_timer = self._timer(_CAMERA_INTERVAL_MS, self.session.comparison.refresh)
-        self._deliver_timer = self._timer(0, self._deliver_next)
+        self._arrows_timer = self.timer(_ARROWS_INTERVAL_MS, self._apply_arrows)
+        self._camera_timer = self.timer(_CAMERA_INTERVAL_MS, self.session.comparison.refresh)
+        self._deliver_timer = self.timer(0, self._deliver_next)
         self._connect()
         self._on_pair()
         self._on_run(None)
@@ -98,11 +92,7 @@ class RegisterDock(QWidget):
             self.cursor_line,
         ):
             lower.addWidget(part)
-        inner = QWidget()
-        layout = QVBoxLayout(inner)
-        layout.setContentsMargins(style.MARGIN, 4, style.MARGIN, style.MARGIN)
-        layout.setSpacing(style.GAP)
-        for part in (
+        self.stack(
             style.header(strings.IMAGES),
             self.images,
             style.header(strings.METHOD),
@@ -111,42 +101,17 @@ class RegisterDock(QWidget):
             self.run_bar,
             self.status,
             results,
-        ):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self._inner, self._scroll = inner, scroll
+        )
         return results
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Wide enough for all texts, as high as napari gives."""
-        return QSize(max(390, self.minimumSizeHint().width()), 720)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Never narrower than the controls: there is no scroll bar to the side."""
-        bar = self._scroll.verticalScrollBar()
-        spare = bar.sizeHint().width() if bar is not None else 0
-        # Results count while they are hidden, or the dock would have to grow with the first run.
+    def content_width(self) -> int:
+        """Count the results while they are hidden, or the dock would grow with the first run."""
         results = self._results.minimumSizeHint().width() + 2 * style.MARGIN
-        return QSize(max(self._inner.minimumSizeHint().width(), results) + spare, 200)
-
-    def _timer(self, interval: int, callback: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(interval)
-        timer.timeout.connect(callback)
-        return timer
+        return max(super().content_width(), results)
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_pair)
-        self.images.failed.connect(self._say_error)
+        self.images.failed.connect(self.say_error)
         self.run_bar.started.connect(self.start)
         self.run_bar.cancelled.connect(self.cancel)
         self.runner.progressed.connect(self._on_progress)
@@ -156,9 +121,10 @@ class RegisterDock(QWidget):
         self.runs.save_clicked.connect(self._on_save)
         self.runs.remove_clicked.connect(self._on_remove)
         self.runs.arrows_changed.connect(self._on_arrows)
-        self.session.hover.events.text.connect(self._on_hover)
-        self._viewer.layers.events.removed.connect(self._on_layer_removed)
-        on_camera(self._viewer, self._on_camera, connect=True)
+        self.follow(self.session.hover.events.text, self._on_hover)
+        self.follow(self._viewer.layers.events.removed, self._on_layer_removed)
+        for emitter in camera_emitters(self._viewer):
+            self.follow(emitter, self._on_camera)
 
     # Running
 
@@ -176,7 +142,7 @@ class RegisterDock(QWidget):
                 self.advanced.moving_mask.value,
             )
         except RegistrationError as error:
-            self._say_error(str(error))
+            self.say_error(str(error))
             return
         self.status.clear()
         self.run_bar.set_running(running=True)
@@ -206,7 +172,7 @@ class RegisterDock(QWidget):
         self._set_idle()
         self.method.check_devices()
         if outcome.error is not None:
-            self._say_error(str(outcome.error))
+            self.say_error(str(outcome.error))
         elif outcome.bundle is not None:
             self.status.show_result(outcome.bundle)
             self._arriving = self.session.deliver(outcome.bundle)
@@ -214,10 +180,7 @@ class RegisterDock(QWidget):
 
     def _on_crashed(self, error: Exception) -> None:
         self._set_idle()
-        notification_manager.dispatch(ErrorNotification(error))
-        self.status.show_error(
-            strings.UNEXPECTED.format(error=f"{type(error).__name__}: {error}".rstrip(": "))
-        )
+        self.say_crash(error)
 
     def _deliver_next(self) -> None:
         """Add one layer, then let the GUI breathe."""
@@ -231,10 +194,6 @@ class RegisterDock(QWidget):
     def _finish_delivery(self) -> None:
         while self._arriving is not None:
             self._deliver_next()
-
-    def _say_error(self, sentence: str) -> None:
-        self.status.show_error(sentence)
-        show_error(sentence)
 
     # Results
 
@@ -256,7 +215,7 @@ class RegisterDock(QWidget):
         try:
             run.bundle.result.save(folder)
         except (OSError, RegistrationError) as error:
-            self._say_error(strings.NOT_SAVED.format(error=error))
+            self.say_error(strings.NOT_SAVED.format(error=error))
         else:
             self.status.show_note(strings.SAVED.format(folder=folder), strings.DONE_WORD)
 
@@ -288,34 +247,11 @@ class RegisterDock(QWidget):
 
     # Closing
 
-    def event(self, event: QEvent | None) -> bool:
-        """Notice that napari takes the dock away, and that texts grew with the theme's font."""
-        kind = event.type() if event is not None else None
-        if kind == QEvent.Type.ParentChange and self.parent() is None:
-            self.shut_down()  # napari only takes its parent away
-        elif kind in (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange):
-            self.updateGeometry()
-        return super().event(event)
-
-    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Let go of everything."""
-        self.shut_down()
-        super().closeEvent(event)
-
-    def shut_down(self) -> None:
-        """Cancel the run and let go of the viewer; safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self.runner.cancel()
+    def let_go(self) -> None:
+        """Leave the activity area, the layers and the session."""
         self._set_idle()
-        for timer in (self._arrows_timer, self._camera_timer, self._deliver_timer):
-            timer.stop()
         self._arriving = None
         self.compare.stop()
-        self.session.hover.events.text.disconnect(self._on_hover)
-        self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
-        on_camera(self._viewer, self._on_camera, connect=False)
         self.images.close_links()
         self.advanced.close_links()
         self.runs.close_links()

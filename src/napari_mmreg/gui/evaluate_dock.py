@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import ErrorNotification, notification_manager, show_error
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QFrame,
-    QInputDialog,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui import evaluate_strings as texts
@@ -23,25 +14,27 @@ from napari_mmreg.gui.evaluating import Compared, Contender, Evaluated, FetchJob
 from napari_mmreg.gui.evaluation_session import EvaluationSession
 from napari_mmreg.gui.job import Register
 from napari_mmreg.gui.placement import Placement
+from napari_mmreg.gui.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.snapshot import Picture
 from napari_mmreg.gui.widgets import style
 from napari_mmreg.gui.widgets.combo import Combo
 from napari_mmreg.gui.widgets.evaluation_box import EvaluationBox
 from napari_mmreg.gui.widgets.images import ImagePair
 from napari_mmreg.gui.widgets.models_box import ModelsBox
-from napari_mmreg.gui.widgets.run_bar import RunBar, StatusLine
+from napari_mmreg.gui.widgets.run_bar import RunBar
+from napari_mmreg.gui.widgets.segmenter_box import SegmenterBox
 from napari_mmreg.gui.widgets.truth_box import TruthBox
-from napari_mmreg.gui.worker import Runner, Task
+from napari_mmreg.gui.worker import Task
 
 if TYPE_CHECKING:
     import napari
-    from qtpy.QtGui import QCloseEvent
 
     from napari_mmreg.evaluation import Evaluation
+    from napari_mmreg.evaluation.segmentation.sam_download import SamSource
     from napari_mmreg.models import ModelInfo
 
 
-class EvaluateDock(QWidget):
+class EvaluateDock(ScrollingDock):
     """Measure registrations: choose, run, look, report, compare.
 
     Parameters
@@ -53,29 +46,29 @@ class EvaluateDock(QWidget):
         What can be compared; those of the registry by default.
     """
 
+    PREFERRED = (410, 760)
+    LEAST_WIDTH = 380  # the tables count while they are hidden
+
     def __init__(
         self,
         napari_viewer: napari.Viewer,
         register: Register | None = None,
         models: Sequence[ModelInfo] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(napari_viewer)
         if models is None:
             from napari_mmreg.models import list_models
 
             models = list_models()
-        self._viewer: Any = napari_viewer
-        self._closed = False
         self._pending: tuple[Placement, int] | None = None
         self.shown: Evaluation | None = None
         self.session = EvaluationSession(napari_viewer, register)
-        self.runner = Runner(self)
         self.what = Combo()
         self.what.setToolTip(texts.WHAT_TIP)
         self.images = ImagePair(napari_viewer)
+        self.segmenter = SegmenterBox()
         self.truth = TruthBox(napari_viewer)
         self.run_bar = RunBar(texts.EVALUATE, texts.EVALUATE_TIP, texts.NOTHING)
-        self.status = StatusLine()
         self.box = EvaluationBox()
         self.models = ModelsBox(models)
         self._bars = (self.run_bar, self.models.bar)
@@ -83,59 +76,32 @@ class EvaluateDock(QWidget):
         self._build()
         self._connect()
         self._on_layers()
-        self._on_segmenter()
         self.box.setVisible(False)
 
     def _build(self) -> None:
-        inner = QWidget()
-        layout = QVBoxLayout(inner)
-        layout.setContentsMargins(style.MARGIN, 4, style.MARGIN, style.MARGIN)
-        layout.setSpacing(style.GAP)
-        layout.addWidget(style.header(texts.WHAT))
-        layout.addWidget(self.what)
-        layout.addWidget(self.images)
-        for part in (
+        self.stack(
+            style.header(texts.WHAT),
+            self.what,
+            self.images,
             style.header(texts.OBJECTS),
+            self.segmenter,
             self.truth,
             self.run_bar,
             self.status,
             self.box,
             style.header(texts.COMPARE),
             self.models,
-        ):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self._inner, self.area = inner, scroll
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Wide enough for all texts, as high as napari gives."""
-        return QSize(max(410, self.minimumSizeHint().width()), 760)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Never narrower than the controls: there is no scroll bar to the side."""
-        bar = self.area.verticalScrollBar()
-        spare = bar.sizeHint().width() if bar is not None else 0
-        return QSize(max(self._inner.minimumSizeHint().width(), 380) + spare, 200)
+        )
 
     def _connect(self) -> None:
-        self._emitters = [self._viewer.layers.events.inserted, self._viewer.layers.events.removed]
-        for emitter in self._emitters:
-            emitter.connect(self._on_layers)
+        for emitter in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            self.follow(emitter, self._on_layers)
         self.what.currentIndexChanged.connect(self._on_what)
         self.images.changed.connect(self._on_what)
-        self.images.failed.connect(self._say_error)
-        self.truth.changed.connect(self._on_segmenter)
-        self.truth.choose_clicked.connect(self._on_choose_sam)
-        self.truth.fetch_clicked.connect(self._on_fetch_sam)
-        self.truth.free_clicked.connect(self._on_free)
+        self.images.failed.connect(self.say_error)
+        self.segmenter.changed.connect(self._on_segmenter)
+        self.segmenter.fetch_chosen.connect(self._on_fetch)
+        self.segmenter.free_clicked.connect(self._on_free)
         self.run_bar.started.connect(self.start)
         self.models.bar.started.connect(self.compare)
         for bar in self._bars:
@@ -143,7 +109,7 @@ class EvaluateDock(QWidget):
         self.runner.progressed.connect(self._on_progress)
         self.runner.ended.connect(self._on_ended)
         self.runner.crashed.connect(self._on_crashed)
-        self.box.object_chosen.connect(self.session.look_at)
+        self.box.object_chosen.connect(self.session.objects.look_at)
         self.box.report_clicked.connect(self._on_report)
         self.models.contender_chosen.connect(self._on_contender)
         self.models.keep_clicked.connect(self._on_keep)
@@ -159,7 +125,7 @@ class EvaluateDock(QWidget):
             truths = self.session.truths(fixed, moving, self.truth.labels, self.truth.points)
             job = self.session.job(run, *self.images.pair, truths)
         except RegistrationError as error:
-            self._say_error(str(error))
+            self.say_error(str(error))
             return
         number = run.number if run is not None else self.session.free_number()
         self._pending = (job.request.fixed.placement, number)
@@ -174,7 +140,7 @@ class EvaluateDock(QWidget):
             truths = self.session.truths(*pictures, self.truth.labels, self.truth.points)
             job = self.session.compare_job(fixed, moving, self.models.ticked, truths)
         except RegistrationError as error:
-            self._say_error(str(error))
+            self.say_error(str(error))
             return
         self._pending = (self.session.picture(fixed).placement, self.session.free_number())
         self._run(job, self.models.bar)
@@ -204,26 +170,22 @@ class EvaluateDock(QWidget):
     def _on_ended(self, outcome: Evaluated | Compared | FetchOutcome) -> None:
         self._set_idle()
         if outcome.error is not None:
-            self._say_error(str(outcome.error))
+            self.say_error(str(outcome.error))
         elif isinstance(outcome, Compared):
             self.models.show_contenders(outcome.contenders)
         elif isinstance(outcome, FetchOutcome) and outcome.fetched is not None:
-            self.session.segmenter_name = str(outcome.fetched.folder)
+            self.segmenter.set_folder(str(outcome.fetched.folder))
             self.status.show_note(
                 texts.FETCHED.format(
                     folder=outcome.fetched.folder, sha256=outcome.fetched.sha256[:16] + "…"
                 )
             )
-            self._tell_segmenter()
         elif isinstance(outcome, Evaluated) and outcome.evaluation is not None:
             self._show(outcome.evaluation)
 
     def _on_crashed(self, error: Exception) -> None:
         self._set_idle()
-        notification_manager.dispatch(ErrorNotification(error))
-        self.status.show_error(
-            strings.UNEXPECTED.format(error=f"{type(error).__name__}: {error}".rstrip(": "))
-        )
+        self.say_crash(error)
 
     def _show(self, evaluation: Evaluation) -> None:
         self.shown = evaluation
@@ -232,12 +194,8 @@ class EvaluateDock(QWidget):
         if self._pending is not None:
             placement, number = self._pending
             keep = [layer for layer in self.truth.labels if layer is not None]
-            self.session.show_objects(evaluation, placement, number, keep)
+            self.session.objects.show(evaluation, placement, number, keep)
         self.updateGeometry()
-
-    def _say_error(self, sentence: str) -> None:
-        self.status.show_error(sentence)
-        show_error(sentence)
 
     # Choosing
 
@@ -270,9 +228,8 @@ class EvaluateDock(QWidget):
             self.models.bar.set_ready(ready=two)
         self._tell_segmenter()
 
-    def _on_segmenter(self) -> None:
-        chosen = self.truth.segmenter.value
-        self.session.segmenter_name = chosen
+    def _on_segmenter(self, name: str) -> None:
+        self.session.segmenter_name = name
         self._tell_segmenter()
 
     def _check_segmenter(self) -> None:
@@ -281,23 +238,10 @@ class EvaluateDock(QWidget):
 
     def _tell_segmenter(self) -> None:
         """Say what was measured of the built-in segmenter on such pairs, or which SAM it is."""
-        self.truth.about.setText(self.session.about_segmenter(*self._pictures()))
+        self.segmenter.about.setText(self.session.about_segmenter(*self._pictures()))
 
-    def _on_choose_sam(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, texts.CHOOSE_SAM_TITLE)
-        if folder:
-            self.session.segmenter_name = folder
-            self._tell_segmenter()
-
-    def _on_fetch_sam(self) -> None:
-        from napari_mmreg.evaluation.segmentation.sam_download import SOURCES
-
-        titles = [f"{s.title}, {s.licence}, about {s.megabytes} MB" for s in SOURCES]
-        chosen, agreed = QInputDialog.getItem(
-            self, texts.FETCH_SAM_TITLE, texts.FETCH_SAM_ASK, titles, 0, editable=False
-        )
-        if agreed:
-            self._run(FetchJob(SOURCES[titles.index(chosen)]), self.run_bar)
+    def _on_fetch(self, source: SamSource) -> None:
+        self._run(FetchJob(source), self.run_bar)
 
     def _on_free(self) -> None:
         if not self.runner.busy:
@@ -323,44 +267,17 @@ class EvaluateDock(QWidget):
         folder = QFileDialog.getExistingDirectory(self, texts.REPORT_TITLE)
         if not folder or self.shown is None:
             return
-        from napari_mmreg.evaluation.report import write_report
-
-        others = [c.evaluation for c in self.models.contenders if c.evaluation is not None]
-        if not any(other is self.shown for other in others):
-            others = []
-        every = [self.shown, *(other for other in others if other is not self.shown)]
-        title = texts.REPORT_NAME.format(**self.shown.provenance["images"])
         try:
-            path = write_report(every, folder, title)
+            path = self.session.write_report(self.shown, self.models.contenders, folder)
         except OSError as error:
-            self._say_error(texts.NOT_SAVED.format(error=error))
+            self.say_error(texts.NOT_SAVED.format(error=error))
         else:
             self.status.show_note(texts.REPORT_SAVED.format(path=path))
 
     # Closing
 
-    def event(self, event: QEvent | None) -> bool:
-        """Notice that napari takes the dock away, and that texts grew with the theme's font."""
-        kind = event.type() if event is not None else None
-        if kind == QEvent.Type.ParentChange and self.parent() is None:
-            self.shut_down()  # napari only takes its parent away
-        elif kind in (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange):
-            self.updateGeometry()
-        return super().event(event)
-
-    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Let go of everything."""
-        self.shut_down()
-        super().closeEvent(event)
-
-    def shut_down(self) -> None:
-        """Cancel what runs and let go of the viewer; safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self.runner.cancel()
-        for emitter in self._emitters:
-            emitter.disconnect(self._on_layers)
+    def let_go(self) -> None:
+        """Leave the layers and free the segmenters."""
         self.images.close_links()
         self.truth.close_links()
         self.session.close()

@@ -44,6 +44,7 @@ MEASURED = (
     "when 8 px off."
 )
 NOT_MEANINGFUL = " It does not show misalignment here: use masks of your own or landmarks."
+SAM_CHOSEN = "SAM in “{name}”. Not measured on such pairs; see the fall of the IoU in the report."
 NOT_MEASURED = "Not measured for this kind of pair; see the fall of the IoU in the report."
 
 EVALUATE = "Evaluate"

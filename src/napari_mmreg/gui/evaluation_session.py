@@ -1,19 +1,19 @@
-"""What the Evaluate dock does, without Qt: requests from layers, object layers, segmenters."""
+"""What the Evaluate dock does, without Qt: requests from layers, segmenters, the report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui import evaluate_strings as texts
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import Bundle
-from napari_mmreg.gui.compat import look_at_box, point_in
+from napari_mmreg.gui.compat import point_in
 from napari_mmreg.gui.evaluating import (
     Candidate,
     CompareJob,
@@ -24,22 +24,15 @@ from napari_mmreg.gui.evaluating import (
     Truths,
 )
 from napari_mmreg.gui.job import Register
-from napari_mmreg.gui.layer_spec import layer_name
 from napari_mmreg.gui.modalities import METADATA_KEY, engine_modality
-from napari_mmreg.gui.placement import Placement, part_of
+from napari_mmreg.gui.object_layers import ObjectLayers
+from napari_mmreg.gui.placement import Placement
 from napari_mmreg.gui.runs import RunBook, RunRecord
 from napari_mmreg.gui.snapshot import Picture, RunSettings, Snapshot, take_picture
 
 if TYPE_CHECKING:
-    from napari_mmreg.evaluation import Evaluation, ObjectScore
+    from napari_mmreg.evaluation import Evaluation
     from napari_mmreg.evaluation.segmentation import Segmenter
-
-STATES = {
-    "fixed": texts.FIXED_OBJECTS,
-    "before": texts.BEFORE_OBJECTS,
-    "after": texts.AFTER_OBJECTS,
-    "fused": texts.FUSED_OBJECTS,
-}
 
 BUILT_IN, SAM, NONE = "regions", "sam", "none"
 
@@ -60,16 +53,13 @@ class EvaluationSession:
         self.kept = RunBook.of(viewer)
         self.segmenter_name = BUILT_IN
         self._segmenters: dict[str, Segmenter] = {}
-        self._objects: list[tuple[Any, Any]] = []
-        self._number: int | None = None
-        self._placement: Placement | None = None
-        self._stride = 1
+        self.objects = ObjectLayers(viewer)
 
     def close(self) -> None:
         """Let go of the viewer and of the segmenters; layers stay."""
         self.free_memory()
         self.kept.close()
-        self._objects.clear()
+        self.objects.forget()
 
     @property
     def runs(self) -> list[RunRecord]:
@@ -78,8 +68,9 @@ class EvaluationSession:
 
     def free_number(self) -> int:
         """Return the number of the objects shown, if no run has it, or else a new one."""
-        if self._number is not None and self._number not in {run.number for run in self.runs}:
-            return self._number
+        number = self.objects.number
+        if number is not None and number not in {run.number for run in self.runs}:
+            return number
         return self.kept.next_number()
 
     # Requests
@@ -193,7 +184,7 @@ class EvaluationSession:
         if self.segmenter_name == NONE:
             return ""
         if self.segmenter_name != BUILT_IN:
-            return self.segmenter_name
+            return texts.SAM_CHOSEN.format(name=Path(self.segmenter_name).name)
         from napari_mmreg.evaluation.segmentation import agreement
 
         measured = None
@@ -212,54 +203,7 @@ class EvaluationSession:
             segmenter.release()
         self._segmenters.clear()
 
-    # Layers
-
-    def show_objects(
-        self, evaluation: Evaluation, placement: Placement, number: int, keep: Sequence[Any] = ()
-    ) -> list[Any]:
-        """Add the objects as Labels layers with matching ids; those of before go.
-
-        Layers that somebody painted on, or that are in `keep`, stay.
-        """
-        for layer, data in self._objects:
-            painted = not np.array_equal(layer.data, data)
-            if layer in self._viewer.layers and not painted and layer not in keep:
-                self._viewer.layers.remove(layer)
-        self._objects.clear()
-        self._placement, self._stride = placement, evaluation.grid.stride
-        self._number = number
-        found = evaluation.objects
-        if found is None:
-            return []
-        selected = set(self._viewer.layers.selection)
-        for state, role in STATES.items():
-            if state not in found.masks:
-                continue
-            data = found.labels(state, evaluation.grid.shape)
-            layer = Labels(
-                data,
-                name=layer_name(number, role),
-                opacity=0.55,
-                visible=state in ("fixed", "after"),
-                metadata={METADATA_KEY: {"run": number, "role": role}},
-                features=_features(found.scores.get(state, ())),
-                **part_of(placement, (0, 0), self._stride),
-            )
-            if state == "fixed":
-                layer.contour = 2
-            self._viewer.layers.append(layer)
-            self._objects.append((layer, data.copy()))
-        self._viewer.layers.selection = {s for s in selected if s in self._viewer.layers}
-        return [layer for layer, _ in self._objects]
-
-    def look_at(self, score: ObjectScore) -> None:
-        """Zoom to an object and select its label."""
-        if self._placement is None:
-            return
-        look_at_box(self._viewer, self._placement, np.array(score.box) * self._stride)
-        for layer, _ in self._objects:
-            if layer in self._viewer.layers:
-                layer.selected_label = score.id
+    # Results
 
     def keep(self, contender: Contender) -> list[Any]:
         """Add the layers of a compared model, as a run."""
@@ -280,6 +224,22 @@ class EvaluationSession:
         snapshot = replace(bundle.snapshot, run=number)
         return replace(bundle, snapshot=snapshot, layers=tuple(layers))
 
+    def write_report(self, shown: Evaluation, contenders: Sequence[Contender], folder: str) -> Path:
+        """Write the report of what is shown; where it was compared, of the others too.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written to.
+        """
+        from napari_mmreg.evaluation.report import write_report
+
+        others = [c.evaluation for c in contenders if c.evaluation is not None]
+        if not any(other is shown for other in others):
+            others = []
+        every = [shown, *(other for other in others if other is not shown)]
+        return write_report(every, folder, texts.REPORT_NAME.format(**shown.provenance["images"]))
+
 
 def points_in(layer: Any, placement: Placement) -> Points:
     """Return a Points layer's last two world axes in a picture's pixels, (n, 2)."""
@@ -297,14 +257,3 @@ def guess_points(layers: Sequence[Any]) -> tuple[Any, Any]:
         found[str(layer.metadata.get(METADATA_KEY, {}).get("role", ""))] = layer
     pair = found.get("fixed landmarks"), found.get("moving landmarks")
     return pair if None not in pair else (None, None)
-
-
-def _features(scores: Sequence[ObjectScore]) -> dict[str, list[Any]]:
-    """Return what napari shows when the cursor is on an object; row 0 is the background."""
-    if not scores:
-        return {}
-    return {
-        "index": [0, *(s.id for s in scores)],
-        "IoU": [np.nan, *(round(s.iou, 3) for s in scores)],
-        "boundary F": [np.nan, *(round(s.boundary_f, 3) for s in scores)],
-    }

@@ -36,7 +36,7 @@ _PICTURE_SIDE = 720
 def render(evaluations: Sequence[Evaluation], title: str, made: datetime) -> str:
     """Return the page; see `files.write_report`."""
     first = evaluations[0]
-    parts = [f"<h1>{escape(title)}</h1>", _subtitle(first, made)]
+    parts = [f"<h1>{escape(title)}</h1>", _subtitle(first, made, title)]
     if len(evaluations) > 1:
         parts.append(_comparison(evaluations))
         parts.append(f"<h2>{escape(first.name)} in full</h2>")
@@ -56,11 +56,13 @@ def render(evaluations: Sequence[Evaluation], title: str, made: datetime) -> str
     )
 
 
-def _subtitle(evaluation: Evaluation, made: datetime) -> str:
-    parts = [f"{made.day} {made:%B %Y, %H:%M}"]
+def _subtitle(evaluation: Evaluation, made: datetime, title: str) -> str:
+    """Say how it went, with what, and when; the images too, where the title does not name them."""
     names = evaluation.provenance.get("images", {})
-    if names:
-        parts.insert(0, f"{names.get('moving', 'moving')} onto {names.get('fixed', 'fixed')}")
+    images = f"{names.get('moving', 'moving')} onto {names.get('fixed', 'fixed')}" if names else ""
+    model = str(evaluation.provenance.get("model", ""))
+    when = f"{made.day} {made:%B %Y, %H:%M}"
+    parts = [part for part in (images, model, when) if part and part != title]
     status = evaluation.provenance.get("status")
     chip = (
         f'<span class="chip {escape(str(status))}">{escape(str(status))}</span>' if status else ""

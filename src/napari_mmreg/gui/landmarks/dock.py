@@ -6,17 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import ErrorNotification, notification_manager, show_error
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from napari.utils.notifications import ErrorNotification, notification_manager
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QFrame,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui import strings as words
@@ -26,15 +19,13 @@ from napari_mmreg.gui.landmarks.desk import LandmarkDesk
 from napari_mmreg.gui.landmarks.fit_box import FitBox
 from napari_mmreg.gui.landmarks.numbers_box import NumbersBox
 from napari_mmreg.gui.landmarks.pairs_box import PairsBox
+from napari_mmreg.gui.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.widgets import style
 from napari_mmreg.gui.widgets.images import ImagePair
-from napari_mmreg.gui.widgets.run_bar import StatusLine
-from napari_mmreg.gui.worker import Runner
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
-    from qtpy.QtGui import QCloseEvent
 
     from napari_mmreg.gui.job import Outcome
 
@@ -49,7 +40,7 @@ _SAVERS = {
 }
 
 
-class LandmarksDock(QWidget):
+class LandmarksDock(ScrollingDock):
     """Mark pairs, read the registration error, bend the transform.
 
     Parameters
@@ -57,36 +48,31 @@ class LandmarksDock(QWidget):
     napari_viewer : napari.Viewer
     """
 
+    PREFERRED = (470, 720)  # wide enough for the table
+    LEAST_WIDTH = 427
+
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__()
-        self._viewer: Any = napari_viewer
-        self._closed = False
+        super().__init__(napari_viewer)
         self._arriving: Iterator[Layer] | None = None
         self.desk = LandmarkDesk(napari_viewer)
-        self.runner = Runner(self)
         self.images = ImagePair(napari_viewer, compact=True)
         self.pairs = PairsBox(self.desk)
         self.fit = FitBox(self.desk)
         self.numbers = NumbersBox(self.desk)
         self.loupe = Loupe(self.desk)
-        self.status = StatusLine()
         self.correct = QPushButton()
         self.correct.setStyleSheet(style.PRIMARY)
         self.correct.setToolTip(strings.CORRECT_TIP)
         self._build()
-        self._measure_timer = self._timer(_MEASURE_INTERVAL_MS, self._measure)
-        self._deliver_timer = self._timer(0, self._deliver_next)
+        self._measure_timer = self.timer(_MEASURE_INTERVAL_MS, self._measure)
+        self._deliver_timer = self.timer(0, self._deliver_next)
         self._connect()
         self._on_images()
 
     # Building
 
     def _build(self) -> None:
-        inner = QWidget()
-        layout = QVBoxLayout(inner)
-        layout.setContentsMargins(style.MARGIN, 4, style.MARGIN, style.MARGIN)
-        layout.setSpacing(style.GAP)
-        for part in (
+        self.stack(
             style.header(strings.IMAGES),
             self.images,
             style.header(strings.PAIRS),
@@ -99,43 +85,15 @@ class LandmarksDock(QWidget):
             self.fit.preview,
             self.correct,
             self.status,
-        ):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self._inner, self._scroll = inner, scroll
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Wide enough for the table."""
-        return QSize(max(470, self.minimumSizeHint().width()), 720)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Never narrower than the controls: there is no scroll bar to the side."""
-        bar = self._scroll.verticalScrollBar()
-        spare = bar.sizeHint().width() if bar is not None else 0
-        return QSize(max(440, self._inner.minimumSizeHint().width() + spare), 200)
-
-    def _timer(self, interval: int, callback: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(interval)
-        timer.timeout.connect(callback)
-        return timer
+        )
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_images)
-        self.images.failed.connect(self._say_error)
-        self.desk.events.edited.connect(self._on_edited)
-        self.desk.events.measured.connect(self._on_measured)
-        self.desk.events.said.connect(self._on_said)
-        self.desk.runs.events.changed.connect(self._on_runs)
+        self.images.failed.connect(self.say_error)
+        self.follow(self.desk.events.edited, self._on_edited)
+        self.follow(self.desk.events.measured, self._on_measured)
+        self.follow(self.desk.events.said, self._on_said)
+        self.follow(self.desk.runs.events.changed, self._on_runs)
         self.pairs.open_clicked.connect(self._on_open)
         self.pairs.save_clicked.connect(self._on_save)
         self.pairs.propose_clicked.connect(self._on_propose)
@@ -161,7 +119,7 @@ class LandmarksDock(QWidget):
 
     def show_correction(self) -> None:
         """Scroll to the end, where errors and correction are."""
-        bar = self._scroll.verticalScrollBar()
+        bar = self.area.verticalScrollBar()
         if bar is not None:
             bar.setValue(bar.maximum())
 
@@ -239,7 +197,7 @@ class LandmarksDock(QWidget):
 
     def _on_ended(self, outcome: Outcome) -> None:
         if outcome.error is not None:
-            self._say_error(str(outcome.error))
+            self.say_error(str(outcome.error))
         elif outcome.bundle is not None:
             self.fit.preview.setChecked(False)
             self.status.show_result(outcome.bundle)
@@ -249,7 +207,7 @@ class LandmarksDock(QWidget):
 
     def _on_crashed(self, error: Exception) -> None:
         notification_manager.dispatch(ErrorNotification(error))
-        self._say_error(f"{type(error).__name__}: {error}")
+        self.say_error(f"{type(error).__name__}: {error}")
         self._on_measured()
 
     def _deliver_next(self) -> None:
@@ -306,7 +264,7 @@ class LandmarksDock(QWidget):
         try:
             return action()
         except RegistrationError as error:
-            self._say_error(str(error))
+            self.say_error(str(error))
             return None
 
     def _say(self, sentence: str) -> None:
@@ -315,38 +273,10 @@ class LandmarksDock(QWidget):
     def _on_said(self, event: Any) -> None:
         self._say(event.value)
 
-    def _say_error(self, sentence: str) -> None:
-        self.status.show_error(sentence)
-        show_error(sentence)
-
     # Closing
 
-    def event(self, event: QEvent | None) -> bool:
-        """Notice that napari takes the dock away, and that texts grew with the theme's font."""
-        kind = event.type() if event is not None else None
-        if kind == QEvent.Type.ParentChange and self.parent() is None:
-            self.shut_down()  # napari only takes its parent away
-        elif kind in (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange):
-            self.updateGeometry()
-        return super().event(event)
-
-    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Let go of everything."""
-        self.shut_down()
-        super().closeEvent(event)
-
-    def shut_down(self) -> None:
-        """Keep the session and let go of the viewer; safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self.runner.cancel()
-        for timer in (self._measure_timer, self._deliver_timer):
-            timer.stop()
+    def let_go(self) -> None:
+        """Keep the landmarks, and leave the layers."""
         self._arriving = None
-        self.desk.events.edited.disconnect(self._on_edited)
-        self.desk.events.measured.disconnect(self._on_measured)
-        self.desk.events.said.disconnect(self._on_said)
-        self.desk.runs.events.changed.disconnect(self._on_runs)
         self.images.close_links()
         self.desk.close()

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 MARGIN = 10
 GAP = 6
 LABEL_WIDTH = 94
+WIDE_LABEL = 112
 
 PRIMARY = (
     "QPushButton { background: #2f7fd1; color: white; font-size: 15px; font-weight: 600;"
@@ -72,10 +73,10 @@ def wrapping(label: QLabel) -> QLabel:
     return label
 
 
-def field_label(text: str) -> QLabel:
-    """Return a label in front of a control; all of them equally wide."""
+def field_label(text: str, width: int = LABEL_WIDTH) -> QLabel:
+    """Return a label in front of a control; all those below each other are equally wide."""
     label = QLabel(text)
-    label.setFixedWidth(LABEL_WIDTH)
+    label.setFixedWidth(width)
     label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     return label
 
