@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocols",
         default="R256,N256",
-        help="kinds R, N, H, S, W, Z, a size or 'nat', 'c' for no black borders; L: landmarks, "
+        help="kinds R, N, H, S, W, T, Z, a size or 'nat', 'c' for no black borders; L: landmarks, "
         "LC: corrected with half of them (default R256,N256)",
     )
     parser.add_argument(
@@ -121,8 +121,9 @@ real pairs are aligned to about 0.1 px (SHG/H&E, aerial NIR) to 2 px (SAR, maps)
 differences are label noise.
 
 R: rotation, scale, translation, shear, perspective. N: half of R and 8 px elastic. H: hard.
-S: small. W: wide (rotation to 30 degrees, scale 0.7 to 1.3, shift to 30 %). Z: none, so RE is how
-far a method moves an aligned pair. `c`: no black borders. L: real misalignment, mean error at
+S: small. W: wide (rotation to 30 degrees, scale 0.7 to 1.3, shift to 30 %). T: turned (rotation
+to 45 degrees, scale 0.9 to 1.1, shift to 10 %). Z: none, so RE is how far a method moves an aligned
+pair. `c`: no black borders. L: real misalignment, mean error at
 landmarks set by hand. LC: each result is corrected with half of a pair's landmarks, and the error
 is that at the other half. A method that raises counts as doing nothing. Written by `mmreg bench`.
 

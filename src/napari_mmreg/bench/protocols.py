@@ -51,6 +51,7 @@ KINDS = {
     "H": Strength(20.0, 0.13, 0.15, 0.05, 0.04, elastic=True),
     "S": Strength(2.0, 0.06, 0.008),
     "W": Strength(30.0, 0.30, 0.30),
+    "T": Strength(45.0, 0.10, 0.10),
     "Z": Strength(),
 }
 
