@@ -71,7 +71,7 @@ def test_without_a_result_the_window_is_still_photographed(
         raise DeviceError("The device is absent. Choose 'cpu'.")
 
     monkeypatch.setattr("napari_mmreg.registration.register", refuse)
-    monkeypatch.setattr("napari_mmreg.gui.dock.show_error", lambda sentence: None)
+    monkeypatch.setattr("napari_mmreg.gui.scrolling_dock.show_error", lambda sentence: None)
     picture = tmp_path / "napari.png"
     viewer = make_napari_viewer(show=True)
     assert not demo_window.present(viewer, demo_window.parse([SAMPLE, str(picture)]))

@@ -25,6 +25,9 @@ STATES = {
 }
 """What an evaluation calls the images with objects, and what their layers are called."""
 
+MARGIN = 3.0
+"""How many times an object fits into the view when it is looked at."""
+
 
 class ObjectLayers:
     """The Labels layers of one evaluation, with the same number for the same object.
@@ -44,6 +47,7 @@ class ObjectLayers:
         self._layers: list[tuple[Any, Any]] = []
         self._placement: Placement | None = None
         self._stride = 1
+        self._shape = (1, 1)
         self.number: int | None = None
 
     def show(
@@ -59,6 +63,7 @@ class ObjectLayers:
                 self._viewer.layers.remove(layer)
         self.forget()
         self._placement, self._stride = placement, evaluation.grid.stride
+        self._shape = evaluation.grid.shape
         self.number = number
         found = evaluation.objects
         if found is None:
@@ -88,7 +93,10 @@ class ObjectLayers:
         """Zoom to an object and select its label."""
         if self._placement is None:
             return
-        look_at_box(self._viewer, self._placement, np.array(score.box) * self._stride)
+        box = np.array(score.box)
+        # What was found may reach across the whole image: never zoom out farther than that.
+        room = float((np.array(self._shape) / np.maximum(box[2:] - box[:2], 1)).min())
+        look_at_box(self._viewer, self._placement, box * self._stride, min(max(room, 1.0), MARGIN))
         for layer, _ in self._layers:
             if layer in self._viewer.layers:
                 layer.selected_label = score.id
