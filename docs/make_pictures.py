@@ -25,6 +25,7 @@ from napari_mmreg.gui import bundle as roles
 from napari_mmreg.gui.dock import RegisterDock
 from napari_mmreg.gui.evaluate_dock import EvaluateDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
+from napari_mmreg.gui.matches import FIXED, LINES, MOVING
 from napari_mmreg.gui.samples import load_ihc, load_thermal
 from napari_mmreg.landmarks.sessions import FOLDER_VARIABLE
 from napari_mmreg.samples import load_sample
@@ -151,6 +152,18 @@ def compare_checkerboard(_viewer, dock) -> None:
     run(dock)
     dock.compare.mode.select("checkerboard")
     result_layer(dock, roles.ARROWS).visible = False
+
+
+def matches(_viewer, dock) -> None:
+    """The matches of a matching model, on the fixed image and where they lay in the moving one."""
+    dock.method.model.select("regnetmamba2")
+    run(dock)
+    dock.compare.mode.select("off")
+    result_layer(dock, roles.REGISTERED).visible = False
+    result_layer(dock, roles.ARROWS).visible = False
+    dock.images.pair[1].visible = False
+    for role in (FIXED, MOVING, LINES):
+        result_layer(dock, role).visible = True
 
 
 def mark_pairs(dock: LandmarksDock, name: str, step: int, wrong: int | None = None) -> None:
@@ -290,6 +303,7 @@ SCENES = {
     "flow_arrows": (load_thermal, flow_arrows),
     "misregistration": (load_thermal, misregistration),
     "compare_checkerboard": (load_thermal, compare_checkerboard),
+    "matches": (load_thermal, matches),
     "landmarks_marking": (load_thermal, landmarks_marking),
     "landmarks_errors": (load_thermal, landmarks_errors),
     "landmarks_correction": (load_ihc, landmarks_correction),

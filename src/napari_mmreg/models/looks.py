@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_mmreg.run import Run
 
 SIZES = (256, 256)
-"""Longer sides of the grids of the looks; networks are trained at about 192."""
+"""Longer sides of the grids of the looks; networks are trained at 160 to 192."""
 
 SCALES = (16.0, 8.0, 4.0, 3.0, 2.0)
 """Residual scales of the robust fit of a homography, in pixels of these grids."""

@@ -111,3 +111,13 @@ register_model(
     ),
     "napari_mmreg.models.hrnet.model:HRNetModel",
 )
+register_model(
+    ModelInfo(
+        name="regnetmamba2",
+        title="RegNetMamba-2",
+        purpose="Trained matching; best for hard starts: large rotations, scales and shifts.",
+        licence="BSD-3-Clause",
+        reference="Li et al., arXiv:2606.03341",
+    ),
+    "napari_mmreg.models.regnetmamba2.model:RegNetMamba2Model",
+)
