@@ -1,5 +1,7 @@
 """The path with the real classical engine, on pictures that scikit-image ships."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from skimage import data
@@ -7,8 +9,9 @@ from skimage import data
 from napari_mmreg.errors import Cancelled
 from napari_mmreg.evaluation import landmark_error
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.registration import register
+from napari_mmreg.registration import register as register_with
 
+register = partial(register_with, model="classical")
 ASTRONAUT = data.astronaut()
 RED = ASTRONAUT[..., 0]
 # Another "sensor": another colour, inverted, with another contrast.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from napari_mmreg.errors import InputError, ModelError
 from napari_mmreg.models.protocol import Model, ModelInfo
 
-DEFAULT = "classical"
+DEFAULT = "hrnet"
 """What ``"auto"`` stands for."""
 
 AUTO = "auto"
