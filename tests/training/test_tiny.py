@@ -46,14 +46,15 @@ def test_the_trainer_learns_a_handful_of_pairs(tmp_path):
     for name in ("camera", "coins", "brick", "gravel"):
         image = img_as_ubyte(resize(getattr(data, name)(), (160, 160), anti_aliasing=True))
         pairs.append(PackedPair(name, "train", name, "own", name, image, 255 - image // 2))
-    recipe = TinyRecipe()
-    recipe.batches = BatchConfig(
-        batch=4,
-        sizes=((128, 128),),
-        wide_share=0.2,
-        appearance=AppearanceConfig(strength=0.3),
+    recipe = TinyRecipe(
+        batches=BatchConfig(
+            batch=4,
+            sizes=((128, 128),),
+            wide_share=0.2,
+            appearance=AppearanceConfig(strength=0.3),
+        ),
+        optimisation=Optimisation(learning_rate=3e-3, warm_up=10, average=0.95),
     )
-    recipe.optimisation = Optimisation(learning_rate=3e-3, warm_up=10, average=0.95)
     config = ValidationConfig(protocols=("R128", "N128c"), per_modality=None)
     validator = Validator(pairs, config)
 
