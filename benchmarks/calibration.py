@@ -36,7 +36,8 @@ from napari_mmreg.run import Run
 from napari_mmreg.training.data import find_data, read_records
 
 RESULTS = Path(__file__).parent / "results"
-MODELS = ("classical", "hrnet")
+PLAIN, OWN = ("classical",), ("hrnet", "regnetmamba2")
+"""Models without and with an estimate of their own error."""
 PROTOCOLS = ("R256", "N256", "H256", "Z256")
 PIXELS = 400
 """Pixels of each case that are used."""
@@ -213,25 +214,22 @@ def main() -> None:
     seen = {
         (split, name): collect(split, name, args.per_modality, args.folder / f"{split}-{name}.pkl")
         for split in ("train", "val")
-        for name in MODELS
+        for name in PLAIN + OWN
     }
-    train, held_out = (
-        [sample for name in MODELS for sample in seen[split, name]] for split in ("train", "val")
+    plain, own, every = (
+        tuple([s for name in names for s in seen[split, name]] for split in ("train", "val"))
+        for names in (PLAIN, OWN, PLAIN + OWN)
     )
+    train, held_out = every
     failure = fit(*stacked(train, failures, np.zeros(0)))
-    tasks: dict[str, tuple[str, Part, list[Sample], list[Sample]]] = {
-        "failure of a registration": ("FAILURE", failures, train, held_out),
-        "result, any model": ("AFTER", results, train, held_out),
-        "result, hrnet with its own scale": (
-            "AFTER_OWN",
-            results,
-            seen["train", "hrnet"],
-            seen["val", "hrnet"],
-        ),
-        "input": ("BEFORE", inputs, train, held_out),
+    tasks: dict[str, tuple[str, Part, tuple[list[Sample], list[Sample]]]] = {
+        "failure of a registration": ("FAILURE", failures, every),
+        "result, without the model's own scale": ("AFTER", results, plain),
+        "result, with it": ("AFTER_OWN", results, own),
+        "input": ("BEFORE", inputs, every),
     }
     chances, lines = {}, []
-    for label, (name, part, learn, check) in tasks.items():
+    for label, (name, part, (learn, check)) in tasks.items():
         weights = fit(*stacked(learn, part, failure))
         print(name, tuple(weights.round(3).tolist()))
         features, wrong = stacked(check, part, failure)
@@ -246,7 +244,7 @@ def main() -> None:
         "# What certificates say, against the truth\n\n"
         f"Logistic regressions fitted on {len(train)} registrations of `train` pairs, scored on "
         f"{len(held_out)} of `val` pairs ({args.per_modality} pairs a modality, models "
-        f"{', '.join(MODELS)}, protocols {', '.join(PROTOCOLS)}; pairs that were left as they came "
+        f"{', '.join(PLAIN + OWN)}, protocols {', '.join(PROTOCOLS)}; pairs left as they came "
         f"do not count). A registration failed if its mean error exceeds {FAILED:g} px at 256-px "
         f"scale; a pixel is wrong if it is off by more than {OFF:g} px. "
         "Written by `benchmarks/calibration.py`.\n\n"

@@ -5,9 +5,10 @@ import imageio.v3 as iio
 import pytest
 import torch
 
-from napari_mmreg.errors import DeviceError, InputError
+from napari_mmreg.errors import DeviceError, InputError, ModelError
 from napari_mmreg.models.weights import load_weights
 from napari_mmreg.training.__main__ import main
+from napari_mmreg.training.checkpoint import list_checkpoints, load_checkpoint
 from napari_mmreg.training.command import _adapt, add_arguments, choose_device, run
 from napari_mmreg.training.recipe import get_recipe
 
@@ -55,6 +56,15 @@ def test_from_a_folder_of_pairs_to_weights_with_a_card(pack, tmp_path, capsys):
     assert "| own |" in card  # the source, with its number of pairs
     assert "| R96 | 1 |" in card
     assert (weights / "curves.png").is_file()
+
+    on = tmp_path / "on"
+    arguments = ("tiny", "--data", pack, "--out", on, "--steps", 1, "--init", weights)
+    assert train(*arguments, "--rate", 0, *SMALL[:6]) == 0  # width 4 is what the weights have
+    begun = load_checkpoint(list_checkpoints(on / "checkpoints")[-1])
+    for name, value in model.state_dict().items():
+        assert torch.equal(begun.model[name], value)
+    with pytest.raises(ModelError, match="do not fit"):
+        train(*arguments[:4], tmp_path / "other", *arguments[5:], *SMALL[:6], "--set", "width=8")
 
 
 @pytest.mark.parametrize("name", ["hrnet", "regnetmamba2", "tiny"])

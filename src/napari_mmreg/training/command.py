@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--init", type=Path, metavar="WEIGHTS", help="begin with the weights in this folder"
+    )
     parser.add_argument("--hours", type=float, help="stop after so many hours in all")
     parser.add_argument("--steps", type=int, help="stop after so many steps in all")
     parser.add_argument("--size", type=int, nargs="+", help="side of the square frames, in px")
@@ -72,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """Run ``mmreg train``; return the exit status."""
     import torch
 
+    from napari_mmreg.models.weights import read_config
     from napari_mmreg.training.batches import BatchGenerator
     from napari_mmreg.training.pack import load_pairs
     from napari_mmreg.training.recipe import get_recipe
@@ -82,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     recipe = _adapt(get_recipe(args.model), args)
-    constructor = {**recipe.constructor, **_parse_settings(args.set)}
+    trained = read_config(args.init).constructor if args.init else {}
+    constructor = {**recipe.constructor, **trained, **_parse_settings(args.set)}
     device = choose_device(args.device)
     if not args.resume and (args.out / "checkpoints").exists():
         raise InputError(f"{args.out} holds a run already; pass --resume, or another --out.")
@@ -108,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and trainer.resume():
         say(f"Going on from step {trainer.step}.")
     else:
+        if args.init:
+            trainer.start_from(args.init)
         write_run(args.out, recipe, constructor, train, {**vars(args), "device": device})
     count = sum(p.numel() for p in trainer.model.parameters())
     say(f"{recipe.name}: {count} parameters, {len(train)} pairs, {device}.")
@@ -123,7 +130,7 @@ def _adapt(recipe: Recipe, args: argparse.Namespace) -> Recipe:
         batches = replace(batches, batch=args.batch)
     if args.size:
         batches = replace(batches, sizes=tuple((s, s) for s in args.size))
-    if args.rate:
+    if args.rate is not None:
         optimisation = replace(optimisation, learning_rate=args.rate)
     adapted: Recipe = replace(cast("Any", recipe), batches=batches, optimisation=optimisation)
     return adapted

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_mmreg.errors import InputError, ModelError, RegistrationError
+from napari_mmreg.models.weights import load_weights
 from napari_mmreg.training.checkpoint import (
     list_checkpoints,
     load_checkpoint,
@@ -159,6 +160,18 @@ class Trainer:
         if self.config.hours is not None:
             done = max(done, self.seconds / max(self.config.hours * 3600, 1e-9))
         return min(done, 1.0)
+
+    def start_from(self, folder: str | Path) -> None:
+        """Begin with trained weights instead of random ones; see `models.weights.load_weights`."""
+        state = load_weights(folder, self.recipe.build_model).state_dict()
+        try:
+            self.model.load_state_dict(state, strict=True)
+        except RuntimeError as error:
+            raise ModelError(
+                f"The weights in {folder} do not fit the model as it is built now; leave out the "
+                f"constructor's arguments that differ. {error}"
+            ) from error
+        self.average.load_state_dict(state, strict=True)
 
     def resume(self) -> bool:
         """Go on from the newest checkpoint; return whether there was one."""
