@@ -57,7 +57,7 @@ def _weights(info: ModelInfo) -> str:
 
 
 def _say_devices() -> None:
-    from napari_mmreg.registration.device import choose_device, device_name
+    from napari_mmreg.nn.device import choose_device, device_name
 
     chosen = choose_device("auto")
     say(f"Every model runs on CPU and CUDA. Here 'auto' takes {chosen} ({device_name(chosen)}).")
