@@ -22,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("fixed", type=Path, help="image that stayed")
     parser.add_argument("registered", type=Path, help="the other one on its grid: registered.tif")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--method", default=METHOD, help=f"see 'mmreg models' (default {METHOD})"
-    )
+    parser.add_argument("--method", default=METHOD, help=f"see 'mmreg models' (default {METHOD})")
     parser.add_argument(
         "--mask",
         type=Path,

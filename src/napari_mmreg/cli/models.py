@@ -42,7 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     table(
         ["method", "weights", "licence", "purpose"],
         [
-            [info.name, "trained" if info.needs_weights else "not needed", info.licence, info.purpose]
+            [
+                info.name,
+                "trained" if info.needs_weights else "not needed",
+                info.licence,
+                info.purpose,
+            ]
             for info in list_fusions()
         ],
     )

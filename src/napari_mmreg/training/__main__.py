@@ -1,4 +1,4 @@
-"""The tools around training: ``python -m napari_mmreg.training pack|sheet|validate|export``."""
+"""The tools around training: ``python -m napari_mmreg.training pack|sheet|fusion|validate|export``."""
 
 from __future__ import annotations
 
