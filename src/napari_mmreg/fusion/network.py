@@ -8,6 +8,7 @@ fuses with: 3 x 3 convolutions with reflected borders, ReLU between them, tanh a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class FusionNet(nn.Module):
         super().__init__()
         channels = (2, *widths, 1)
         layers: list[nn.Module] = []
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, padding=1, padding_mode="reflect"), nn.ReLU()]
         self.layers = nn.Sequential(*layers[:-1], nn.Tanh())
         self.reach = len(channels) - 1

@@ -268,8 +268,8 @@ structural similarity with both ({config.ssim:g}).
 
 ## Data
 
-Aligned pairs as luminance, scaled by percentiles; modalities drawn evenly, crops turned, mirrored and
-their two images exchanged at random. No picture is contained in the weights' folder.
+Aligned pairs as luminance, scaled by percentiles; modalities drawn evenly, crops turned,
+mirrored and their two images exchanged at random. No picture is contained in the weights' folder.
 
 | source | pairs | licence, as its repository says | repository | paper |
 |---|---|---|---|---|
@@ -277,8 +277,8 @@ their two images exchanged at random. No picture is contained in the weights' fo
 
 ## Validation
 
-Means over {held_out} aligned pairs of scenes that were not trained on, beside the Laplacian pyramid,
-which needs no training.
+Means over {held_out} aligned pairs of scenes that were not trained on, beside the Laplacian
+pyramid, which needs no training.
 
 | measure | better | Laplacian pyramid | this network |
 |---|---|---|---|
