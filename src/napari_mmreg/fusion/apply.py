@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +18,6 @@ from napari_mmreg.imaging import check_image
 from napari_mmreg.imaging.normalise import fill_invalid
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.run import CancelCheck, Progress, Run
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
 
 TILE = 2048
 """Side of the tiles in which large images are fused, in pixels; a multiple of every stride."""
@@ -98,7 +96,9 @@ def fuse(
         progress=progress or (lambda stage, fraction: None),  # noqa: ARG005
         cancel=cancel or (lambda: False),
     )
-    with _memory_advice(fusion, run), run.stage("Fusing", 0.0, 1.0):
+    # Nothing loads torch for a method that does not need it.
+    advice = memory_advice(run.device) if fusion.info.needs_weights else nullcontext()
+    with advice, run.stage("Fusing", 0.0, 1.0):
         sources = (
             measure_source(images[0], None, "fixed", run.check),
             measure_source(images[1], _check_valid(valid, shape), "moving", run.check),
@@ -118,13 +118,6 @@ def fuse(
             fused[core] = np.rint(255 * tile[inner]) if eight_bit else tile[inner]
             run.step(number / len(parts))
     return fused
-
-
-def _memory_advice(fusion: Fusion, run: Run) -> AbstractContextManager[None]:
-    """Say what to do when memory does not suffice; without loading torch for nothing."""
-    from contextlib import nullcontext
-
-    return memory_advice(run.device) if fusion.info.needs_weights else nullcontext()
 
 
 def _check_valid(valid: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
