@@ -168,15 +168,19 @@ def matches(_viewer, dock) -> None:
 
 
 def fusion(viewer, dock) -> None:
-    """The fused images before and after, side by side in napari's grid."""
-    dock.method.fusion.select("laplacian")
+    """The fused images of a finished run, before above after in napari's grid."""
     run(dock)
+    dock.method.fusion.select("laplacian")
+    dock.runs.fuse.click()
+    while dock.runner.busy:
+        settle(50)
+    settle(800)
     for layer in viewer.layers:
         layer.visible = False
     for role in (FUSED, BEFORE):
         result_layer(dock, role).visible = True
-    viewer.grid.enabled = True
-    viewer.grid.shape = (2, 1)
+    viewer.canvas.grid.enabled = True
+    viewer.canvas.grid.shape = (2, 1)
     viewer.reset_view()
     dock.area.verticalScrollBar().setValue(0)
 

@@ -192,3 +192,8 @@ def test_the_button_fuses_the_chosen_run(qtbot, dock, engine):
     assert strings.FUSED_DONE.format(run=1) in dock.status.text
     assert len(engine.calls) == 1
     assert len(dock.session.runs.runs) == 1
+    # Turning to the comparison uncovers it.
+    assert dock.runs.run.layers[FUSED].visible
+    dock.compare.mode.select("blend")
+    dock.compare.mode.activated.emit(dock.compare.mode.currentIndex())
+    assert not dock.runs.run.layers[FUSED].visible

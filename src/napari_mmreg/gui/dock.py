@@ -13,7 +13,7 @@ from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.activity import Activity
 from napari_mmreg.gui.compat import camera_emitters
-from napari_mmreg.gui.fused import NO_FUSION
+from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION
 from napari_mmreg.gui.fusing import FuseJob
 from napari_mmreg.gui.job import Job, Outcome, Register
 from napari_mmreg.gui.runs import RunRecord
@@ -126,6 +126,9 @@ class RegisterDock(ScrollingDock):
         self.runs.fuse_clicked.connect(self.fuse)
         self.runs.remove_clicked.connect(self._on_remove)
         self.runs.arrows_changed.connect(self._on_arrows)
+        compare = self.compare
+        for moved in (compare.mode.activated, compare.source.activated, compare.amount.sliderMoved):
+            moved.connect(self._uncover)
         self.follow(self.session.hover.events.text, self._on_hover)
         self.follow(self._viewer.layers.events.removed, self._on_layer_removed)
         for emitter in camera_emitters(self._viewer):
@@ -260,6 +263,13 @@ class RegisterDock(ScrollingDock):
         run = self.runs.run
         if run is not None:
             self.session.runs.set_arrows(run.number, self.runs.arrows.value())
+
+    def _uncover(self) -> None:
+        """Hide the fused images, which cover the comparison that the user turns to."""
+        run = self.runs.run
+        for role in (FUSED, BEFORE):
+            if run is not None and role in run.layers and self.compare.mode.value != "off":
+                run.layers[role].visible = False
 
     def _on_layer_removed(self) -> None:
         self.compare.follow_layer()

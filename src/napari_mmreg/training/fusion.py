@@ -248,6 +248,10 @@ def export(
         f"| {scores['laplacian'][key]:.3f} | {scores['cnn'][key]:.3f} |"
         for key in scores["cnn"]
     )
+    ahead = sum(
+        (scores["cnn"][key] > scores["laplacian"][key]) == (BY_KEY[key].better == "higher")
+        for key in scores["cnn"]
+    )
     count = sum(p.numel() for p in network.parameters())
     shown = ", ".join(f"{name} {number}" for name, number in weights.extra["versions"].items())
     text = f"""# Weights of the fusion network `cnn`
@@ -278,7 +282,7 @@ mirrored and their two images exchanged at random. No picture is contained in th
 ## Validation
 
 Means over {held_out} aligned pairs of scenes that were not trained on, beside the Laplacian
-pyramid, which needs no training.
+pyramid, which needs no training: better in {ahead} of {len(scores["cnn"])} measures.
 
 | measure | better | Laplacian pyramid | this network |
 |---|---|---|---|
