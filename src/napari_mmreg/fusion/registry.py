@@ -100,7 +100,7 @@ register_fusion(
     FusionInfo(
         name="cnn",
         title="Small network",
-        purpose="A trained network of a few convolutions; bright where either image is.",
+        purpose="A small trained network; softer and brighter, closer to the images, less detail.",
         licence="BSD-3-Clause",
         reference="shape after MMDRFuse, Deng et al., ACM Multimedia 2024",
     ),
