@@ -257,8 +257,8 @@ def export(
     text = f"""# Weights of the fusion network `cnn`
 
 A network of {count} parameters, shaped as MMDRFuse's. Its training is ours: L1 to the brighter of
-the two images (weight {config.intensity:g}), L1 to the larger gradient ({config.gradient:g}), structural similarity
-with both ({config.ssim:g}).
+the two images (weight {config.intensity:g}), L1 to the larger gradient ({config.gradient:g}),
+structural similarity with both ({config.ssim:g}).
 
 | | |
 |---|---|
