@@ -9,7 +9,8 @@ import torch
 from napari_mmreg.errors import InputError
 from napari_mmreg.fusion.cnn import build_network
 from napari_mmreg.models.weights import load_weights, read_config
-from napari_mmreg.training.fusion import FusionTraining, compare, crops, export, grey_pairs, train
+from napari_mmreg.training.fusion import FusionTraining, compare, crops, grey_pairs, train
+from napari_mmreg.training.fusion_export import export
 from napari_mmreg.training.pack import PackedPair
 
 SMALL = FusionTraining(steps=40, batch=2, size=32, rate=0.02)

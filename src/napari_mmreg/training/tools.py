@@ -91,7 +91,8 @@ def run_fusion(args: argparse.Namespace) -> int:
     """Train the fusion network, compare it, write its weights and their card."""
     import logging
 
-    from napari_mmreg.training.fusion import FusionTraining, compare, export, grey_pairs, train
+    from napari_mmreg.training.fusion import FusionTraining, compare, grey_pairs, train
+    from napari_mmreg.training.fusion_export import export
     from napari_mmreg.training.pack import load_pairs
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
