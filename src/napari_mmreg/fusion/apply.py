@@ -80,7 +80,7 @@ def fuse(
     Notes
     -----
     Large images are fused in tiles that overlap as far as the method reaches: there are no
-    seams, and memory beyond the images and the result stays below about 0.7 GB.
+    seams, and beyond the images and the result memory depends on the tile only.
     """
     images = check_image(fixed, "fixed"), check_image(moving_registered, "moving")
     shape = images[0].shape[:2]
