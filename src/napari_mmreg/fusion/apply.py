@@ -181,4 +181,5 @@ def _seam_weight(known: NDArray[np.bool_]) -> NDArray[np.float32]:
         return np.ones(known.shape, np.float32)
     distance = ndimage.distance_transform_edt(known).astype(np.float32)
     unit = np.minimum(distance / SEAM, 1)
-    return unit * unit * (3 - 2 * unit)
+    weight: NDArray[np.float32] = unit * unit * (3 - 2 * unit)
+    return weight

@@ -30,7 +30,7 @@ Image = NDArray[np.float32]
 LEVELS = 5
 """At most so many; the coarsest scale keeps four pixels along the shorter side."""
 
-_KERNEL = np.array([1, 4, 6, 4, 1], np.float32) / 16
+_KERNEL = (np.array([1, 4, 6, 4, 1]) / 16).astype(np.float32)
 _WINDOW = 3
 """Side of the window in which the energy of a detail is measured, in its own pixels."""
 
@@ -60,7 +60,7 @@ class LaplacianFusion:
         run.check()
         amount, other_amount = (_detail_amount(each) for each in (details, others))
         share = other_amount / (amount + other_amount)
-        fused = rest + share * (other_rest - rest)
+        fused: Image = rest + share * (other_rest - rest)
         for one, other in zip(reversed(details), reversed(others), strict=True):
             run.check()
             chosen = np.where(_energy(other) > _energy(one), other, one)
@@ -95,20 +95,20 @@ def build_pyramid(image: Image, levels: int) -> tuple[list[Image], Image]:
 
 
 def _reduce(image: Image) -> Image:
-    return _blur(image, _KERNEL)[::2, ::2]
+    return _blur(image)[::2, ::2]
 
 
 def _expand(image: Image, shape: tuple[int, ...]) -> Image:
     """Interpolate onto the finer grid, which may have an odd number of rows or columns."""
     spread = np.zeros(shape, np.float32)
     spread[::2, ::2] = image
-    return _blur(spread, 2 * _KERNEL)
+    return _blur(spread, 2)
 
 
-def _blur(image: Image, kernel: Image) -> Image:
+def _blur(image: Image, gain: int = 1) -> Image:
     # Mirrored at the outermost pixels, even ones stay even: `_expand` keeps constants at the rim.
     for axis in range(2):
-        image = ndimage.correlate1d(image, kernel, axis=axis, mode="mirror")
+        image = ndimage.correlate1d(image, gain * _KERNEL, axis=axis, mode="mirror")
     return image
 
 
@@ -122,4 +122,4 @@ def _detail_amount(details: list[Image]) -> Image:
     total = np.zeros_like(details[0])
     for detail in details:
         total = _reduce(total + np.abs(detail))
-    return _blur(total, _KERNEL) + np.float32(_FLAT)
+    return _blur(total) + np.float32(_FLAT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -96,10 +95,10 @@ def _spec(
     return LayerSpec(role, "image", image, kwargs)
 
 
-def scaled(progress: Progress, low: float, high: float) -> Callable[[str, float], None]:
+def scaled(progress: Progress, low: float, high: float) -> Progress:
     """Return what reports into the part [low, high] of the bar, under the dock's own word."""
 
-    def report(_stage: str, fraction: float) -> None:
+    def report(stage: str, fraction: float) -> None:  # noqa: ARG001
         progress(strings.STAGE_FUSING, low + (high - low) * fraction)
 
     return report

@@ -135,7 +135,8 @@ def _crop(pair: GreyPair, size: int, generator: np.random.Generator) -> NDArray[
     images = [pair.fixed[part], pair.moving[part]]
     if generator.random() < 0.5:
         images.reverse()
-    crop = np.rot90(np.stack([*images, pair.mask[part]]), generator.integers(4), (1, 2))
+    stack = np.stack([*images, pair.mask[part].astype(np.float32)])
+    crop: NDArray[np.float32] = np.rot90(stack, int(generator.integers(4)), (1, 2))
     return crop[..., ::-1] if generator.random() < 0.5 else crop
 
 
@@ -193,8 +194,8 @@ def compare(network: FusionNet, pairs: Sequence[GreyPair]) -> dict[str, dict[str
             "cnn": answer,
         }
         for name, image in fused.items():
-            grey = [255 * np.clip(i, 0, 1) for i in (pair.fixed, pair.moving, image)]
-            found[name].append(fusion_measures(*grey, pair.mask))
+            one, two, both = (255 * np.clip(i, 0, 1) for i in (pair.fixed, pair.moving, image))
+            found[name].append(fusion_measures(one, two, both, pair.mask))
     return {
         name: {key: float(np.nanmean([row[key] for row in rows])) for key in rows[0]}
         for name, rows in found.items()
