@@ -93,9 +93,8 @@ def main() -> None:
         f"registered with `{args.model}`. EN, SD, SF and AG rise with ghosts too; ghosting is "
         "the length of the gradients as a part of that of the misaligned pair, below 1 where "
         "doubled edges went. The aligned and the registered moving image were resampled once more "
-        "than the misaligned one, which lowers gradients a little by itself. Written by `benchmarks/fusion.py`.\n\n"
-        + "\n".join(lines)
-        + "\n",
+        "than the misaligned one, which lowers gradients a little by itself. Written by "
+        "`benchmarks/fusion.py`.\n\n" + "\n".join(lines) + "\n",
         encoding="utf-8",
     )
     print(RESULT.read_text(encoding="utf-8"))
