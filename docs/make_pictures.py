@@ -24,6 +24,7 @@ from qtpy.QtTest import QTest
 from napari_mmreg.gui import bundle as roles
 from napari_mmreg.gui.dock import RegisterDock
 from napari_mmreg.gui.evaluate_dock import EvaluateDock
+from napari_mmreg.gui.fused import BEFORE, FUSED
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.matches import FIXED, LINES, MOVING
 from napari_mmreg.gui.samples import load_ihc, load_thermal
@@ -166,6 +167,24 @@ def matches(_viewer, dock) -> None:
         result_layer(dock, role).visible = True
 
 
+def fusion(viewer, dock) -> None:
+    """The fused images of a finished run, before above after in napari's grid."""
+    run(dock)
+    dock.method.fusion.select("laplacian")
+    dock.runs.fuse.click()
+    while dock.runner.busy:
+        settle(50)
+    settle(800)
+    for layer in viewer.layers:
+        layer.visible = False
+    for role in (FUSED, BEFORE):
+        result_layer(dock, role).visible = True
+    viewer.canvas.grid.enabled = True
+    viewer.canvas.grid.shape = (2, 1)
+    viewer.reset_view()
+    dock.area.verticalScrollBar().setValue(0)
+
+
 def mark_pairs(dock: LandmarksDock, name: str, step: int, wrong: int | None = None) -> None:
     """Mark every `step`-th of a sample's landmarks to about a pixel; one may be misplaced."""
     sample = load_sample(name)
@@ -304,6 +323,7 @@ SCENES = {
     "misregistration": (load_thermal, misregistration),
     "compare_checkerboard": (load_thermal, compare_checkerboard),
     "matches": (load_thermal, matches),
+    "fusion": (load_thermal, fusion),
     "landmarks_marking": (load_thermal, landmarks_marking),
     "landmarks_errors": (load_thermal, landmarks_errors),
     "landmarks_correction": (load_ihc, landmarks_correction),

@@ -15,7 +15,7 @@ def test_importing_is_cheap():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("module", ["imaging", "evaluation", "models", "registration"])
+@pytest.mark.parametrize("module", ["imaging", "evaluation", "fusion", "models", "registration"])
 def test_rooms_do_not_import_torch_by_themselves(module):
     code = (
         f"import sys, napari_mmreg.{module};"

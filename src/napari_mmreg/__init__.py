@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_mmreg.evaluation import evaluate as evaluate
     from napari_mmreg.evaluation import landmark_error as landmark_error
     from napari_mmreg.evaluation import load_segmenter as load_segmenter
+    from napari_mmreg.fusion import fuse as fuse
     from napari_mmreg.geometry import Transform as Transform
     from napari_mmreg.models import list_models as list_models
     from napari_mmreg.registration import RegistrationResult as RegistrationResult
@@ -24,6 +25,7 @@ _PUBLIC = {
     "RegistrationResult": "napari_mmreg.registration",
     "Transform": "napari_mmreg.geometry",
     "evaluate": "napari_mmreg.evaluation",
+    "fuse": "napari_mmreg.fusion",
     "landmark_error": "napari_mmreg.evaluation",
     "load_segmenter": "napari_mmreg.evaluation",
     "list_models": "napari_mmreg.models",
@@ -35,6 +37,7 @@ __all__ = [
     "Transform",
     "__version__",
     "evaluate",
+    "fuse",
     "landmark_error",
     "list_models",
     "load_segmenter",

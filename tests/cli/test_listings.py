@@ -10,6 +10,7 @@ import pytest
 
 import napari_mmreg
 from napari_mmreg.cli import COMMANDS, main
+from napari_mmreg.fusion import list_fusions
 from napari_mmreg.geometry import Transform
 from napari_mmreg.io import read_image, read_landmarks
 from napari_mmreg.models import list_models
@@ -77,6 +78,9 @@ def test_models_are_listed(capsys):
         assert info.purpose in out
         assert info.licence in out
     assert "'auto' is " in out
+    for fusion in list_fusions():
+        assert fusion.name in out
+        assert fusion.purpose in out
 
 
 def test_models_without_their_weights_are_marked(capsys, monkeypatch, tmp_path):

@@ -98,6 +98,25 @@ def test_q_abf_by_its_formula(images):
     assert quality.q_abf(images[0], images[0], images[0]) > 0.97
 
 
+def test_psnr(images):
+    first, second, fused = images
+    error = (np.mean((fused - first) ** 2) + np.mean((fused - second) ** 2)) / 2
+    assert quality.fusion_psnr(*images) == pytest.approx(10 * np.log10(255**2 / error))
+    assert quality.fusion_psnr(first, first, first) == np.inf
+
+
+def test_an_edge_shown_twice_counts_twice():
+    once = np.zeros((40, 60))
+    once[:, 20:22] = 200
+    twice = np.maximum(once, np.roll(once, 8, axis=1))
+    assert quality.gradient_length(once) == pytest.approx(2 * 200 / 59)
+    assert quality.ghosting(twice, once) == pytest.approx(0.5)
+    left = np.zeros(once.shape, bool)
+    left[:, :25] = True
+    assert quality.ghosting(twice, once, left) == pytest.approx(1)
+    assert np.isnan(quality.ghosting(np.ones((20, 20)), np.ones((20, 20))))
+
+
 def test_only_the_mask_counts(images):
     first, second, fused = images
     mask = np.zeros(first.shape, bool)

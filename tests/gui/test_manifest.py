@@ -7,6 +7,8 @@ import importlib
 import pytest
 from npe2 import PluginManifest
 
+from napari_mmreg.fusion import list_fusions
+from napari_mmreg.gui.fused import NO_FUSION
 from napari_mmreg.gui.settings import Defaults, read_defaults
 from napari_mmreg.gui.strings import DEVICES
 from napari_mmreg.gui.widgets.runs_box import MAX_ARROWS, MIN_ARROWS
@@ -46,7 +48,8 @@ def test_preferences_fit_the_dock(manifest):
     run = manifest.contributions.configurations["run"].properties
     assert run["device"].enum == list(DEVICES)
     assert (run["arrows"].minimum, run["arrows"].maximum) == (MIN_ARROWS, MAX_ARROWS)
-    defaults = Defaults(run["device"].default, run["threads"].default, run["arrows"].default)
+    assert run["fusion"].enum == [NO_FUSION, *(info.name for info in list_fusions())]
+    defaults = Defaults(*(run[name].default for name in ("device", "threads", "arrows", "fusion")))
     assert defaults == Defaults()
 
 
@@ -62,12 +65,13 @@ def test_a_dock_starts_with_the_preferences(
     if "napari-mmreg" not in npe2pm:
         npe2pm.register(manifest)
     run = get_plugin_settings("napari-mmreg").run
-    run.device, run.threads, run.arrows = "cpu", 2, 50
-    assert read_defaults() == Defaults("cpu", 2, 50)
+    run.device, run.threads, run.arrows, run.fusion = "cpu", 2, 50, "laplacian"
+    assert read_defaults() == Defaults("cpu", 2, 50, "laplacian")
     viewer = make_napari_viewer()
     dock = RegisterDock(viewer, engine, [])
     viewer.window.add_dock_widget(dock, name="Register images")
     assert dock.method.device.value == "cpu"
     assert dock.advanced.threads.value() == 2
     assert dock.runs.arrows.value() == 50
+    assert dock.method.fusion.value == "laplacian"
     dock.shut_down()

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import napari_mmreg
 from napari_mmreg.bench import command as bench
-from napari_mmreg.cli import apply, demo, evaluate, models, register, samples
+from napari_mmreg.cli import apply, demo, evaluate, fuse, models, register, samples
 from napari_mmreg.cli.console import warn
 from napari_mmreg.errors import Cancelled, RegistrationError
 from napari_mmreg.training import command as train
@@ -40,6 +40,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "register": register,
     "apply": apply,
+    "fuse": fuse,
     "evaluate": evaluate,
     "models": models,
     "samples": samples,

@@ -110,7 +110,7 @@ def _run_images(arguments: argparse.Namespace) -> int:
 
 
 def _device(arguments: argparse.Namespace) -> str:
-    from napari_mmreg.registration.device import choose_device
+    from napari_mmreg.nn.device import choose_device
 
     return choose_device(arguments.device)
 

@@ -1,4 +1,4 @@
-"""``mmreg models``: list the registration models."""
+"""``mmreg models``: list the registration models and the fusion methods."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Say a table."""
+    from napari_mmreg.fusion import list_fusions
     from napari_mmreg.models import get_info, list_models
 
     table(
@@ -37,6 +38,19 @@ def run(arguments: argparse.Namespace) -> int:
     for info in list_models():
         if info.reference:
             say(f"{info.name}: {info.reference}")
+    say("\nFused images, for 'mmreg register --fuse' and 'mmreg fuse':")
+    table(
+        ["method", "weights", "licence", "purpose"],
+        [
+            [
+                info.name,
+                "trained" if info.needs_weights else "not needed",
+                info.licence,
+                info.purpose,
+            ]
+            for info in list_fusions()
+        ],
+    )
     if arguments.devices:
         _say_devices()
     return 0
@@ -57,7 +71,7 @@ def _weights(info: ModelInfo) -> str:
 
 
 def _say_devices() -> None:
-    from napari_mmreg.registration.device import choose_device, device_name
+    from napari_mmreg.nn.device import choose_device, device_name
 
     chosen = choose_device("auto")
     say(f"Every model runs on CPU and CUDA. Here 'auto' takes {chosen} ({device_name(chosen)}).")

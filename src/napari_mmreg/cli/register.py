@@ -12,10 +12,14 @@ from napari_mmreg.errors import InputError
 if TYPE_CHECKING:
     import argparse
 
+    from numpy.typing import NDArray
+
     from napari_mmreg.registration import RegistrationResult
 
 OUTPUTS = ("registered.tif", "transform.npz", "misregistration.tif", "report.json")
 """What a result is saved as; the report comes last."""
+
+FUSED = "fused.tif"
 
 TRANSFORM_FORMATS = ("npz", "tfm", "h5")
 
@@ -62,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="npz (always written), tfm, h5, separated by commas; ITK's tfm and h5 need the itk "
         "extra",
     )
+    parser.add_argument(
+        "--fuse",
+        metavar="METHOD",
+        help=f"also write {FUSED}: one picture of both images (see 'mmreg models')",
+    )
     parser.add_argument("--force", action="store_true", help="replace results of an earlier run")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
 
@@ -76,19 +85,28 @@ def add_engine_arguments(parser: argparse._ActionsContainer) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, register, write and summarise."""
+    from napari_mmreg.io.images import write_image
+
     formats = tuple(f for f in arguments.transform_format if f != "npz")
-    names = [*OUTPUTS, *(f"transform.{f}" for f in formats)]
+    itk = [f"transform.{f}" for f in formats]
+    names = [*OUTPUTS, *itk, *([FUSED] if arguments.fuse else [])]
     check_free(arguments.output, names, force=arguments.force)
     if formats:
         _check_itk()
-    result = _register(arguments)
+    if arguments.fuse:
+        check_fusion(arguments.fuse)
+    fixed, moving, options = _read(arguments)
+    result = register_pair(fixed, moving, arguments, **options)
     if result.status == "failed":
         # An image called "registered" would be taken for one.
         write_report(result, arguments.output)
         names = ["report.json"]
     else:
         result.save(arguments.output)
-        _save_itk(result, arguments, names[len(OUTPUTS) :])
+        _save_itk(result, arguments, itk)
+        if arguments.fuse:
+            fused = fuse_pair(fixed, result.registered, result.valid, arguments.fuse, arguments)
+            write_image(arguments.output / FUSED, fused)
     if not arguments.quiet:
         summarise(result)
         say(f"Wrote {', '.join(names)} to {arguments.output}")
@@ -97,7 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
     return FAILED if result.status == "failed" else 0
 
 
-def _register(arguments: argparse.Namespace) -> RegistrationResult:
+def _read(arguments: argparse.Namespace) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
+    """Return fixed, moving and the engine's options that come from files."""
     from napari_mmreg.io.images import read_image, read_mask
 
     fixed = read_image(arguments.fixed, arguments.fixed_page)
@@ -115,7 +134,7 @@ def _register(arguments: argparse.Namespace) -> RegistrationResult:
         )
     options.update(_spacings(arguments))
     options["modalities"] = (arguments.fixed_modality, arguments.moving_modality)
-    return register_pair(fixed, moving, arguments, **options)
+    return fixed, moving, options
 
 
 def _spacings(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -163,6 +182,23 @@ def register_pair(
             cancel=cancel,
             **options,
         )
+
+
+def check_fusion(method: str) -> None:
+    """Say now, not after the run, that there is no such fusion method."""
+    from napari_mmreg.fusion import get_fusion_info
+
+    get_fusion_info(method)
+
+
+def fuse_pair(
+    fixed: Any, registered: Any, valid: Any, method: str, arguments: argparse.Namespace
+) -> NDArray[Any]:
+    """Fuse two arrays, with bar and Ctrl-C."""
+    from napari_mmreg.fusion import fuse
+
+    with progress_bar(quiet=arguments.quiet) as progress, interruptible() as cancel:
+        return fuse(fixed, registered, method, valid, arguments.device, progress, cancel)
 
 
 def check_free(folder: Path, names: list[str], *, force: bool) -> None:

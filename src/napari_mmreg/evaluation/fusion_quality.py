@@ -9,6 +9,8 @@ EN, SD, SF, AG: as collected by Ma, Ma & Li (2019), Infrared and visible image f
 applications: a survey, Information Fusion 45.
 MI: Qu, Zhang & Yan (2002), Information measure for performance of image fusion, Electron. Lett. 38.
 Q_abf: Xydeas & Petrovic (2000), Objective image fusion performance measure, Electron. Lett. 36.
+PSNR: as in the survey of EN, against both sources at once.
+Length of gradients: the term ``|grad I_f|_1`` of RFNet's L_def, eq. 9 (Xu et al. 2022, CVPR).
 SCD: Aslantas & Bendes (2015), A new image quality metric for image fusion, AEU 69(12).
 """
 
@@ -58,6 +60,48 @@ def average_gradient(fused: ArrayLike, mask: ArrayLike | None = None) -> float:
     gradient = np.sqrt(sum(np.square(g) for g in np.gradient(image)) / 2)
     whole = ndimage.binary_erosion(inside, np.ones((3, 3), np.bool_), border_value=1)
     return float(np.asarray(gradient)[whole].mean()) if whole.any() else float("nan")
+
+
+def gradient_length(fused: ArrayLike, mask: ArrayLike | None = None) -> float:
+    """Return the mean of ``|gx| + |gy|``, first differences, in grey levels per pixel."""
+    (image,), inside = _prepare(mask, fused)
+    steps = [np.abs(np.diff(image, axis=axis))[_pairs(inside, axis)] for axis in range(2)]
+    return float(sum(step.mean() for step in steps if step.size))
+
+
+def ghosting(before: ArrayLike, after: ArrayLike, mask: ArrayLike | None = None) -> float:
+    """Return how much of `before`'s gradients `after` still has: below 1, edges coincide better.
+
+    An edge that two misaligned images show twice is there once when they are aligned (RFNet,
+    eq. 9). Only two fusions of the same two images by one method may be compared,
+    within the area where both have data: other methods, sources or areas have other gradients.
+    A fused image that is merely blurred has less of them too.
+
+    Parameters
+    ----------
+    before, after : array_like of shape (H, W)
+        Grey, of one value range.
+    mask : array_like of bool, shape (H, W), optional
+        Where both images were fused, before and after.
+
+    Returns
+    -------
+    float
+        A ratio of `gradient_length`; NaN if `before` is constant.
+    """
+    (one, other), inside = _prepare(mask, before, after)
+    length = gradient_length(one, inside)
+    return gradient_length(other, inside) / length if length > 0 else float("nan")
+
+
+def fusion_psnr(
+    first: ArrayLike, second: ArrayLike, fused: ArrayLike, mask: ArrayLike | None = None
+) -> float:
+    """Return PSNR in dB: 255 squared against the mean of the squared errors with both sources."""
+    (one, other, image), inside = _prepare(mask, first, second, fused)
+    errors = [np.square(image - source)[inside].mean() for source in (one, other)]
+    error = float(np.mean(errors))
+    return float(10 * np.log10(255**2 / error)) if error > 0 else float("inf")
 
 
 def mutual_information(
@@ -112,6 +156,7 @@ def fusion_measures(
         "fusion_sd": standard_deviation(fused, mask),
         "fusion_sf": spatial_frequency(fused, mask),
         "fusion_ag": average_gradient(fused, mask),
+        "fusion_psnr": fusion_psnr(first, second, fused, mask),
         "fusion_mi": mutual_information(first, second, fused, mask),
         "fusion_scd": scd(first, second, fused, mask),
         "fusion_qabf": q_abf(first, second, fused, mask),

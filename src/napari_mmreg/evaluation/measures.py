@@ -128,6 +128,8 @@ MEASURES: tuple[Measure, ...] = (
             2),
     Measure("fusion_ag", "AG", "", "higher", "fusion",
             "Average gradient. Ghosts of a bad registration raise it too.", 2),
+    Measure("fusion_psnr", "PSNR with the sources", "dB", "higher", "fusion",
+            "Peak signal-to-noise ratio with both sources; their mean has the highest.", 2),
     Measure("fusion_mi", "MI", "bit", "higher", "fusion",
             "Mutual information of the fused image with each source, summed.", 2),
     Measure("fusion_scd", "SCD", "", "higher", "fusion",

@@ -9,10 +9,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_mmreg.errors import RegistrationError
+from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.activity import Activity
 from napari_mmreg.gui.compat import camera_emitters
-from napari_mmreg.gui.job import Outcome, Register
+from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION
+from napari_mmreg.gui.fusing import FuseJob
+from napari_mmreg.gui.job import Job, Outcome, Register
 from napari_mmreg.gui.runs import RunRecord
 from napari_mmreg.gui.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.session import Session
@@ -59,6 +62,7 @@ class RegisterDock(ScrollingDock):
             models = list_models()
         self._activity: Activity | None = None
         self._arriving: Iterator[Layer] | None = None
+        self._fusing = False
         defaults = read_defaults()
         self.session = Session(napari_viewer, register)
         self.images = ImagePair(napari_viewer)
@@ -119,8 +123,12 @@ class RegisterDock(ScrollingDock):
         self.runner.crashed.connect(self._on_crashed)
         self.runs.chosen.connect(self._on_run)
         self.runs.save_clicked.connect(self._on_save)
+        self.runs.fuse_clicked.connect(self.fuse)
         self.runs.remove_clicked.connect(self._on_remove)
         self.runs.arrows_changed.connect(self._on_arrows)
+        compare = self.compare
+        for moved in (compare.mode.activated, compare.source.activated, compare.amount.sliderMoved):
+            moved.connect(self._uncover)
         self.follow(self.session.hover.events.text, self._on_hover)
         self.follow(self._viewer.layers.events.removed, self._on_layer_removed)
         for emitter in camera_emitters(self._viewer):
@@ -144,10 +152,25 @@ class RegisterDock(ScrollingDock):
         except RegistrationError as error:
             self.say_error(str(error))
             return
+        self._start(self.session.job(snapshot))
+
+    def fuse(self) -> None:
+        """Fuse the images of the chosen run, which does not run again."""
+        self._finish_delivery()
+        run = self.runs.run
+        if run is None:
+            return
+        method = self.method.fusion.value
+        self._start(self.session.fuse_job(run, DEFAULT if method == NO_FUSION else method))
+
+    def _start(self, job: Job) -> None:
         self.status.clear()
         self.run_bar.set_running(running=True)
+        self.run_bar.set_ready(ready=True)
+        self.runs.fuse.setEnabled(False)
         self._activity = Activity()
-        self.runner.start(self.session.job(snapshot))
+        self._fusing = isinstance(job, FuseJob)
+        self.runner.start(job)
 
     def cancel(self) -> None:
         """Stop the run; the button is back at once, the engine follows."""
@@ -158,6 +181,7 @@ class RegisterDock(ScrollingDock):
 
     def _set_idle(self) -> None:
         self.run_bar.set_running(running=False)
+        self.runs.fuse.setEnabled(True)
         activity, self._activity = self._activity, None
         if activity is not None:
             activity.close()
@@ -173,6 +197,11 @@ class RegisterDock(ScrollingDock):
         self.method.check_devices()
         if outcome.error is not None:
             self.say_error(str(outcome.error))
+        elif outcome.bundle is not None and self._fusing:
+            run = outcome.bundle.snapshot.run
+            self.status.show_note(strings.FUSED_DONE.format(run=run), strings.DONE_WORD)
+            self._arriving = self.session.deliver_fused(outcome.bundle)
+            self._deliver_next()
         elif outcome.bundle is not None:
             self.status.show_result(outcome.bundle)
             self._arriving = self.session.deliver(outcome.bundle)
@@ -234,6 +263,13 @@ class RegisterDock(ScrollingDock):
         run = self.runs.run
         if run is not None:
             self.session.runs.set_arrows(run.number, self.runs.arrows.value())
+
+    def _uncover(self) -> None:
+        """Hide the fused images, which cover the comparison that the user turns to."""
+        run = self.runs.run
+        for role in (FUSED, BEFORE):
+            if run is not None and role in run.layers and self.compare.mode.value != "off":
+                run.layers[role].visible = False
 
     def _on_layer_removed(self) -> None:
         self.compare.follow_layer()

@@ -171,7 +171,7 @@ class EvaluationSession:
             return None
         if name not in self._segmenters:
             from napari_mmreg.evaluation.segmentation import load_segmenter
-            from napari_mmreg.registration.device import choose_device
+            from napari_mmreg.nn.device import choose_device
 
             device = "cpu" if name == BUILT_IN else choose_device("auto")
             self._segmenters[name] = load_segmenter(name, device)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import Cancelled, InputError, RegistrationError
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import Bundle, build
+from napari_mmreg.gui.fused import NO_FUSION, scaled, with_fused
 from napari_mmreg.gui.modalities import engine_modality
 from napari_mmreg.gui.placement import frames_overlap, moving_from_fixed
 from napari_mmreg.gui.snapshot import Picture, Snapshot, read
@@ -28,6 +29,9 @@ Register = Callable[..., Any]
 
 _ENGINE_SHARE = 0.94
 """Part of the progress bar that the engine fills; the rest is building layers."""
+
+_LAYERS_SHARE = 0.96
+"""The same with the layers; the rest is fusing, where that is wanted."""
 
 _one_run_at_a_time = threading.Lock()
 """The number of torch threads belongs to the process: two runs would undo each other's."""
@@ -123,7 +127,12 @@ class Job:
             )
         self._check()
         progress(strings.STAGE_LAYERS, _ENGINE_SHARE)
-        return build(snapshot, fixed, moving, result, start, note, self._check)
+        bundle = build(snapshot, fixed, moving, result, start, note, self._check)
+        if settings.fusion == NO_FUSION:
+            return bundle
+        with limited_threads(settings.threads):
+            report = scaled(progress, _LAYERS_SHARE, 1.0)
+            return with_fused(bundle, settings.fusion, report, self._stop.is_set)
 
 
 @contextmanager

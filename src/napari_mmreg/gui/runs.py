@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,6 +111,25 @@ class RunBook:
             yield layer
         link_matches(self._viewer, record.layers)
         self.events.changed()
+
+    def add_layers(self, number: int, specs: Sequence[LayerSpec]) -> Iterator[Layer]:
+        """Add layers to a run, above its registered image, in place of those of the same roles."""
+        record = self._runs.get(number)
+        if record is None:
+            return
+        for spec in reversed(specs):
+            former = record.layers.get(spec.role)
+            if former is not None and former in self._viewer.layers:
+                # Not `remove`: a run that has no other layer left must not be forgotten.
+                del record.layers[spec.role]
+                self._viewer.layers.remove(former)
+            layer = record.layers[spec.role] = make_layer(spec)
+            below = record.layers.get(bundles.REGISTERED)
+            place = len(self._viewer.layers)
+            if below is not None and below in self._viewer.layers:
+                place = self._viewer.layers.index(below) + 1
+            self._viewer.layers.insert(place, layer)
+            yield layer
 
     def remove(self, number: int) -> None:
         """Remove every layer of a run; nobody else's."""

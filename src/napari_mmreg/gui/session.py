@@ -10,6 +10,7 @@ from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import Bundle
 from napari_mmreg.gui.comparison import Comparison
 from napari_mmreg.gui.compat import point_in
+from napari_mmreg.gui.fusing import FuseJob
 from napari_mmreg.gui.hover import Hover
 from napari_mmreg.gui.job import Job, Register
 from napari_mmreg.gui.runs import RunBook, RunRecord
@@ -78,10 +79,22 @@ class Session:
         """Return what a worker thread executes."""
         return Job(snapshot, self._register)
 
+    def fuse_job(self, run: RunRecord, method: str) -> FuseJob:
+        """Return what a worker thread executes to fuse a finished run's images."""
+        return FuseJob(run.bundle, method)
+
     def deliver(self, bundle: Bundle) -> Iterator[Layer]:
         """Add the layers of a finished run one by one."""
+        yield from self._keeping_selection(self.runs.add(bundle))
+
+    def deliver_fused(self, bundle: Bundle) -> Iterator[Layer]:
+        """Add the layers that a `FuseJob` made to their run one by one."""
+        added = self.runs.add_layers(bundle.snapshot.run, bundle.layers)
+        yield from self._keeping_selection(added)
+
+    def _keeping_selection(self, arriving: Iterator[Layer]) -> Iterator[Layer]:
         selected = set(self._viewer.layers.selection)
-        yield from self.runs.add(bundle)
+        yield from arriving
         # The user's selection stays, minus layers deleted meanwhile.
         self._viewer.layers.selection = {s for s in selected if s in self._viewer.layers}
 

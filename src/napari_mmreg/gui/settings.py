@@ -14,6 +14,7 @@ class Defaults:
     device: str = "auto"
     threads: int = 0
     arrows: int = 32
+    fusion: str = "none"
 
 
 def read_defaults() -> Defaults:
@@ -22,6 +23,11 @@ def read_defaults() -> Defaults:
 
     try:
         run = get_plugin_settings(PLUGIN).run
-        return Defaults(device=str(run.device), threads=int(run.threads), arrows=int(run.arrows))
+        return Defaults(
+            device=str(run.device),
+            threads=int(run.threads),
+            arrows=int(run.arrows),
+            fusion=str(run.fusion),
+        )
     except (KeyError, AttributeError):
         return Defaults()

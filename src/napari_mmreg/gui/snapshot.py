@@ -36,6 +36,9 @@ class RunSettings:
         About how many arrows across the longer side.
     threads : int
         CPU threads of the run; 0 leaves one core to the GUI.
+    fusion : str
+        How the images are fused afterwards, a name that `napari_mmreg.fusion` knows, or
+        ``"none"``.
     """
 
     model: str = "auto"
@@ -45,6 +48,7 @@ class RunSettings:
     start: Start = "auto"
     arrows: int = 32
     threads: int = 0
+    fusion: str = "none"
 
 
 @dataclass(frozen=True, eq=False)

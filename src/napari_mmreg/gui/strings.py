@@ -34,6 +34,16 @@ REFINE_TIP = (
     "After the model, optimise the alignment for this very pair. "
     "Kept only where it helps; costs a few seconds."
 )
+FUSE = "Fuse"
+NO_FUSION = "No fused image"
+FUSE_TIP = (
+    "After the run, also make one picture that shows what either image shows, and a hidden one of "
+    "the images as they lay before: doubled edges in it are gone where the run was right."
+)
+FUSE_NOW_TIP = (
+    "Make the fused images of this run now, with the method chosen under Method; the Laplacian "
+    "pyramid where none is chosen. The model does not run again."
+)
 ADVANCED = "Advanced"
 START = "Start from"
 STARTS = {
@@ -61,6 +71,9 @@ CANCEL = "Cancel"
 REGISTER_TIP = "Bring the moving image onto the fixed one. Your layers stay as they are."
 STAGE_LOADING = "Loading"
 STAGE_LAYERS = "Building layers"
+STAGE_FUSING = "Fusing"
+FUSED_DONE = "Fused images of run {run} added."
+FUSED_AS_BEFORE = "The fused image shows the images as they lay before."
 ACTIVITY = "Registering"
 CANCELLED = "Cancelled. Nothing was changed."
 NEED_TWO = "Choose two different images first."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.geometry import Transform
 from napari_mmreg.imaging import check_image, lower, prepare_pair
-from napari_mmreg.registration.device import choose_device, device_name, memory_advice
+from napari_mmreg.nn.device import choose_device, device_name, memory_advice
 from napari_mmreg.registration.path import REFINE_BUDGET, measure_result, never_back, resample
 from napari_mmreg.registration.provenance import describe_inputs, versions
 from napari_mmreg.registration.result import RegistrationResult

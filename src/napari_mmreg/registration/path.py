@@ -12,8 +12,8 @@ from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, shrink
 from napari_mmreg.models import get_info, load_model
+from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.attempt import attempt_with
-from napari_mmreg.registration.device import choose_device, memory_advice
 from napari_mmreg.registration.matches import MATCHES, agree, lift_matches
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mmreg import __version__
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.registration.device import device_name
+from napari_mmreg.nn.device import device_name
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair

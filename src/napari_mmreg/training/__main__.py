@@ -1,4 +1,7 @@
-"""The tools around training: ``python -m napari_mmreg.training pack|sheet|validate|export``."""
+"""The tools around training: packs, sheets, the fusion network, validation, export.
+
+``python -m napari_mmreg.training pack|sheet|fusion|validate|export``
+"""
 
 from __future__ import annotations
 

@@ -33,6 +33,15 @@ def commit() -> str:
     return done.stdout.strip()
 
 
+def versions() -> dict[str, str]:
+    """Return the versions that a run depends on."""
+    return {
+        "napari-mmreg": napari_mmreg.__version__,
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+    }
+
+
 def write_run(
     out: Path,
     recipe: Recipe,
@@ -55,11 +64,7 @@ def write_run(
         "sources": sources,
         "modalities": modalities,
         "commit": commit(),
-        "versions": {
-            "napari-mmreg": napari_mmreg.__version__,
-            "torch": str(torch.__version__),
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(entries, indent=2, default=str) + "\n"

@@ -11,6 +11,7 @@ from napari_mmreg.training.command import add_data_arguments, choose_device, pre
 if TYPE_CHECKING:
     import argparse
 
+    from napari_mmreg.training.pack import PackedPair
     from napari_mmreg.training.validation import PairScore
 
 
@@ -32,6 +33,16 @@ def add_tools(parser: argparse.ArgumentParser) -> None:
     sheet.add_argument("--size", type=int, default=192)
     sheet.add_argument("--seed", type=int, default=0)
     sheet.set_defaults(run=run_sheet)
+
+    fusion = tools.add_parser("fusion", help="train the fusion network and write its weights")
+    add_data_arguments(fusion)
+    fusion.add_argument("--out", type=Path, default=Path("weights/fusion-cnn"))
+    fusion.add_argument("--steps", type=int, help="training steps")
+    fusion.add_argument("--size", type=int, help="side of the square crops, in px")
+    fusion.add_argument("--widths", type=int, nargs="+", help="channels of the hidden layers")
+    fusion.add_argument("--seed", type=int, default=0)
+    fusion.add_argument("--per-modality", type=int, default=3, help="validation pairs (3)")
+    fusion.set_defaults(run=run_fusion)
 
     for name, text in (
         ("validate", "score a run's weights on held-out pairs"),
@@ -73,6 +84,38 @@ def run_sheet(args: argparse.Namespace) -> int:
     for i, (modality, tier) in enumerate(zip(batch.modalities, batch.tiers, strict=True)):
         say(f"row {i + 1}: {modality}, {tier}{', one picture' if batch.mono[i] else ''}")
     say(f"columns: fixed, moving, both, both aligned, aligned moving, flow, masks: {path}")
+    return 0
+
+
+def run_fusion(args: argparse.Namespace) -> int:
+    """Train the fusion network, compare it, write its weights and their card."""
+    import logging
+
+    from napari_mmreg.training.fusion import FusionTraining, compare, grey_pairs, train
+    from napari_mmreg.training.fusion_export import export
+    from napari_mmreg.training.pack import load_pairs
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    given = {name: getattr(args, name) for name in ("steps", "size") if getattr(args, name)}
+    if args.widths:
+        given["widths"] = tuple(args.widths)
+    config = FusionTraining(seed=args.seed, **given)
+    pairs = load_pairs(args.data, commercial_only=not args.with_non_commercial)
+    learned = [pair for pair in pairs if pair.split == "train"]
+    groups: dict[str, list[PackedPair]] = {}
+    for pair in pairs:
+        if pair.split == "val":
+            groups.setdefault(pair.modality, []).append(pair)
+    count = args.per_modality
+    held_out = grey_pairs(
+        [p for group in groups.values() for p in group[:: max(1, len(group) // count)][:count]]
+    )
+    network = train(grey_pairs(learned), config)
+    scores = compare(network, held_out)
+    weights = export(network, args.out, config, learned, scores, len(held_out))
+    for key, value in scores["cnn"].items():
+        say(f"{key}: {value:.3f}, Laplacian pyramid {scores['laplacian'][key]:.3f}")
+    say(f"{args.out}: sha256 {weights.sha256}")
     return 0
 
 

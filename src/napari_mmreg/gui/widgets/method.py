@@ -10,7 +10,9 @@ from qtpy.QtGui import QShowEvent, QStandardItemModel
 from qtpy.QtWidgets import QCheckBox, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from napari_mmreg.fusion import list_fusions
 from napari_mmreg.gui import pairing, strings
+from napari_mmreg.gui.fused import NO_FUSION
 from napari_mmreg.gui.settings import Defaults
 from napari_mmreg.gui.snapshot import RunSettings
 from napari_mmreg.gui.widgets import style
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class MethodBox(QWidget):
-    """Model, device and refinement.
+    """Model, device, refinement and fusion.
 
     Signals
     -------
@@ -42,12 +44,18 @@ class MethodBox(QWidget):
         self.refine = QCheckBox(strings.REFINE)
         self.refine.setToolTip(strings.REFINE_TIP)
         self.refine.setChecked(True)
+        self.fusion = Combo.of(
+            {NO_FUSION: strings.NO_FUSION} | {f.name: f.title for f in list_fusions()},
+            strings.FUSE_TIP,
+        )
+        self.fusion.select(defaults.fusion)
         layout = style.column(self)
         layout.addLayout(style.row(style.field_label(strings.MODEL), self.model))
         layout.addLayout(style.row(style.field_label(""), self.purpose))
         layout.addLayout(
             style.row(style.field_label(strings.DEVICE), self.device, self.refine, stretch=1)
         )
+        layout.addLayout(style.row(style.field_label(strings.FUSE), self.fusion))
         self.model.currentIndexChanged.connect(self._on_model)
         self._on_model()
 
@@ -134,6 +142,7 @@ def collect(method: MethodBox, advanced: AdvancedBox, arrows: int) -> RunSetting
         start=advanced.start.value,
         arrows=arrows,
         threads=advanced.threads.value(),
+        fusion=method.fusion.value,
     )
 
 

@@ -1,4 +1,4 @@
-"""Finished runs: choosing one, saving it, removing it, its arrows."""
+"""Finished runs: choosing one, saving it, fusing its images, removing it, its arrows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ class RunsBox(QWidget):
     -------
     chosen(object)
         Another `RunRecord`, or None.
-    save_clicked(), remove_clicked()
+    save_clicked(), fuse_clicked(), remove_clicked()
     arrows_changed(int)
     """
 
     chosen = Signal(object)
     save_clicked = Signal()
+    fuse_clicked = Signal()
     remove_clicked = Signal()
     arrows_changed = Signal(int)
 
@@ -36,6 +37,8 @@ class RunsBox(QWidget):
         self.runs = Combo()
         self.save = QPushButton(strings.SAVE)
         self.save.setToolTip(strings.SAVE_TIP)
+        self.fuse = QPushButton(strings.FUSE)
+        self.fuse.setToolTip(strings.FUSE_NOW_TIP)
         self.remove = QPushButton(strings.REMOVE)
         self.remove.setToolTip(strings.REMOVE_TIP)
         self.arrows = QSlider(Qt.Orientation.Horizontal)
@@ -47,9 +50,9 @@ class RunsBox(QWidget):
         self.arrows_value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         layout = style.column(self)
         layout.addLayout(style.row(style.field_label(strings.RUN), self.runs))
-        buttons = style.row(style.field_label(""), self.save, self.remove)
-        buttons.setStretch(1, 1)
-        buttons.setStretch(2, 1)
+        buttons = style.row(style.field_label(""), self.save, self.fuse, self.remove)
+        for index in (1, 2, 3):
+            buttons.setStretch(index, 1)
         layout.addLayout(buttons)
         layout.addLayout(
             style.row(style.field_label(strings.ARROWS), self.arrows, self.arrows_value, stretch=1)
@@ -57,6 +60,7 @@ class RunsBox(QWidget):
         book.events.changed.connect(self._on_book)
         self.runs.currentIndexChanged.connect(self._on_chosen)
         self.save.clicked.connect(self.save_clicked)
+        self.fuse.clicked.connect(self.fuse_clicked)
         self.remove.clicked.connect(self.remove_clicked)
         self.arrows.valueChanged.connect(self._on_arrows)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_mmreg.errors import DeviceError
-from napari_mmreg.registration.device import choose_device, device_name, memory_advice
+from napari_mmreg.nn.device import choose_device, device_name, memory_advice
 
 
 def test_auto_takes_what_is_there(monkeypatch):

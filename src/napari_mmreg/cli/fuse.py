@@ -1,0 +1,60 @@
+"""``mmreg fuse``: make one picture of a fixed and a registered image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_mmreg.cli.console import say
+from napari_mmreg.cli.register import check_fusion, fuse_pair
+from napari_mmreg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from numpy.typing import NDArray
+
+METHOD = "laplacian"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``mmreg fuse``."""
+    parser.add_argument("fixed", type=Path, help="image that stayed")
+    parser.add_argument("registered", type=Path, help="the other one on its grid: registered.tif")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--method", default=METHOD, help=f"see 'mmreg models' (default {METHOD})")
+    parser.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="nonzero where the registered image has data; without it, a black border around the "
+        "frame counts as none",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, fuse, write."""
+    if arguments.output.exists() and not arguments.force:
+        raise InputError(f"{arguments.output} already exists. Replace it with --force.")
+    check_fusion(arguments.method)
+    from napari_mmreg.io.images import read_image, read_mask, write_image
+
+    fixed, registered = read_image(arguments.fixed), read_image(arguments.registered)
+    valid = read_mask(arguments.mask) if arguments.mask else _inside_frame(registered)
+    fused = fuse_pair(fixed, registered, valid, arguments.method, arguments)
+    write_image(arguments.output, fused)
+    if not arguments.quiet:
+        say(f"Wrote {arguments.output}, {fused.shape[0]} x {fused.shape[1]} pixels")
+    return 0
+
+
+def _inside_frame(image: NDArray[Any]) -> NDArray[Any]:
+    """Return where a warped image is not the black around it; see `imaging.border`."""
+    from napari_mmreg.imaging.border import black_border
+
+    zero = image == 0 if image.ndim == 2 else (image[..., :3] == 0).all(axis=-1)
+    inside: NDArray[Any] = ~black_border(zero)
+    return inside

@@ -1,0 +1,104 @@
+"""Fused images of a run as layers: after it, and of the images as they lay before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mmreg.gui import strings
+from napari_mmreg.gui.bundle import REGISTERED, Bundle
+from napari_mmreg.gui.layer_spec import LayerSpec, shared_kwargs
+from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.run import CancelCheck, Progress
+
+FUSED = "fused"
+BEFORE = "fused before"
+
+NO_FUSION = "none"
+"""The setting that leaves fused images out."""
+
+
+def with_fused(bundle: Bundle, method: str, progress: Progress, cancel: CancelCheck) -> Bundle:
+    """Return the bundle with its fused images right above the registered one."""
+    added = fused_layers(bundle, method, progress, cancel)
+    place = next(i for i, spec in enumerate(bundle.layers) if spec.role == REGISTERED) + 1
+    note = bundle.note
+    if bundle.result.status == "failed":
+        note = f"{note}\n{strings.FUSED_AS_BEFORE}"
+    layers = (*bundle.layers[:place], *added, *bundle.layers[place:])
+    return replace(bundle, layers=layers, note=note)
+
+
+def fused_layers(
+    bundle: Bundle, method: str, progress: Progress, cancel: CancelCheck
+) -> list[LayerSpec]:
+    """Fuse a run's images; called in the worker thread.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The run.
+    method : str
+        A name that `napari_mmreg.fusion.list_fusions` knows.
+    progress, cancel : callable
+        As of `napari_mmreg.fuse`.
+
+    Returns
+    -------
+    list of LayerSpec
+        The images before, hidden, then those after. A failed run hands back its start, so
+        both would be the same: there is only the former, shown.
+    """
+    from napari_mmreg.fusion import fuse
+
+    failed = bundle.result.status == "failed"
+    sources = [(BEFORE, bundle.before, bundle.valid_before)]
+    if not failed:
+        sources.append((FUSED, bundle.result.registered, bundle.valid))
+    specs = []
+    for number, (role, moving, valid) in enumerate(sources):
+        image = fuse(
+            bundle.fixed,
+            moving,
+            method,
+            valid,
+            bundle.snapshot.settings.device,
+            _part(progress, number, len(sources)),
+            cancel,
+        )
+        specs.append(_spec(bundle, role, image, method, visible=failed or role == FUSED))
+    return specs
+
+
+def _part(progress: Progress, number: int, count: int) -> Progress:
+    def report(stage: str, fraction: float) -> None:
+        progress(stage, (number + fraction) / count)
+
+    return report
+
+
+def _spec(
+    bundle: Bundle, role: str, image: NDArray[Any], method: str, *, visible: bool
+) -> LayerSpec:
+    kwargs = shared_kwargs(bundle.snapshot, role)
+    kwargs["metadata"][METADATA_KEY]["fusion"] = method
+    # Opaque: light added to it would no longer be the fused image.
+    kwargs.update(visible=visible, blending="translucent")
+    if image.ndim == 3:
+        kwargs["rgb"] = True
+    else:
+        limits = (0.0, 255.0) if image.dtype == np.uint8 else (0.0, 1.0)
+        kwargs.update(colormap="gray", contrast_limits=limits)
+    return LayerSpec(role, "image", image, kwargs)
+
+
+def scaled(progress: Progress, low: float, high: float) -> Progress:
+    """Return what reports into the part [low, high] of the bar, under the dock's own word."""
+
+    def report(stage: str, fraction: float) -> None:  # noqa: ARG001
+        progress(strings.STAGE_FUSING, low + (high - low) * fraction)
+
+    return report

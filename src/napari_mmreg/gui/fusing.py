@@ -1,0 +1,39 @@
+"""Fusing the images of a run that is there already, away from the GUI."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_mmreg.gui import strings
+from napari_mmreg.gui.bundle import Bundle
+from napari_mmreg.gui.fused import fused_layers, scaled
+from napari_mmreg.gui.job import Job, limited_threads
+from napari_mmreg.run import Progress
+
+
+class FuseJob(Job):
+    """Makes the fused images of a run; its bundle holds nothing but their layers.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The run.
+    method : str
+        A name that `napari_mmreg.fusion.list_fusions` knows.
+    """
+
+    def __init__(self, bundle: Bundle, method: str) -> None:
+        super().__init__(bundle.snapshot)
+        self._bundle = bundle
+        self._method = method
+
+    def __repr__(self) -> str:
+        return f"the fusion of “{self.snapshot.moving.name}”"
+
+    def _run(self, progress: Progress) -> Bundle:
+        progress(strings.STAGE_LOADING, 0.0)
+        with limited_threads(self.snapshot.settings.threads):
+            added = fused_layers(
+                self._bundle, self._method, scaled(progress, 0.0, 1.0), self._stop.is_set
+            )
+        return replace(self._bundle, layers=tuple(added))

@@ -1,0 +1,54 @@
+import subprocess
+import sys
+
+import pytest
+
+from napari_mmreg.errors import InputError, ModelError
+from napari_mmreg.fusion import (
+    DEFAULT,
+    FusionInfo,
+    get_fusion_info,
+    list_fusions,
+    load_fusion,
+    register_fusion,
+    registry,
+)
+
+
+def test_listing_and_the_default_method_import_no_torch():
+    code = (
+        "import sys, numpy as np; from napari_mmreg.fusion import fuse, list_fusions;"
+        "assert list_fusions(); fuse(np.eye(20), np.eye(20));"
+        "assert not {'torch', 'napari', 'qtpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", [info.name for info in list_fusions()])
+def test_every_method_loads_and_describes_itself(name):
+    fusion, info = load_fusion(name), get_fusion_info(name)
+    assert fusion.info is info
+    assert info.title
+    assert info.purpose.endswith(".")
+    assert info.licence
+    assert fusion.reach > 0
+    assert fusion.stride > 0
+
+
+def test_the_default_needs_no_weights():
+    assert not get_fusion_info(DEFAULT).needs_weights
+
+
+def test_unknown_names_are_answered_with_the_known_ones():
+    with pytest.raises(ModelError, match=r"no fusion method called 'magic'.*laplacian"):
+        load_fusion("magic")
+
+
+def test_adding_a_method(monkeypatch):
+    monkeypatch.setattr(registry, "_FUSIONS", dict(registry._FUSIONS))
+    info = FusionInfo("mine", "Mine", "Does what I want.", "MIT")
+    register_fusion(info, lambda: "the method")
+    assert load_fusion("mine") == "the method"
+    assert list_fusions()[-1] is info
+    with pytest.raises(InputError, match="already"):
+        register_fusion(info, str)

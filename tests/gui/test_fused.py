@@ -1,0 +1,199 @@
+"""Fused images as layers of a run: with it, and afterwards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_mmreg.fusion import fuse, list_fusions
+from napari_mmreg.gui import strings
+from napari_mmreg.gui.bundle import REGISTERED
+from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION
+from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.gui.session import Session
+from napari_mmreg.gui.snapshot import RunSettings
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def sessions(viewer):
+    made = []
+
+    def make(engine):
+        made.append(Session(viewer, engine))
+        return made[-1]
+
+    yield make
+    for session in made:
+        session.close()
+
+
+def run(session, fixed, moving, progress=None, **settings):
+    job = session.job(session.snapshot(fixed, moving, RunSettings(**settings)))
+    outcome = job.execute(progress or (lambda stage, fraction: None))
+    assert outcome.error is None
+    list(session.deliver(outcome.bundle))
+    return session.runs.runs[-1]
+
+
+def fuse_now(session, record, method="laplacian"):
+    outcome = session.fuse_job(record, method).execute(lambda stage, fraction: None)
+    assert outcome.error is None
+    list(session.deliver_fused(outcome.bundle))
+
+
+def test_nothing_is_fused_unless_asked_for(viewer, sessions, pictures, engine):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    record = run(sessions(engine), fixed, moving)
+    assert not {FUSED, BEFORE} & set(record.layers)
+
+
+def test_after_and_before(viewer, sessions, pictures, engine):
+    place = {"scale": (0.5, 0.25), "translate": (3, -2), "units": "um"}
+    fixed, moving = (viewer.add_image(picture, **place) for picture in pictures)
+    record = run(sessions(engine), fixed, moving, fusion="laplacian")
+    fused, before = record.layers[FUSED], record.layers[BEFORE]
+    result = record.bundle.result
+    np.testing.assert_array_equal(
+        fused.data, fuse(pictures[0], result.registered, valid=result.valid)
+    )
+    np.testing.assert_array_equal(before.data, fuse(pictures[0], pictures[1]))
+    assert (fused.visible, before.visible) == (True, False)
+    assert fused.name == "[1] fused"
+    assert before.name == "[1] fused before"
+    for layer in (fused, before):
+        np.testing.assert_array_equal(layer.scale, fixed.scale)
+        np.testing.assert_array_equal(layer.translate, fixed.translate)
+        assert layer.contrast_limits == [0, 1]
+        assert layer.metadata[METADATA_KEY]["fusion"] == "laplacian"
+    registered = viewer.layers.index(record.layers[REGISTERED])
+    assert viewer.layers.index(before) == registered + 1
+    assert viewer.layers.index(fused) == registered + 2
+
+
+def test_colour_is_shown_as_colour(viewer, sessions, pictures, engine):
+    photo = np.stack([255 * pictures[0], 90 * pictures[1], 120 * pictures[0]], -1).astype(np.uint8)
+    fixed, moving = viewer.add_image(photo, rgb=True), viewer.add_image(pictures[1])
+    record = run(sessions(engine), fixed, moving, fusion="laplacian")
+    assert record.layers[FUSED].rgb
+    assert record.layers[FUSED].data.shape == photo.shape
+
+
+def test_a_failed_run_shows_the_images_as_they_lay(viewer, sessions, pictures, fake_engine):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    record = run(sessions(fake_engine(status="failed")), fixed, moving, fusion="laplacian")
+    assert FUSED not in record.layers
+    assert record.layers[BEFORE].visible
+    assert strings.FUSED_AS_BEFORE in record.bundle.note
+
+
+def test_a_finished_run_is_fused_without_the_model(viewer, sessions, pictures, engine):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    session = sessions(engine)
+    record = run(session, fixed, moving)
+    count, selected = len(viewer.layers), set(viewer.layers.selection)
+    fuse_now(session, record)
+    fuse_now(session, record)  # in place of the first ones
+    assert len(engine.calls) == 1
+    assert len(viewer.layers) == count + 2
+    assert set(viewer.layers.selection) == selected
+    registered = viewer.layers.index(record.layers[REGISTERED])
+    assert [layer.name for layer in viewer.layers[registered : registered + 3]] == [
+        "[1] registered",
+        "[1] fused before",
+        "[1] fused",
+    ]
+    session.runs.remove(record.number)
+    assert list(viewer.layers) == [fixed, moving]
+
+
+def test_fused_layers_of_a_run_removed_meanwhile_are_dropped(viewer, sessions, pictures, engine):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    session = sessions(engine)
+    record = run(session, fixed, moving)
+    outcome = session.fuse_job(record, "laplacian").execute(lambda stage, fraction: None)
+    session.runs.remove(record.number)
+    list(session.deliver_fused(outcome.bundle))
+    assert list(viewer.layers) == [fixed, moving]
+
+
+def test_progress_goes_on_while_fusing(viewer, sessions, pictures, engine):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    seen = []
+    run(sessions(engine), fixed, moving, lambda *report: seen.append(report), fusion="laplacian")
+    stages, fractions = zip(*seen, strict=True)
+    assert list(fractions) == sorted(fractions)
+    assert seen[-1] == (strings.STAGE_FUSING, 1.0)
+    assert strings.STAGE_LAYERS in stages
+
+
+def test_cancel_reaches_the_fusion(viewer, sessions, pictures, engine):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    session = sessions(engine)
+    job = session.job(session.snapshot(fixed, moving, RunSettings(fusion="laplacian")))
+
+    def cancel_when_fusing(stage, fraction):
+        if stage == strings.STAGE_FUSING:
+            job.cancel()
+
+    assert job.execute(cancel_when_fusing).cancelled
+    later = session.fuse_job(run(session, fixed, moving), "laplacian")
+    later.cancel()
+    assert later.execute(lambda stage, fraction: None).cancelled
+
+
+# In a window
+
+
+@pytest.fixture
+def dock(make_napari_viewer, pictures, engine):
+    from napari_mmreg.gui.dock import RegisterDock
+
+    viewer = make_napari_viewer()
+    for picture, name in zip(pictures, ("visible", "infrared"), strict=True):
+        viewer.add_image(picture, name=name)
+    dock = RegisterDock(viewer, engine, [])
+    viewer.window.add_dock_widget(dock, name="Register images")
+    yield dock
+    dock.shut_down()
+
+
+def wait(qtbot, dock):
+    qtbot.waitUntil(lambda: not dock.runner.busy and dock._arriving is None, timeout=20_000)
+
+
+@pytest.mark.gui
+def test_the_dock_offers_every_method_and_fuses_with_the_run(qtbot, dock):
+    assert dock.method.fusion.values == [NO_FUSION, *(info.name for info in list_fusions())]
+    assert dock.method.fusion.value == NO_FUSION
+    dock.method.fusion.select("laplacian")
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    assert {FUSED, BEFORE} <= set(dock.runs.run.layers)
+
+
+@pytest.mark.gui
+def test_the_button_fuses_the_chosen_run(qtbot, dock, engine):
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    assert FUSED not in dock.runs.run.layers
+    dock.runs.fuse.click()
+    assert dock.run_bar.running  # the big button cancels
+    assert not dock.runs.fuse.isEnabled()
+    wait(qtbot, dock)
+    assert dock.runs.fuse.isEnabled()
+    assert {FUSED, BEFORE} <= set(dock.runs.run.layers)
+    assert dock.runs.run.layers[FUSED].metadata[METADATA_KEY]["fusion"] == "laplacian"
+    assert strings.FUSED_DONE.format(run=1) in dock.status.text
+    assert len(engine.calls) == 1
+    assert len(dock.session.runs.runs) == 1
+    # Turning to the comparison uncovers it.
+    assert dock.runs.run.layers[FUSED].visible
+    dock.compare.mode.select("blend")
+    dock.compare.mode.activated.emit(dock.compare.mode.currentIndex())
+    assert not dock.runs.run.layers[FUSED].visible
