@@ -92,7 +92,7 @@ class HRNetRecipe:
         if network.config.rigid != "none":
             terms["r"] = 0.5 * losses.rigid_loss(output.affine, batch)
         if output.increments:
-            terms["vote"] = losses.vote_loss(output.increments, batch)
+            terms["vote"] = losses.votes_loss(output.increments, batch)
             terms["n"] = N_UNIT * weights["n"] * losses.increment_loss(output.increments, batch)
             terms["image"] = 0.5 * losses.photometric_loss(output, batch)
             terms["s"] = 0.05 * weights["s"] * losses.smoothness_loss(output)
