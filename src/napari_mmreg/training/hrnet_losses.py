@@ -19,6 +19,7 @@ from napari_mmreg.models.hrnet.network import MATCH_LEVEL, HRNet, HRNetOutput
 from napari_mmreg.nn.sampling import warp
 from napari_mmreg.training.batches import TrainingBatch
 from napari_mmreg.training.losses import (
+    affine_loss,
     bending,
     endpoint_loss,
     laplace_loss,
@@ -39,24 +40,9 @@ def cell_truth(batch: TrainingBatch, stride: int) -> tuple[Tensor, Tensor]:
 
 
 def rigid_loss(affine: Tensor, batch: TrainingBatch) -> Tensor:
-    """L_r: parameter error and reprojection error of the global step.
-
-    Both on the frame's nine-point grid: the global truth has perspective, the affine has none,
-    so parameters are compared through what they do to points. In 1/8 px, large errors damped:
-    a global step that is lost tells little about where to go.
-    """
+    """L_r: parameter error and reprojection error of the global step, both on points."""
     rows, cols = batch.fixed.shape[-2:]
-    y, x = torch.meshgrid(
-        torch.linspace(0, rows - 1, 3, device=affine.device),
-        torch.linspace(0, cols - 1, 3, device=affine.device),
-        indexing="ij",
-    )
-    points = torch.stack([x.flatten(), y.flatten(), torch.ones_like(x.flatten())], 0)
-    true = batch.matrix.float() @ points
-    true = true[:, :2] / true[:, 2:]
-    found = affine.float() @ points
-    error = ((found - true).square().sum(1) + 1e-4).sqrt().mean(1) / 8
-    return torch.log1p(error).mean()
+    return affine_loss(affine, batch.matrix, (rows, cols))
 
 
 def increment_loss(increments: Sequence[Increment], batch: TrainingBatch) -> Tensor:

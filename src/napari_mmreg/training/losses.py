@@ -81,6 +81,34 @@ def multiscale_endpoint_loss(
     return total
 
 
+def affine_loss(affine: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
+    """Compare global maps by what they do to the frame's nine-point grid.
+
+    The truth may have perspective, which the affine has not. In 1/8 px, large errors damped: a
+    global step that is lost tells little about where to go.
+
+    Parameters
+    ----------
+    affine : Tensor of shape (B, 2, 3)
+        On (x, y, 1) in px, fixed to moving.
+    matrix : Tensor of shape (B, 3, 3)
+        The truth.
+    size : (int, int)
+        Rows and columns of the frame.
+    """
+    y, x = torch.meshgrid(
+        torch.linspace(0, size[0] - 1, 3, device=affine.device),
+        torch.linspace(0, size[1] - 1, 3, device=affine.device),
+        indexing="ij",
+    )
+    points = torch.stack([x.flatten(), y.flatten(), torch.ones_like(x.flatten())], 0)
+    true = matrix.float() @ points
+    true = true[:, :2] / true[:, 2:]
+    found = affine.float() @ points
+    error = ((found - true).square().sum(1) + 1e-4).sqrt().mean(1) / 8
+    return torch.log1p(error).mean()
+
+
 def smoothness(flow: Tensor, image: Tensor | None = None, alpha: float = 10.0) -> Tensor:
     """Return the mean squared first difference of a flow, in px^2.
 
@@ -106,6 +134,14 @@ def bending(flow: Tensor) -> Tensor:
     yy = flow.diff(n=2, dim=-2).square().mean()
     xy = flow.diff(dim=-1).diff(dim=-2).square().mean()
     return xx + yy + 2 * xy
+
+
+def folding(flow: Tensor, least: float = 0.1) -> Tensor:
+    """Return by how much the Jacobian determinant of p + flow(p) is below `least`, on average."""
+    dx = flow.diff(dim=-1)[..., :-1, :]
+    dy = flow.diff(dim=-2)[..., :-1]
+    determinant = (1 + dx[:, 0]) * (1 + dy[:, 1]) - dx[:, 1] * dy[:, 0]
+    return (least - determinant).clamp_min(0).mean()
 
 
 def cell_centres(rows: int, cols: int, stride: float, offset: float, like: Tensor) -> Tensor:
