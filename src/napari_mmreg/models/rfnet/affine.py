@@ -193,7 +193,8 @@ class AffineNet(nn.Module):
         if taught is None:
             first, _ = matched_affine(*eighth, coarse, known)
             taught = cell_affine_to_pixels(first.detach(), EIGHTH)
-        start = affine_flow(taught, *quarter[0].shape[-2:], QUARTER)
+        rows, cols = quarter[0].shape[-2:]
+        start = affine_flow(taught, rows, cols, QUARTER)
         logits = match_near(*quarter, start, RADIUS, fine)
         vote, trust = peak_vote(logits, RADIUS)
         weight = trust.square() * overlap(start, masks, QUARTER)

@@ -160,4 +160,6 @@ class F2M(nn.Module):
 
     def forward(self, fixed: Tensor, registered: Tensor, agreement: Tensor) -> FineAnswer:
         """Find the field that is left between the images; sides are multiples of 4."""
-        return self.deformation((self.shallow(fixed), self.shallow(registered)), agreement)
+        shallow = (self.shallow(fixed), self.shallow(registered))
+        answer: FineAnswer = self.deformation(shallow, agreement)
+        return answer

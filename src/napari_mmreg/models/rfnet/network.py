@@ -123,7 +123,7 @@ class RFNet(nn.Module):
         registered = warp(
             fill_outside(moving, masks[1]), affine_flow(affine, rows, cols, 1).to(moving)
         )
-        start = affine_flow(affine, *coarse.quarter[0].shape[-2:], QUARTER)
+        start = affine_flow(affine, rows // QUARTER, cols // QUARTER, QUARTER)
         one, two = (features.detach() for features in coarse.quarter)
         temperature = self.affine.log_temperatures[1].exp().detach()
         logits = match_near(one, two, start, RADIUS, temperature)
