@@ -45,9 +45,9 @@ def translation_losses(network: RFNet, batch: TrainingBatch) -> tuple[Tensor, Te
     fixed = fill_outside(batch.fixed, batch.fixed_mask)
     aligned = fill_outside(batch.aligned, batch.valid)
     pictures = torch.cat([aligned, fixed])
-    content = translator.encode(pictures)
+    detail, coarse = translator.encode(pictures)
     styles = torch.cat([translator.style(pictures), translator.style(torch.cat([fixed, aligned]))])
-    made = translator.decode(torch.cat([content, content]), styles)
+    made = translator.decode((torch.cat([detail, detail]), torch.cat([coarse, coarse])), styles)
     errors = (made - torch.cat([pictures, fixed, aligned])).abs()
     masks = (batch.valid, batch.fixed_mask, batch.valid, batch.valid)
     parts = [masked_mean(e, m) for e, m in zip(errors.chunk(4), masks, strict=True)]
@@ -166,7 +166,8 @@ def remaining(affine: Tensor, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
     rows, cols = batch.fixed.shape[-2:]
     grid = pixel_grid(rows, cols, affine)[::QUARTER, ::QUARTER].permute(2, 0, 1)
     places = grid + batch.flow[..., ::QUARTER, ::QUARTER]
-    inverse = torch.linalg.inv(affine[..., :2])
+    # A hopeless prediction may have no inverse: the step is not finite then, and left out.
+    inverse, _ = torch.linalg.inv_ex(affine[..., :2])
     back = torch.einsum("bij,bjhw->bihw", inverse, places - affine[..., 2, None, None])
     return back - grid, batch.valid[..., ::QUARTER, ::QUARTER]
 

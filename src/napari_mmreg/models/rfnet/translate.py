@@ -3,7 +3,8 @@
 Xu et al., RFNet (CVPR 2022), section 3.1.1: an encoder keeps the content, a decoder per domain
 gives it the domain's look. Ours: one encoder for all sensors, and instead of a decoder per domain
 one that is told by a global code of the target image what the result should look like, so that
-one set of weights serves pairs of any kind.
+one set of weights serves pairs of any kind. Content is kept at two strides:
+details would not pass the coarse one alone.
 """
 
 from __future__ import annotations
@@ -73,10 +74,8 @@ class TransNet(nn.Module):
     def __init__(self, config: RFNetConfig) -> None:
         super().__init__()
         half, quarter = config.translator
+        self.detail = nn.Sequential(conv(4, half, 5), nn.InstanceNorm2d(half), nn.ReLU())
         self.content = nn.Sequential(
-            conv(4, half, 5),
-            nn.InstanceNorm2d(half),
-            nn.ReLU(),
             conv(half, quarter, stride=2),
             nn.InstanceNorm2d(quarter),
             nn.ReLU(),
@@ -87,14 +86,14 @@ class TransNet(nn.Module):
         )
         self.code = nn.Linear(2 * quarter, config.style)
         self.restyle = nn.ModuleList(StyleBlock(quarter, config.style) for _ in range(2))
-        self.widen = conv(quarter, half)
+        self.widen, self.pass_on = conv(quarter, half), conv(half, half)
         self.norm = AdaIN2d(half, config.style)
         self.last = conv(half, 4)
 
-    def encode(self, image: Tensor) -> Tensor:
-        """Return the content c = E(I): (B, 1, H, W) to (B, C, H / 4, W / 4)."""
-        content: Tensor = self.content(F.pixel_unshuffle(image, 2))
-        return content
+    def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the content c = E(I) of (B, 1, H, W) at strides 2 and 4."""
+        detail = self.detail(F.pixel_unshuffle(image, 2))
+        return detail, self.content(detail)
 
     def style(self, image: Tensor) -> Tensor:
         """Return the code (B, style) of what an image looks like, wherever things are in it."""
@@ -103,12 +102,13 @@ class TransNet(nn.Module):
         code: Tensor = self.code(torch.cat([mean, (spread + 1e-4).sqrt()], 1))
         return code
 
-    def decode(self, content: Tensor, style: Tensor) -> Tensor:
+    def decode(self, content: tuple[Tensor, Tensor], style: Tensor) -> Tensor:
         """Return the picture (B, 1, H, W), in [0, 1], of a content in a style."""
+        detail, coarse = content
         for block in self.restyle:
-            content = block(content, style)
-        fine = self.widen(F.interpolate(content, scale_factor=2.0, mode="nearest"))
-        fine = F.relu(self.norm(fine, style))
+            coarse = block(coarse, style)
+        fine = self.widen(F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
+        fine = F.relu(self.norm(fine + self.pass_on(detail), style))
         return F.pixel_shuffle(self.last(fine), 2).sigmoid()
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
