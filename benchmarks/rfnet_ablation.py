@@ -81,7 +81,8 @@ def train(
                 {k: given[k] if k in given and given[k].shape == v.shape else v
                  for k, v in own.items()}
             )  # fmt: skip
-    trainer.run()
+    if trainer.run().ending == "stopped":
+        raise SystemExit(1)
     trainer.average.eval()
     return trainer
 
