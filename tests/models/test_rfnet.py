@@ -139,6 +139,12 @@ def test_it_fuses_pictures_of_any_size(shape):
     torch.testing.assert_close(fused, model.fuse(one, two), rtol=0, atol=0)
 
 
+def test_both_images_start_with_the_same_say():
+    model = network().eval()
+    one, two = images(seed=1), images(seed=2)
+    torch.testing.assert_close(model.fuse(one, two), model.fuse(two, one))
+
+
 def test_fusing_through_a_field_is_fusing_what_was_bent_before():
     model = network().eval()
     fixed, moving = images(batch=1, seed=1), images(batch=1, seed=2)

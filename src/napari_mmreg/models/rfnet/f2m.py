@@ -122,9 +122,11 @@ class F2M(nn.Module):
         first, width = config.fusion
         self.shallow = nn.Sequential(conv(1, first), nn.GELU())
         self.shared = nn.Sequential(conv(first, first), nn.GELU(), conv(first, width), nn.GELU())
-        self.adapt = nn.Sequential(
-            nn.BatchNorm2d(width), conv(width, width), nn.GELU(), conv(width, width)
-        )
+        leave = conv(width, width)
+        # Both images start with the same say: else the normalised one drowns the other.
+        nn.init.zeros_(leave.weight)
+        nn.init.zeros_(leave.bias)  # type: ignore[arg-type]
+        self.adapt = nn.Sequential(nn.BatchNorm2d(width), conv(width, width), nn.GELU(), leave)
         self.attention = GradientAttention(width)
         self.merge = nn.Sequential(
             conv(width, width), nn.GELU(), conv(width, first), nn.GELU(), conv(first, 1)
