@@ -66,7 +66,7 @@ class RFNetRecipe:
         "overlap and folding, Laplace error head on detached features."
     )
     coarse_from: float = 0.2
-    fine_from: float = 0.65
+    fine_from: float = 0.5
     similarity: Literal["ncc", "l1"] = "ncc"
     supervised: bool = True
     supervised_field: bool = True
