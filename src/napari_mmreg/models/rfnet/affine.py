@@ -27,7 +27,7 @@ from napari_mmreg.nn.global_affine import (
 )
 from napari_mmreg.nn.matching import robust_affine
 from napari_mmreg.nn.norm import LayerNorm2d
-from napari_mmreg.nn.sampling import pixel_grid, warp
+from napari_mmreg.nn.sampling import pixel_grid, sample, warp
 from napari_mmreg.nn.structure import CHANNELS, robust_channels
 
 QUARTER, EIGHTH = 4, 8
@@ -119,7 +119,9 @@ class Encoder(nn.Module):
         quarter = self.at_quarter(self.to_quarter(self.stem(inputs)))
         eighth = self.at_eighth(self.to_eighth(quarter))
         # Fine cells know what coarse ones know of their surroundings.
-        around = F.interpolate(eighth, size=quarter.shape[-2:], mode="bilinear")
+        rows, cols = quarter.shape[-2:]
+        grid = (pixel_grid(rows, cols, eighth) / 2).expand(len(eighth), -1, -1, -1)
+        around = sample(eighth, grid)
         fine = self.leave_quarter(torch.cat([quarter, around], 1))
         return F.normalize(fine.float(), dim=1), F.normalize(
             self.leave_eighth(eighth).float(), dim=1
