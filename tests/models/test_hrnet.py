@@ -7,15 +7,10 @@ import pytest
 import torch
 
 from napari_mmreg.models.hrnet.config import STRIDES, HRNetConfig
-from napari_mmreg.models.hrnet.global_step import (
-    affine_flow,
-    cell_affine_to_pixels,
-    matched_affine,
-)
-from napari_mmreg.models.hrnet.hppm import peak_vote, upsample_flow
 from napari_mmreg.models.hrnet.network import HRNet
-from napari_mmreg.nn.correlation import local_correlation
-from napari_mmreg.nn.sampling import warp
+from napari_mmreg.nn.correlation import local_correlation, peak_vote
+from napari_mmreg.nn.global_affine import affine_flow, cell_affine_to_pixels, matched_affine
+from napari_mmreg.nn.sampling import upsample_flow, warp
 from napari_mmreg.nn.structure import CHANNELS, robust_channels
 
 SMALL = HRNetConfig(widths=(8, 8, 12, 16, 16), blocks=(1, 1, 1, 1, 1), hidden=8, radii=(1, 1, 2, 2))

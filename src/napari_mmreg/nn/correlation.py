@@ -129,3 +129,32 @@ def dual_softmax(
     # The smallest number and not -inf: a row with nothing left must not become NaN.
     scores = scores.masked_fill(hidden, torch.finfo(scores.dtype).min)
     return (scores.softmax(1) * scores.softmax(2)).masked_fill(hidden, 0)
+
+
+def peak_vote(logits: Tensor, radius: int) -> tuple[Tensor, Tensor]:
+    """Read displacement and trust off local similarities.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (B, (2 r + 1)^2, h, w)
+        Order as of `local_correlation`.
+    radius : int
+        The radius r, in cells.
+
+    Returns
+    -------
+    vote : Tensor of shape (B, 2, h, w)
+        (x, y): the mean over the 3 x 3 cells around the best one, weighted by probability.
+    trust : Tensor of shape (B, 1, h, w)
+        The probability of those cells.
+    """
+    probability = logits.softmax(1)
+    steps = torch.arange(-radius, radius + 1, device=logits.device, dtype=logits.dtype)
+    dy, dx = torch.meshgrid(steps, steps, indexing="ij")
+    offsets = torch.stack([dx.flatten(), dy.flatten()], 0)
+    best = offsets[:, logits.argmax(1)].transpose(0, 1)
+    distance = (offsets.view(1, 2, -1, 1, 1) - best.unsqueeze(2)).abs().amax(1)
+    near = probability * (distance <= 1)
+    trust = near.sum(1, keepdim=True)
+    vote = torch.einsum("dn,bnhw->bdhw", offsets, near) / trust.clamp_min(1e-9)
+    return vote, trust

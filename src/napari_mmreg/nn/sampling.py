@@ -82,6 +82,12 @@ def warp(image: Tensor, flow: Tensor, *, padding: str = "border") -> Tensor:
     return sample(image, grid + flow.permute(0, 2, 3, 1), padding=padding)
 
 
+def upsample_flow(flow: Tensor, shape: tuple[int, int], factor: int = 2) -> Tensor:
+    """Bring a flow in coarse cells to a finer grid, whose cell (j, i) is coarse (j, i) / factor."""
+    grid = pixel_grid(*shape, flow) / factor
+    return sample(flow, grid.unsqueeze(0).expand(len(flow), -1, -1, -1)) * factor
+
+
 @lru_cache(maxsize=64)
 def _gaussian_taps(sigma: float) -> tuple[float, ...]:
     radius = max(1, math.ceil(3.0 * sigma))

@@ -18,7 +18,15 @@ from napari_mmreg.models.hrnet.hppm import Increment
 from napari_mmreg.models.hrnet.network import MATCH_LEVEL, HRNet, HRNetOutput
 from napari_mmreg.nn.sampling import warp
 from napari_mmreg.training.batches import TrainingBatch
-from napari_mmreg.training.losses import bending, endpoint_loss, masked_mean, matching_loss
+from napari_mmreg.training.losses import (
+    affine_loss,
+    bending,
+    endpoint_loss,
+    laplace_loss,
+    masked_mean,
+    matching_loss,
+    vote_loss,
+)
 
 COARSE_LEVELS = (1, 2, 3, 4)
 """Scales whose features are shaped by the regularisers; the finest would cost most."""
@@ -32,24 +40,9 @@ def cell_truth(batch: TrainingBatch, stride: int) -> tuple[Tensor, Tensor]:
 
 
 def rigid_loss(affine: Tensor, batch: TrainingBatch) -> Tensor:
-    """L_r: parameter error and reprojection error of the global step.
-
-    Both on the frame's nine-point grid: the global truth has perspective, the affine has none,
-    so parameters are compared through what they do to points. In 1/8 px, large errors damped:
-    a global step that is lost tells little about where to go.
-    """
+    """L_r: parameter error and reprojection error of the global step, both on points."""
     rows, cols = batch.fixed.shape[-2:]
-    y, x = torch.meshgrid(
-        torch.linspace(0, rows - 1, 3, device=affine.device),
-        torch.linspace(0, cols - 1, 3, device=affine.device),
-        indexing="ij",
-    )
-    points = torch.stack([x.flatten(), y.flatten(), torch.ones_like(x.flatten())], 0)
-    true = batch.matrix.float() @ points
-    true = true[:, :2] / true[:, 2:]
-    found = affine.float() @ points
-    error = ((found - true).square().sum(1) + 1e-4).sqrt().mean(1) / 8
-    return torch.log1p(error).mean()
+    return affine_loss(affine, batch.matrix, (rows, cols))
 
 
 def increment_loss(increments: Sequence[Increment], batch: TrainingBatch) -> Tensor:
@@ -67,37 +60,12 @@ def photometric_loss(output: HRNetOutput, batch: TrainingBatch) -> Tensor:
     return masked_mean(error.mean(1, keepdim=True), batch.valid)
 
 
-def vote_loss(increments: Sequence[Increment], batch: TrainingBatch) -> Tensor:
-    """Cross-entropy of the local correlations with bilinear targets, where in reach (ours)."""
+def votes_loss(increments: Sequence[Increment], batch: TrainingBatch) -> Tensor:
+    """Cross-entropy of the local correlations at every scale, where in reach (ours)."""
     terms = []
     for increment, stride in zip(increments, reversed(STRIDES[:-1]), strict=True):
-        truth, valid = cell_truth(batch, stride)
-        side = round(increment.logits.shape[1] ** 0.5)
-        radius = side // 2
-        # The truth as a step on the warped image: p + step shows what start points at.
-        step = _local_step(truth, increment.start)
-        reach = (step.abs().amax(1, keepdim=True) < radius) & valid
-        low = step.floor().clamp(-radius, radius - 1)
-        share = (step - low).clamp(0, 1)
-        log_probability = increment.logits.log_softmax(1)
-        total = step.new_zeros(())
-        for dx in (0, 1):
-            for dy in (0, 1):
-                index = (low[:, 1:] + radius + dy) * side + low[:, :1] + radius + dx
-                weight = (share[:, :1] if dx else 1 - share[:, :1]) * (
-                    share[:, 1:] if dy else 1 - share[:, 1:]
-                )
-                total = total - masked_mean(weight * log_probability.gather(1, index.long()), reach)
-        terms.append(total)
+        terms.append(vote_loss(increment.logits, increment.start, *cell_truth(batch, stride)))
     return torch.stack(terms).mean()
-
-
-def _local_step(truth: Tensor, start: Tensor) -> Tensor:
-    """Return b with truth(p) = b(p) + start(p + b(p)), by three fixed-point steps."""
-    step = truth - start
-    for _ in range(3):
-        step = truth - warp(start, step)
-    return step
 
 
 def triplet_loss(output: HRNetOutput, batch: TrainingBatch) -> Tensor:
@@ -165,8 +133,7 @@ def error_scale_loss(output: HRNetOutput, batch: TrainingBatch) -> Tensor:
     if output.log_scale is None:
         return output.flow.new_zeros(())
     truth, valid = cell_truth(batch, 2)
-    error = (output.flow[..., ::2, ::2].detach() - 2 * truth).square().sum(1, keepdim=True).sqrt()
-    return masked_mean(error * torch.exp(-output.log_scale) + output.log_scale, valid)
+    return laplace_loss(output.flow[..., ::2, ::2] - 2 * truth, output.log_scale, valid)
 
 
 def global_matching_loss(model: HRNet, output: HRNetOutput, batch: TrainingBatch) -> Tensor:

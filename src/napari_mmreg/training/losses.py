@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_mmreg.nn.sampling import warp
+
 
 def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
     """Average `values` (B, C, H, W) over the mask (B, 1, H, W); 0 where the mask is empty."""
@@ -79,6 +81,34 @@ def multiscale_endpoint_loss(
     return total
 
 
+def affine_loss(affine: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
+    """Compare global maps by what they do to the frame's nine-point grid.
+
+    The truth may have perspective, which the affine has not. In 1/8 px, large errors damped: a
+    global step that is lost tells little about where to go.
+
+    Parameters
+    ----------
+    affine : Tensor of shape (B, 2, 3)
+        On (x, y, 1) in px, fixed to moving.
+    matrix : Tensor of shape (B, 3, 3)
+        The truth.
+    size : (int, int)
+        Rows and columns of the frame.
+    """
+    y, x = torch.meshgrid(
+        torch.linspace(0, size[0] - 1, 3, device=affine.device),
+        torch.linspace(0, size[1] - 1, 3, device=affine.device),
+        indexing="ij",
+    )
+    points = torch.stack([x.flatten(), y.flatten(), torch.ones_like(x.flatten())], 0)
+    true = matrix.float() @ points
+    true = true[:, :2] / true[:, 2:]
+    found = affine.float() @ points
+    error = ((found - true).square().sum(1) + 1e-4).sqrt().mean(1) / 8
+    return torch.log1p(error).mean()
+
+
 def smoothness(flow: Tensor, image: Tensor | None = None, alpha: float = 10.0) -> Tensor:
     """Return the mean squared first difference of a flow, in px^2.
 
@@ -104,6 +134,14 @@ def bending(flow: Tensor) -> Tensor:
     yy = flow.diff(n=2, dim=-2).square().mean()
     xy = flow.diff(dim=-1).diff(dim=-2).square().mean()
     return xx + yy + 2 * xy
+
+
+def folding(flow: Tensor, least: float = 0.1) -> Tensor:
+    """Return by how much the Jacobian determinant of p + flow(p) is below `least`, on average."""
+    dx = flow.diff(dim=-1)[..., :-1, :]
+    dy = flow.diff(dim=-2)[..., :-1]
+    determinant = (1 + dx[:, 0]) * (1 + dy[:, 1]) - dx[:, 1] * dy[:, 0]
+    return (least - determinant).clamp_min(0).mean()
 
 
 def cell_centres(rows: int, cols: int, stride: float, offset: float, like: Tensor) -> Tensor:
@@ -218,6 +256,51 @@ def window_loss(logits: Tensor, offset: Tensor, known: Tensor) -> Tensor:
         picked = log_probability.gather(2, index.long()[..., None])[..., 0].clamp_min(-20.0)
         total = total - (weight * known * picked).sum()
     return total / known.sum().clamp_min(1.0)
+
+
+def vote_loss(logits: Tensor, start: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Cross-entropy of local correlations with bilinear targets, where the truth is in reach.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (B, (2 r + 1)^2, h, w)
+        Order as of `napari_mmreg.nn.correlation.local_correlation`.
+    start : Tensor of shape (B, 2, h, w)
+        The flow by which the moving features were warped, in cells.
+    truth, valid : Tensor
+        On this grid, in cells.
+    """
+    side = round(logits.shape[1] ** 0.5)
+    radius = side // 2
+    # The truth as a step on the warped image: p + step shows what start points at.
+    step = _local_step(truth, start)
+    reach = (step.abs().amax(1, keepdim=True) < radius) & valid
+    low = step.floor().clamp(-radius, radius - 1)
+    share = (step - low).clamp(0, 1)
+    log_probability = logits.log_softmax(1)
+    total = step.new_zeros(())
+    for dx in (0, 1):
+        for dy in (0, 1):
+            index = (low[:, 1:] + radius + dy) * side + low[:, :1] + radius + dx
+            weight = (share[:, :1] if dx else 1 - share[:, :1]) * (
+                share[:, 1:] if dy else 1 - share[:, 1:]
+            )
+            total = total - masked_mean(weight * log_probability.gather(1, index.long()), reach)
+    return total
+
+
+def _local_step(truth: Tensor, start: Tensor) -> Tensor:
+    """Return b with truth(p) = b(p) + start(p + b(p)), by three fixed-point steps."""
+    step = truth - start
+    for _ in range(3):
+        step = truth - warp(start, step)
+    return step
+
+
+def laplace_loss(error: Tensor, log_scale: Tensor, valid: Tensor) -> Tensor:
+    """Likelihood of an expected error: `error` (B, 2, h, w) is detached, the scale learns."""
+    length = error.detach().square().sum(1, keepdim=True).sqrt()
+    return masked_mean(length * torch.exp(-log_scale) + log_scale, valid)
 
 
 def masked_ncc(one: Tensor, two: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _RECIPES = {
     "hrnet": "hrnet",
     "regnetmamba2": "regnetmamba2",
+    "rfnet": "rfnet",
     "tiny": "tiny",
 }
 

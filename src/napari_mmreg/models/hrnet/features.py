@@ -16,18 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import HRNetConfig
+from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.norm import ModalityBatchNorm2d
 from napari_mmreg.nn.sampling import pixel_grid, sample
 from napari_mmreg.nn.structure import CHANNELS
 
 FIXED, MOVING = 0, 1
-
-
-def conv(
-    inputs: int, outputs: int, size: int = 3, stride: int = 1, *, bias: bool = True
-) -> nn.Conv2d:
-    """Return a centred convolution; replicated borders do not tell a pixel where it is."""
-    return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=bias, padding_mode="replicate")
 
 
 class Norm(nn.Module):

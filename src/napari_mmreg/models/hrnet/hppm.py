@@ -15,11 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import HRNetConfig
-from napari_mmreg.models.hrnet.features import conv
-from napari_mmreg.nn.correlation import local_correlation
+from napari_mmreg.nn.conv import conv
+from napari_mmreg.nn.correlation import local_correlation, peak_vote
+from napari_mmreg.nn.global_affine import frame_affine
 from napari_mmreg.nn.norm import LayerNorm2d
 from napari_mmreg.nn.rssb import RSSB, channel_attention_block
-from napari_mmreg.nn.sampling import gaussian_blur, pixel_grid, sample, warp
+from napari_mmreg.nn.sampling import gaussian_blur, warp
 
 VOTE_SIGMA = 1.5
 """Cells over which the votes of the local correlation are averaged."""
@@ -62,11 +63,7 @@ class PooledAffine(nn.Module):
         """Return (B, 2, 3) on (x, y, 1) in pixels of a frame of `size` rows and columns."""
         pooled = self.block(self.enter(torch.cat([fixed, moving], 1))).mean((2, 3))
         change = self.last(F.relu(self.hidden(pooled))).view(-1, 2, 3)
-        half = change.new_tensor([(size[1] - 1) / 2, (size[0] - 1) / 2])
-        linear = torch.eye(2, device=change.device) + change[..., :2]
-        # The shift is counted in half frames, the linear part acts about the frame's centre.
-        shift = half + half * change[..., 2] - linear @ half
-        return torch.cat([linear, shift[..., None]], -1)
+        return frame_affine(change, size)
 
 
 @dataclass(slots=True)
@@ -121,38 +118,3 @@ class IncrementHead(nn.Module):
         step = agreed + self.last(features)
         before = warp(start, step) if self.compose else start
         return Increment(before + step, start, logits, features)
-
-
-def peak_vote(logits: Tensor, radius: int) -> tuple[Tensor, Tensor]:
-    """Read displacement and trust off local similarities.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (B, (2 r + 1)^2, h, w)
-        Order as of `local_correlation`.
-    radius : int
-        The radius r, in cells.
-
-    Returns
-    -------
-    vote : Tensor of shape (B, 2, h, w)
-        (x, y): the mean over the 3 x 3 cells around the best one, weighted by probability.
-    trust : Tensor of shape (B, 1, h, w)
-        The probability of those cells.
-    """
-    probability = logits.softmax(1)
-    steps = torch.arange(-radius, radius + 1, device=logits.device, dtype=logits.dtype)
-    dy, dx = torch.meshgrid(steps, steps, indexing="ij")
-    offsets = torch.stack([dx.flatten(), dy.flatten()], 0)
-    best = offsets[:, logits.argmax(1)].transpose(0, 1)
-    distance = (offsets.view(1, 2, -1, 1, 1) - best.unsqueeze(2)).abs().amax(1)
-    near = probability * (distance <= 1)
-    trust = near.sum(1, keepdim=True)
-    vote = torch.einsum("dn,bnhw->bdhw", offsets, near) / trust.clamp_min(1e-9)
-    return vote, trust
-
-
-def upsample_flow(flow: Tensor, shape: tuple[int, int], factor: int = 2) -> Tensor:
-    """Bring a flow in coarse cells to a finer grid, whose cell (j, i) is coarse (j, i) / factor."""
-    grid = pixel_grid(*shape, flow) / factor
-    return sample(flow, grid.unsqueeze(0).expand(len(flow), -1, -1, -1)) * factor

@@ -14,19 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import STRIDES, HRNetConfig
-from napari_mmreg.models.hrnet.features import CDAP, FIXED, MOVING, Backbone, Scale, conv
-from napari_mmreg.models.hrnet.global_step import (
-    affine_flow,
-    cell_affine_to_pixels,
-    matched_affine,
-)
-from napari_mmreg.models.hrnet.hppm import (
-    Increment,
-    IncrementHead,
-    PooledAffine,
-    upsample_flow,
-)
-from napari_mmreg.nn.sampling import warp
+from napari_mmreg.models.hrnet.features import CDAP, FIXED, MOVING, Backbone, Scale
+from napari_mmreg.models.hrnet.hppm import Increment, IncrementHead, PooledAffine
+from napari_mmreg.nn.conv import conv
+from napari_mmreg.nn.global_affine import affine_flow, cell_affine_to_pixels, matched_affine
+from napari_mmreg.nn.sampling import upsample_flow, warp
 from napari_mmreg.nn.structure import robust_channels
 
 MATCH_LEVEL = 2

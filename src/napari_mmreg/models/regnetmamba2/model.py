@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,13 +19,12 @@ from napari_mmreg.models.regnetmamba2.matching import (
     match,
 )
 from napari_mmreg.models.regnetmamba2.network import COARSE, RegNetMamba2, RegNetMamba2Config
-from napari_mmreg.models.weights import load_weights, weights_folder
+from napari_mmreg.models.trained import TrainedModel
 from napari_mmreg.nn.homography import plausible
 from napari_mmreg.nn.levels import Level, build_level, pair_tensors
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
-    from napari_mmreg.models.protocol import Prediction
     from napari_mmreg.run import Run
 
 TURNS = (0, 45, -45, 90, -90, 135, -135, 180)
@@ -45,43 +44,19 @@ MATCHES = 1000
 """Single matches that are handed on, at most."""
 
 
-def build_network(settings: Mapping[str, Any]) -> RegNetMamba2:
-    """Return a network without weights."""
-    return RegNetMamba2(RegNetMamba2Config.from_json(settings))
+class RegNetMamba2Model(TrainedModel):
+    """RegNetMamba-2 for pairs of any size, aspect and rotation.
 
-
-class RegNetMamba2Model:
-    """RegNetMamba-2 for pairs of any size, aspect and rotation, see `napari_mmreg.models.looks`.
-
-    Raises
-    ------
-    ModelError
-        If the weights are missing or damaged.
+    Its matches are the likeliest ones that obey the homography.
     """
 
     info = get_info("regnetmamba2")
+    multiple = COARSE
 
-    def __init__(self) -> None:
-        folder = weights_folder(self.info.name)
-        self.network = cast("RegNetMamba2", load_weights(folder, build_network))
-
-    def predict(self, pair: Pair, run: Run) -> Prediction:
-        """Match, and fit a homography and a displacement of the pair's grid.
-
-        Parameters
-        ----------
-        pair : Pair
-        run : Run
-
-        Returns
-        -------
-        Prediction
-            With `global_part`, the homography alone, `error_scale`, and the likeliest matches
-            that obey the homography: ``extras["matches"]``, see `looks.predict`.
-        """
-        self.network.to(run.device)
-        with torch.inference_mode():
-            return looks.predict(self.look, COARSE, pair, run, self.start(pair, run))
+    @staticmethod
+    def build_network(settings: Mapping[str, Any]) -> RegNetMamba2:
+        """Return a network without weights."""
+        return RegNetMamba2(RegNetMamba2Config.from_json(settings))
 
     def start(self, pair: Pair, run: Run) -> Tensor:
         """Return the homography of the pair's grid, (3, 3), that the most cells agree on."""

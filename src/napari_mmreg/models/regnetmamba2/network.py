@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.norm import LayerNorm2d
 from napari_mmreg.nn.sampling import pixel_grid, sample
 from napari_mmreg.nn.ssd_mixer import SSDMixer2d
@@ -57,13 +58,6 @@ class RegNetMamba2Config:
             k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()
         }
         return cls(**values)
-
-
-def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """Return a centred convolution; replicated borders do not tell a pixel where it is."""
-    return nn.Conv2d(
-        inputs, outputs, size, stride, size // 2, groups=groups, padding_mode="replicate"
-    )
 
 
 class SSDBlock(nn.Module):

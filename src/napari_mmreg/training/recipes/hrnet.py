@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import HRNetConfig
 from napari_mmreg.models.hrnet.network import HRNet
-from napari_mmreg.nn.matching import fit_affine
 from napari_mmreg.training import hrnet_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
 from napari_mmreg.training.recipe import Curriculum, Optimisation
+from napari_mmreg.training.starts import batch_generator, jittered_truth
 
 # Warm-up 10 %, middle 50 %, late 40 % of the training and a_n = 6, 10, 12 are the paper's;
 # the other weights are ours.
@@ -74,7 +74,7 @@ class HRNetRecipe:
         """Return the weighted terms."""
         network = cast("HRNet", model)
         weights = CURRICULUM(progress)
-        generator = _generator(batch)
+        generator = batch_generator(batch)
         masks: tuple[Tensor | None, Tensor | None] = (batch.fixed_mask, batch.moving_mask)
         if float(torch.rand((), generator=generator)) < self.unmasked_share:
             masks = (None, None)
@@ -92,7 +92,7 @@ class HRNetRecipe:
         if network.config.rigid != "none":
             terms["r"] = 0.5 * losses.rigid_loss(output.affine, batch)
         if output.increments:
-            terms["vote"] = losses.vote_loss(output.increments, batch)
+            terms["vote"] = losses.votes_loss(output.increments, batch)
             terms["n"] = N_UNIT * weights["n"] * losses.increment_loss(output.increments, batch)
             terms["image"] = 0.5 * losses.photometric_loss(output, batch)
             terms["s"] = 0.05 * weights["s"] * losses.smoothness_loss(output)
@@ -105,17 +105,7 @@ class HRNetRecipe:
         """Return global steps near the truth for the increments, or None for the predicted ones."""
         if float(torch.rand((), generator=generator)) < self.predicted_share * progress:
             return None
-        rows, cols = batch.fixed.shape[-2:]
-        corners = torch.tensor(
-            [[0.0, 0.0], [cols - 1.0, 0.0], [0.0, rows - 1.0], [cols - 1.0, rows - 1.0]]
-        ).to(batch.matrix.device)
-        ones = corners.new_ones(4, 1)
-        mapped = torch.cat([corners, ones], 1) @ batch.matrix.float().transpose(1, 2)
-        places = mapped[..., :2] / mapped[..., 2:]
-        reach = self.jitter * torch.rand(len(places), 1, 1, generator=generator)
-        noise = reach * (2 * torch.rand(places.shape, generator=generator) - 1)
-        points = corners.expand(len(places), -1, -1)
-        return fit_affine(points, places + noise.to(places), points.new_ones(len(places), 4))
+        return jittered_truth(batch, self.jitter, generator)
 
     def predict_flow(
         self,
@@ -128,12 +118,6 @@ class HRNetRecipe:
         """Return the bare network's flow."""
         flow: Tensor = model(fixed, moving, fixed_mask, moving_mask).flow
         return flow
-
-
-def _generator(batch: TrainingBatch) -> torch.Generator:
-    """Return random numbers that follow from the batch: a resumed training sees the same."""
-    seed = int(batch.matrix.double().abs().sum().item() * 1e6) % (2**31)
-    return torch.Generator().manual_seed(seed)
 
 
 RECIPE = HRNetRecipe()

@@ -40,3 +40,25 @@ def affine_flow(affine: Tensor, rows: int, cols: int, stride: int) -> Tensor:
     grid = torch.stack([x[None].expand(rows, cols), y[:, None].expand(rows, cols)], 0)
     mapped = torch.einsum("bij,jhw->bihw", affine[..., :2], grid) + affine[..., 2, None, None]
     return (mapped - grid) / stride
+
+
+def frame_affine(change: Tensor, size: tuple[int, int]) -> Tensor:
+    """Turn regressed parameters into an affine; zeros are the identity.
+
+    Parameters
+    ----------
+    change : Tensor of shape (B, 2, 3)
+        What is added to the linear part, which acts about the frame's centre, and the shift in
+        half frames.
+    size : (int, int)
+        Rows and columns of the frame.
+
+    Returns
+    -------
+    Tensor of shape (B, 2, 3)
+        On (x, y, 1) in pixels.
+    """
+    half = change.new_tensor([(size[1] - 1) / 2, (size[0] - 1) / 2])
+    linear = torch.eye(2, device=change.device) + change[..., :2]
+    shift = half + half * change[..., 2] - linear @ half
+    return torch.cat([linear, shift[..., None]], -1)

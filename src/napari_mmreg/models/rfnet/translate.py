@@ -1,0 +1,116 @@
+"""TransNet: shows one image as the sensor of another would have seen it.
+
+Xu et al., RFNet (CVPR 2022), section 3.1.1: an encoder keeps the content, a decoder per domain
+gives it the domain's look. Ours: one encoder for all sensors, and instead of a decoder per domain
+one that is told by a global code of the target image what the result should look like, so that
+one set of weights serves pairs of any kind. Content is kept at two strides:
+details would not pass the coarse one alone.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_mmreg.models.rfnet.config import RFNetConfig
+from napari_mmreg.nn.adain import AdaIN2d
+from napari_mmreg.nn.conv import conv
+
+
+def fill_outside(image: Tensor, mask: Tensor | None) -> Tensor:
+    """Give pixels without data the mean of those that have some: a frame's border is no edge."""
+    if mask is None:
+        return image
+    weight = mask.to(image)
+    mean = (image * weight).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True).clamp_min(
+        1.0
+    )
+    return torch.where(weight > 0.5, image, mean)
+
+
+class StyleBlock(nn.Module):
+    """A residual block whose normalisation is told a style."""
+
+    def __init__(self, channels: int, style: int) -> None:
+        super().__init__()
+        self.first, self.second = conv(channels, channels), conv(channels, channels)
+        self.norms = nn.ModuleList(AdaIN2d(channels, style) for _ in range(2))
+
+    def forward(self, content: Tensor, style: Tensor) -> Tensor:
+        """Map (B, C, h, w) to the same shape."""
+        mixed = F.relu(self.norms[0](self.first(content), style))
+        restyled: Tensor = content + self.norms[1](self.second(mixed), style)
+        return restyled
+
+
+class ContentBlock(nn.Module):
+    """A residual block with instance normalisation: the domain's contrast does not pass."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(channels, channels),
+            nn.InstanceNorm2d(channels),
+            nn.ReLU(),
+            conv(channels, channels),
+            nn.InstanceNorm2d(channels),
+        )
+
+    def forward(self, content: Tensor) -> Tensor:
+        """Map (B, C, h, w) to the same shape."""
+        mixed: Tensor = content + self.body(content)
+        return mixed
+
+
+class TransNet(nn.Module):
+    """Image translation by the style of another image.
+
+    Parameters
+    ----------
+    config : RFNetConfig
+    """
+
+    def __init__(self, config: RFNetConfig) -> None:
+        super().__init__()
+        half, quarter = config.translator
+        self.detail = nn.Sequential(conv(4, half, 5), nn.InstanceNorm2d(half), nn.ReLU())
+        self.content = nn.Sequential(
+            conv(half, quarter, stride=2),
+            nn.InstanceNorm2d(quarter),
+            nn.ReLU(),
+            *(ContentBlock(quarter) for _ in range(3)),
+        )
+        self.look = nn.Sequential(
+            conv(4, half, stride=2), nn.GELU(), conv(half, quarter, stride=2), nn.GELU()
+        )
+        self.code = nn.Linear(2 * quarter, config.style)
+        self.restyle = nn.ModuleList(StyleBlock(quarter, config.style) for _ in range(2))
+        self.widen, self.pass_on = conv(quarter, half), conv(half, half)
+        self.norm = AdaIN2d(half, config.style)
+        self.last = conv(half, 4)
+
+    def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the content c = E(I) of (B, 1, H, W) at strides 2 and 4."""
+        detail = self.detail(F.pixel_unshuffle(image, 2))
+        return detail, self.content(detail)
+
+    def style(self, image: Tensor) -> Tensor:
+        """Return the code (B, style) of what an image looks like, wherever things are in it."""
+        seen = self.look(F.pixel_unshuffle(image, 2))
+        spread, mean = torch.var_mean(seen, (2, 3), correction=0)
+        code: Tensor = self.code(torch.cat([mean, (spread + 1e-4).sqrt()], 1))
+        return code
+
+    def decode(self, content: tuple[Tensor, Tensor], style: Tensor) -> Tensor:
+        """Return the picture (B, 1, H, W), in [0, 1], of a content in a style."""
+        detail, coarse = content
+        for block in self.restyle:
+            coarse = block(coarse, style)
+        fine = self.widen(F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
+        fine = F.relu(self.norm(fine + self.pass_on(detail), style))
+        return F.pixel_shuffle(self.last(fine), 2).sigmoid()
+
+    def forward(self, image: Tensor, target: Tensor) -> Tensor:
+        """Show `image` as `target`'s sensor would: (B, 1, H, W), sides multiples of 4."""
+        return self.decode(self.encode(image), self.style(target))
