@@ -178,6 +178,23 @@ def test_the_dock_offers_every_method_and_fuses_with_the_run(qtbot, dock):
 
 
 @pytest.mark.gui
+def test_a_model_with_a_fusion_of_its_own_proposes_it(qtbot):
+    from napari_mmreg.gui.settings import Defaults
+    from napari_mmreg.gui.widgets.method import MethodBox
+    from napari_mmreg.models import list_models
+
+    method = MethodBox(list_models(), Defaults())
+    qtbot.addWidget(method)
+    method.model.select("rfnet")
+    assert method.fusion.value == "f2m"
+    method.model.select("classical")
+    assert method.fusion.value == NO_FUSION
+    method.fusion.select("laplacian")
+    method.model.select("rfnet")
+    assert method.fusion.value == "laplacian"  # the user's choice stays
+
+
+@pytest.mark.gui
 def test_the_button_fuses_the_chosen_run(qtbot, dock, engine):
     dock.run_bar.button.click()
     wait(qtbot, dock)

@@ -3,21 +3,15 @@
 import math
 from dataclasses import asdict, replace
 
-import numpy as np
 import pytest
 import torch
-from skimage import data
 
-from napari_mmreg.errors import Cancelled
-from napari_mmreg.imaging import prepare_pair
 from napari_mmreg.models.rfnet.config import RFNetConfig
-from napari_mmreg.models.rfnet.model import RFNetModel
 from napari_mmreg.models.rfnet.network import RFNet, composed
 from napari_mmreg.models.rfnet.translate import fill_outside
 from napari_mmreg.nn.deform import DeformConv2d
 from napari_mmreg.nn.global_affine import affine_flow
 from napari_mmreg.nn.sampling import warp
-from napari_mmreg.run import Run
 from napari_mmreg.training import rfnet_losses as losses
 from napari_mmreg.training.recipes.rfnet import RECIPE
 
@@ -155,44 +149,6 @@ def test_fusing_through_a_field_is_fusing_what_was_bent_before():
     inner = (..., slice(12, -12), slice(12, -12))
     # The attention sees whole images, whose borders differ a little.
     torch.testing.assert_close(one[inner], two[inner], atol=2e-3, rtol=0)
-
-
-COFFEE = data.coffee()[40:360, 100:500].astype(np.float32)
-
-
-@pytest.mark.parametrize("shape", [(16, 16), (33, 200), (300, 47), (320, 400)], ids=str)
-def test_any_size_and_aspect_behind_the_model_protocol(shape):
-    model = RFNetModel(network().eval())
-    pair = prepare_pair(COFFEE[: shape[0], : shape[1], 0], 255 - COFFEE[: shape[0], : shape[1], 2])
-    one, two = model.predict(pair, Run()), model.predict(pair, Run())
-    displacement = one.transform.displacement(pair.shape)
-    assert np.isfinite(displacement).all()
-    np.testing.assert_array_equal(displacement, two.transform.displacement(pair.shape))
-    assert one.global_part is not None
-    assert one.error_scale.shape == pair.shape
-    assert (one.error_scale > 0).all()
-    fused = one.extras["fused"]
-    assert fused.shape == pair.shape
-    assert fused.dtype == np.float32
-    assert fused.min() >= 0
-    assert fused.max() <= 1
-
-
-def test_where_the_moving_image_has_no_data_the_fused_one_is_the_fixed_one():
-    moving = 255 - COFFEE[..., 2]
-    moving[:, :150] = np.nan
-    pair = prepare_pair(COFFEE[..., 0], moving)
-    fused = RFNetModel(network().eval())
-    found = fused.predict(pair, Run())
-    known = found.transform.resample(pair.moving_mask.astype(np.float32), pair.shape) > 0.99
-    np.testing.assert_array_equal(found.extras["fused"][~known], pair.fixed[~known])
-    assert (found.extras["fused"][known] != pair.fixed[known]).mean() > 0.9
-
-
-def test_it_can_be_cancelled():
-    pair = prepare_pair(COFFEE[..., 0], COFFEE[..., 2])
-    with pytest.raises(Cancelled):
-        RFNetModel(network().eval()).predict(pair, Run(cancel=lambda: True))
 
 
 def parts(model):

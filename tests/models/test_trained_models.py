@@ -15,6 +15,8 @@ from napari_mmreg.models import load_model
 from napari_mmreg.models.hrnet.config import HRNetConfig
 from napari_mmreg.models.hrnet.network import HRNet
 from napari_mmreg.models.regnetmamba2.network import RegNetMamba2, RegNetMamba2Config
+from napari_mmreg.models.rfnet.config import RFNetConfig
+from napari_mmreg.models.rfnet.network import RFNet
 from napari_mmreg.models.weights import WEIGHTS_VARIABLE, save_weights
 from napari_mmreg.run import Run
 from napari_mmreg.training.recipe import get_recipe
@@ -24,8 +26,13 @@ SMALL = {
         widths=(8, 8, 12, 16, 16), blocks=(1, 1, 1, 1, 1), hidden=8, radii=(1, 1, 2, 2)
     ),
     "regnetmamba2": RegNetMamba2Config(widths=(8, 12, 16), state=4, blocks=1),
+    "rfnet": RFNetConfig(translator=(8, 8), style=4, widths=(8, 12, 16), fusion=(6, 8), fine=8),
 }
-NETWORKS = {"hrnet": (HRNet, HRNetConfig), "regnetmamba2": (RegNetMamba2, RegNetMamba2Config)}
+NETWORKS = {
+    "hrnet": (HRNet, HRNetConfig),
+    "regnetmamba2": (RegNetMamba2, RegNetMamba2Config),
+    "rfnet": (RFNet, RFNetConfig),
+}
 COFFEE = data.coffee()[40:360, 100:500].astype(np.float32)
 FIXED, OTHER = COFFEE[..., 0], 255 - COFFEE[..., 2]
 

@@ -108,6 +108,7 @@ def fuse(
         fused = np.empty(
             shape if colour is None else (*shape, 3), np.uint8 if eight_bit else np.float32
         )
+        _show_middle(fusion, sources, (shape[0], shape[1]), run)
         parts = list(_tiles((shape[0], shape[1]), fusion))
         for number, (core, around) in enumerate(parts, start=1):
             tile = _fuse_part(fusion, sources, colour, around, run)
@@ -147,6 +148,17 @@ def _tiles(shape: tuple[int, int], fusion: Fusion) -> Iterator[tuple[Part, Part]
                 for start, stop, size in zip(starts, stops, shape, strict=True)
             )
             yield core, (around[0], around[1])
+
+
+def _show_middle(
+    fusion: Fusion, sources: tuple[Source, Source], shape: tuple[int, int], run: Run
+) -> None:
+    """Let the method see the part in the middle, at most as large as a tile."""
+    starts = [max(0, (size - TILE) // 2) for size in shape]
+    part = slice(starts[0], starts[0] + TILE), slice(starts[1], starts[1] + TILE)
+    (fixed, fixed_known), (moving, moving_known) = (s.luminance(part) for s in sources)
+    if fixed_known.any() and moving_known.any():
+        fusion.prepare(fill_invalid(fixed, fixed_known), fill_invalid(moving, moving_known), run)
 
 
 def _fuse_part(

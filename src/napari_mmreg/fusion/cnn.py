@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mmreg.errors import ModelError
 from napari_mmreg.fusion.network import FusionNet
+from napari_mmreg.fusion.protocol import Fusion
 from napari_mmreg.fusion.registry import get_fusion_info
 from napari_mmreg.models.weights import load_weights, weights_folder
 
@@ -26,7 +27,7 @@ def build_network(settings: Mapping[str, Any]) -> FusionNet:
     return FusionNet(**settings)
 
 
-class CNNFusion:
+class CNNFusion(Fusion):
     """The network of `napari_mmreg.fusion.network` with its weights.
 
     Raises

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_mmreg.fusion.protocol import Fusion
 from napari_mmreg.fusion.registry import get_fusion_info
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _FLAT = 1e-3
 """Least amount of detail, in [0, 1]: two images without any are mixed half and half."""
 
 
-class LaplacianFusion:
+class LaplacianFusion(Fusion):
     """Chooses details by their energy, and mixes the rest by the amount of detail."""
 
     info = get_fusion_info("laplacian")

@@ -57,6 +57,12 @@ class Fusion(Protocol):
     reach: int
     stride: int
 
+    def prepare(self, fixed: NDArray[np.float32], moving: NDArray[np.float32], run: Run) -> None:
+        """See one part of the pair, as large as a tile, from its middle before all others.
+
+        What hangs on the picture as a whole is settled here, so that tiles do not differ in it.
+        """
+
     def fuse(
         self,
         fixed: NDArray[np.float32],

@@ -106,3 +106,13 @@ register_fusion(
     ),
     "napari_mmreg.fusion.cnn:CNNFusion",
 )
+register_fusion(
+    FusionInfo(
+        name="f2m",
+        title="RFNet's F2M",
+        purpose="What RFNet fuses with: the fixed image first, with the stronger edges of either.",
+        licence="BSD-3-Clause",
+        reference="Xu et al., RFNet, CVPR 2022",
+    ),
+    "napari_mmreg.fusion.f2m:F2MFusion",
+)

@@ -33,6 +33,8 @@ class ModelInfo:
         The paper, with arXiv number or DOI; empty for our own.
     needs_weights : bool
         False for methods that work without trained weights.
+    fusion : str
+        The fusion method that belongs to it, if one does; the dock proposes it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ModelInfo:
     licence: str
     reference: str = ""
     needs_weights: bool = True
+    fusion: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -121,3 +121,14 @@ register_model(
     ),
     "napari_mmreg.models.regnetmamba2.model:RegNetMamba2Model",
 )
+register_model(
+    ModelInfo(
+        name="rfnet",
+        title="RFNet",
+        purpose="Trained network with a fusion of its own (F2M); for pairs to become one image.",
+        licence="BSD-3-Clause",
+        reference="Xu et al., RFNet, CVPR 2022",
+        fusion="f2m",
+    ),
+    "napari_mmreg.models.rfnet.model:RFNetModel",
+)

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Blocks that networks share: scans, sampling, correlation, matching, normalisation."""

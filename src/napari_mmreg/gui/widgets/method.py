@@ -37,6 +37,8 @@ class MethodBox(QWidget):
     def __init__(self, models: Sequence[ModelInfo], defaults: Defaults) -> None:
         super().__init__()
         self._purposes = {"auto": strings.AUTO_PURPOSE} | {m.name: m.purpose for m in models}
+        self._proposed = NO_FUSION
+        self._fusions = {m.name: m.fusion for m in models if m.fusion}
         self.model = Combo.of({"auto": strings.AUTO_MODEL} | {m.name: m.title for m in models})
         self.purpose = style.quiet_label()
         self.device = Combo.of(strings.DEVICES, strings.DEVICE_TIP)
@@ -78,6 +80,13 @@ class MethodBox(QWidget):
 
     def _on_model(self) -> None:
         self.purpose.setText(self._purposes.get(self.model.value, ""))
+        self._propose_fusion(self._fusions.get(self.model.value, NO_FUSION))
+
+    def _propose_fusion(self, own: str) -> None:
+        """Choose the fusion that belongs to the model, unless the user has chosen one."""
+        if self.fusion.value == self._proposed:
+            self.fusion.select(own)
+            self._proposed = own
         self.changed.emit()
 
 

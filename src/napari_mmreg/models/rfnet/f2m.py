@@ -24,6 +24,9 @@ from napari_mmreg.nn.sampling import warp
 SHALLOW = 4
 """Stride of the deformation block's grid."""
 
+REACH = 8
+"""How far a pixel acts on the fused picture, in pixels: eight convolutions of 3 x 3."""
+
 RADIUS = 2
 """Reach of the correlations that the deformation block sees, in cells of that stride."""
 
@@ -92,14 +95,13 @@ class GradientAttention(nn.Module):
             for _ in range(2)
         )
 
-    def forward(self, one: Tensor, two: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight (B, C, H, W) of both images."""
+    def forward(self, one: Tensor, two: Tensor) -> Tensor:
+        """Return the weights (B, C, 1, 1) of the channels of both images, (B, C, H, W)."""
         lengths = [_gradient_length(features) for features in (one, two)]
         mean = sum(length.mean((2, 3)) for length in lengths)
         largest = sum(length.amax((2, 3)) for length in lengths)
-        weight = (self.perceptrons[0](mean) + self.perceptrons[1](largest)).sigmoid()
-        weight = weight[..., None, None]
-        return one * weight, two * weight
+        weight: Tensor = (self.perceptrons[0](mean) + self.perceptrons[1](largest)).sigmoid()
+        return weight[..., None, None]
 
 
 def _gradient_length(features: Tensor) -> Tensor:
@@ -137,7 +139,13 @@ class F2M(nn.Module):
         """Return what learns to fuse; frozen while the deformation block learns."""
         return [self.shallow, self.shared, self.adapt, self.attention, self.merge]
 
-    def fuse(self, fixed: Tensor, registered: Tensor, field: Tensor | None = None) -> Tensor:
+    def fuse(
+        self,
+        fixed: Tensor,
+        registered: Tensor,
+        field: Tensor | None = None,
+        attention: Tensor | None = None,
+    ) -> Tensor:
         """Fuse two luminances.
 
         Parameters
@@ -146,19 +154,32 @@ class F2M(nn.Module):
             In [0, 1], of any size.
         field : Tensor of shape (B, 2, H, W), optional
             Bends the registered image first: (x, y) in pixels, pull.
+        attention : Tensor of shape (B, C, 1, 1), optional
+            What `attend` returned; by default what it would return for these images.
 
         Returns
         -------
         Tensor of shape (B, 1, H, W)
             In [0, 1].
         """
+        one, two = self._features(fixed, registered, field)
+        if attention is None:
+            attention = self.attention(one, two)
+        fused: Tensor = self.merge(attention * (one + two)).sigmoid()
+        return fused
+
+    def attend(self, fixed: Tensor, registered: Tensor) -> Tensor:
+        """Return the weights (B, C, 1, 1) that these images give to the channels."""
+        weight: Tensor = self.attention(*self._features(fixed, registered, None))
+        return weight
+
+    def _features(
+        self, fixed: Tensor, registered: Tensor, field: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         one, two = self.shared(self.shallow(fixed)), self.shared(self.shallow(registered))
         if field is not None:
             two = warp(two, field)
-        two = two + self.adapt(two)
-        one, two = self.attention(one, two)
-        fused: Tensor = self.merge(one + two).sigmoid()
-        return fused
+        return one, two + self.adapt(two)
 
     def forward(self, fixed: Tensor, registered: Tensor, agreement: Tensor) -> FineAnswer:
         """Find the field that is left between the images; sides are multiples of 4."""
