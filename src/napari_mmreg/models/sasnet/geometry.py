@@ -78,13 +78,17 @@ class GeometricHead(nn.Module):
         fixed, moving : Scene
         masks : pair of Tensor (B, 1, H, W) or None
         taught : Tensor of shape (B, 2, 3), optional
-            Replaces the affine for the steps, in pixels (training).
+            Replaces the affine for the steps, in pixels. In training it is found all the same;
+            afterwards it is not looked for: images that are near need none.
         """
-        known = None if masks[0] is None else masks[0][..., ::EIGHTH, ::EIGHTH].to(fixed.eighth)
-        affine, _ = matched_affine(
-            fixed.eighth, moving.eighth, self.log_temperature.exp().float(), known
-        )
-        affine = cell_affine_to_pixels(affine, EIGHTH)
+        if taught is None or self.training:
+            known = None if masks[0] is None else masks[0][..., ::EIGHTH, ::EIGHTH].to(fixed.eighth)
+            found, _ = matched_affine(
+                fixed.eighth, moving.eighth, self.log_temperature.exp().float(), known
+            )
+            affine = cell_affine_to_pixels(found, EIGHTH)
+        else:
+            affine = taught
         start = (affine if taught is None else taught).detach().float()
         flow = affine_flow(start, *fixed.quarter.shape[-2:], QUARTER)
         steps: list[Increment] = []

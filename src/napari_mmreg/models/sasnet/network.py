@@ -21,7 +21,7 @@ from napari_mmreg.models.sasnet.factors import (
     SceneEncoder,
 )
 from napari_mmreg.models.sasnet.geometry import GeometricHead, Geometry
-from napari_mmreg.nn.sampling import upsample_flow, warp
+from napari_mmreg.nn.sampling import upsample_flow
 
 
 @dataclass(slots=True)
@@ -75,7 +75,8 @@ class SASNet(nn.Module):
         fixed_mask, moving_mask : Tensor of shape (B, 1, H, W), optional
             Where the images have data.
         taught : Tensor of shape (B, 2, 3), optional
-            Replaces the affine for the steps of the flow, on (x, y, 1) in pixels (training).
+            Replaces the affine for the steps of the flow, on (x, y, 1) in pixels, see
+            `GeometricHead`.
 
         Raises
         ------
@@ -93,13 +94,12 @@ class SASNet(nn.Module):
     def rerender(
         self, output: SASNetOutput, fixed: Tensor, fixed_mask: Tensor | None = None
     ) -> Tensor:
-        """Show the moving image's scene, warped by the geometry, as the fixed sensor would.
+        """Show what the moving image shows, where it shows it, as the fixed sensor would.
 
         Returns
         -------
         Tensor of shape (B, 1, H, W)
-            A rendered picture in [0, 1] on the fixed grid, not a measurement.
+            A rendered picture in [0, 1] on the moving grid, not a measurement.
         """
-        moved = warp(output.moving.scene, output.geometry.flow.to(output.moving.scene))
-        picture: Tensor = self.renderer(moved, self.appearance(fixed, fixed_mask))
+        picture: Tensor = self.renderer(output.moving.scene, self.appearance(fixed, fixed_mask))
         return picture
