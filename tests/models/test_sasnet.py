@@ -1,4 +1,4 @@
-"""SAS-Net: what its factors promise, its geometry, its recipe, and the model behind the protocol."""
+"""SAS-Net: what its factors promise, its geometry, its recipe, and the model around it."""
 
 from dataclasses import asdict, replace
 
