@@ -110,6 +110,7 @@ def predict(
     run: Run,
     start: Tensor | None = None,
     sizes: Sequence[int] = SIZES,
+    cell: int = 1,
 ) -> Prediction:
     """Estimate a homography and a displacement of the pair's grid in a few looks.
 
@@ -125,6 +126,9 @@ def predict(
         A homography to begin with, fixed to moving on the pair's grid, (x, y).
     sizes : sequence of int
         Longer sides of the grids, one for each look.
+    cell : int
+        Only every `cell`-th pixel counts for the homography: what a network says between its
+        cells is interpolated, and fitting to it takes time for nothing.
 
     Returns
     -------
@@ -145,7 +149,9 @@ def predict(
         places, error = found.places[:rows, :cols], found.error[:rows, :cols]
         trust = (1 / error).clamp(max=1) * both
         grid = pixel_grid(rows, cols, level.fixed)
-        step = fit_homography(grid.flatten(0, 1), places.flatten(0, 1), trust.flatten(), SCALES)
+        step = fit_homography(
+            *(part[::cell, ::cell].flatten(0, 1) for part in (grid, places, trust)), SCALES
+        )
         moved = level.to_full(level.from_full(before) @ step)
         if bool(plausible(moved[None], *pair.shape)):
             matrix = moved

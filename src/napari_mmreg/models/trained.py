@@ -34,6 +34,8 @@ class TrainedModel(ABC):
         The sides of the network's images must be multiples of this.
     sizes : sequence of int
         Longer sides of the grids of its looks.
+    cell : int
+        Pixels per cell of its answers, see `looks.predict`.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class TrainedModel(ABC):
     info: ModelInfo
     multiple: ClassVar[int]
     sizes: ClassVar[Sequence[int]] = looks.SIZES
+    cell: ClassVar[int] = 1
 
     def __init__(self, network: nn.Module | None = None) -> None:
         if network is None:
@@ -80,5 +83,5 @@ class TrainedModel(ABC):
         self.network.to(run.device)
         with torch.inference_mode():
             return looks.predict(
-                self.look, self.multiple, pair, run, self.start(pair, run), self.sizes
+                self.look, self.multiple, pair, run, self.start(pair, run), self.sizes, self.cell
             )

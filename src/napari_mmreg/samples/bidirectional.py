@@ -90,7 +90,8 @@ def _vessels() -> NDArray[np.float32]:
     green = green[first[0] : first[0] + side, first[1] : first[1] + side]
     dark = ndimage.gaussian_filter(green, 14) - ndimage.gaussian_filter(green, 0.6)
     low, high = np.percentile(dark, (40, 99.5))
-    return np.clip((dark - low) / (high - low), 0, 1).astype(np.float32)
+    amplitude: NDArray[np.float32] = np.clip((dark - low) / (high - low), 0, 1).astype(np.float32)
+    return amplitude
 
 
 def _lag() -> DisplacementTransform:

@@ -90,7 +90,8 @@ class GeometricHead(nn.Module):
         else:
             affine = taught
         start = (affine if taught is None else taught).detach().float()
-        flow = affine_flow(start, *fixed.quarter.shape[-2:], QUARTER)
+        rows, cols = fixed.quarter.shape[-2:]
+        flow = affine_flow(start, rows, cols, QUARTER)
         steps: list[Increment] = []
         for head in self.steps:
             mask = overlap(flow, masks, QUARTER)

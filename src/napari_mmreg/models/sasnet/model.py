@@ -35,6 +35,7 @@ class SASNetModel(TrainedModel):
     )
     multiple = EIGHTH
     sizes: ClassVar[tuple[int, ...]] = (128, 256)
+    cell = QUARTER
 
     @staticmethod
     def build_network(settings: Mapping[str, Any]) -> SASNet:
