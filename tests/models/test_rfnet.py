@@ -13,10 +13,9 @@ from napari_mmreg.imaging import prepare_pair
 from napari_mmreg.models.rfnet.config import RFNetConfig
 from napari_mmreg.models.rfnet.model import RFNetModel
 from napari_mmreg.models.rfnet.network import RFNet, composed
-from napari_mmreg.models.rfnet.translate import fill_outside
 from napari_mmreg.nn.deform import DeformConv2d
 from napari_mmreg.nn.global_affine import affine_flow
-from napari_mmreg.nn.sampling import warp
+from napari_mmreg.nn.sampling import fill_outside, warp
 from napari_mmreg.run import Run
 from napari_mmreg.training import rfnet_losses as losses
 from napari_mmreg.training.recipes.rfnet import RECIPE
