@@ -55,7 +55,7 @@ class Seen:
         Sides are multiples of what the network asks for; the moving image is warped.
     fixed_mask, moving_mask : Tensor of float32, shape (1, 1, H, W)
     near : bool
-        An earlier look has brought the images near each other.
+        The look before found a plausible homography, by which the moving image is warped.
     """
 
     fixed: Tensor
@@ -139,11 +139,11 @@ def predict(
     """
     tensors = pair_tensors(pair, run.device)
     nothing = torch.eye(3, dtype=torch.float64, device=run.device)
-    matrix = nothing if start is None else start
+    matrix, near = nothing if start is None else start, False
     for number, size in enumerate(sizes, start=1):
         level, before = build_level(tensors, size), matrix
         rows, cols = level.shape
-        seen = show(level, before, multiple, near=number > 1)
+        seen = show(level, before, multiple, near=near)
         found = look(seen)
         both = (seen.fixed_mask * seen.moving_mask)[0, 0, :rows, :cols]
         places, error = found.places[:rows, :cols], found.error[:rows, :cols]
@@ -153,7 +153,8 @@ def predict(
             *(part[::cell, ::cell].flatten(0, 1) for part in (grid, places, trust)), SCALES
         )
         moved = level.to_full(level.from_full(before) @ step)
-        if bool(plausible(moved[None], *pair.shape)):
+        near = bool(plausible(moved[None], *pair.shape))
+        if near:
             matrix = moved
         else:
             step = nothing

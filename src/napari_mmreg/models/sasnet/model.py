@@ -43,7 +43,7 @@ class SASNetModel(TrainedModel):
         return SASNet(SASNetConfig.from_json(settings))
 
     def look(self, seen: looks.Seen) -> looks.Look:
-        """One forward pass; once the images are near, no search, but a picture."""
+        """One forward pass; where the images are near, no search, but a picture."""
         nothing = torch.eye(2, 3, device=seen.fixed.device)[None] if seen.near else None
         found = self.network(
             seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask, taught=nothing
