@@ -43,7 +43,7 @@ class SASNetModel(TrainedModel):
         return SASNet(SASNetConfig.from_json(settings))
 
     def look(self, seen: looks.Seen) -> looks.Look:
-        """One forward pass; where the images are near, no search, but a picture."""
+        """One forward pass and a picture; where the images are near, without a search."""
         nothing = torch.eye(2, 3, device=seen.fixed.device)[None] if seen.near else None
         found = self.network(
             seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask, taught=nothing
@@ -53,7 +53,5 @@ class SASNetModel(TrainedModel):
         return looks.Look(
             places=pixel_grid(flow.shape[0], flow.shape[1], flow) + flow,
             error=error[0, 0],
-            rendered=self.network.rerender(found, seen.fixed, seen.fixed_mask)[0, 0]
-            if seen.near
-            else None,
+            rendered=self.network.rerender(found, seen.fixed, seen.fixed_mask)[0, 0],
         )
