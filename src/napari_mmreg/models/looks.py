@@ -149,9 +149,10 @@ def predict(
         places, error = found.places[:rows, :cols], found.error[:rows, :cols]
         trust = (1 / error).clamp(max=1) * both
         grid = pixel_grid(rows, cols, level.fixed)
-        step = fit_homography(
-            *(part[::cell, ::cell].flatten(0, 1) for part in (grid, places, trust)), SCALES
+        points, there, weight = (
+            part[::cell, ::cell].flatten(0, 1) for part in (grid, places, trust)
         )
+        step = fit_homography(points, there, weight, SCALES)
         moved = level.to_full(level.from_full(before) @ step)
         near = bool(plausible(moved[None], *pair.shape))
         if near:
