@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform as Transform
     from napari_mmreg.models import list_models as list_models
     from napari_mmreg.registration import RegistrationResult as RegistrationResult
+    from napari_mmreg.registration import correct_scan as correct_scan
     from napari_mmreg.registration import register as register
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "RegistrationResult": "napari_mmreg.registration",
     "Transform": "napari_mmreg.geometry",
+    "correct_scan": "napari_mmreg.registration",
     "evaluate": "napari_mmreg.evaluation",
     "fuse": "napari_mmreg.fusion",
     "landmark_error": "napari_mmreg.evaluation",
@@ -36,6 +38,7 @@ __all__ = [
     "RegistrationResult",
     "Transform",
     "__version__",
+    "correct_scan",
     "evaluate",
     "fuse",
     "landmark_error",

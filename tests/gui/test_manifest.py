@@ -30,14 +30,16 @@ def test_every_command_exists(manifest):
 def test_the_docks_are_in_the_register_menu(manifest):
     entries = manifest.contributions.menus["napari/layers/register"]
     docks = [f"napari-mmreg.{name}" for name in ("register", "landmarks", "evaluate")]
-    assert [entry.command for entry in entries] == docks
+    assert [entry.command for entry in entries] == [*docks, "napari-mmreg.split_scan"]
     assert [w.command for w in manifest.contributions.widgets] == docks
 
 
 def test_the_samples_are_those_that_there_are(manifest):
     from napari_mmreg.samples import list_samples
+    from napari_mmreg.samples.bidirectional import NAME
 
-    assert {s.key for s in manifest.contributions.sample_data} == {s.name for s in list_samples()}
+    pairs = {sample.name for sample in list_samples()}
+    assert {s.key for s in manifest.contributions.sample_data} == pairs | {NAME}
 
 
 def test_no_keys_are_bound(manifest):

@@ -104,6 +104,27 @@ def test_a_calibrated_map_is_not_called_uncalibrated(session, pair, engine, fake
     assert "uncalibrated" not in _run(session, *pair).layers[roles.RISK].name
 
 
+def test_a_models_rendering_is_a_hidden_layer_of_its_own(viewer, pair, fake_engine):
+    picture = np.linspace(0, 1, 96 * 128, dtype=np.float32).reshape(96, 128)
+
+    class Rendering(fake_engine):
+        def __call__(self, *args, **options):
+            result = super().__call__(*args, **options)
+            result.extras["rerendered"] = picture
+            return result
+
+    session = Session(viewer, Rendering())
+    layer = _run(session, *pair).layers[roles.RERENDERED]
+    session.close()
+    assert layer.name == "[1] moving as seen by the fixed sensor"
+    assert not layer.visible
+    np.testing.assert_array_equal(layer.data, picture)
+    assert tuple(layer.contrast_limits) == (0, 1)
+    about = layer.metadata[METADATA_KEY]
+    assert about["rendered"]
+    assert about["modality"] == "visible"
+
+
 @pytest.mark.parametrize("colormap", ["magenta", "red", "green"])
 def test_the_registered_colour_complements_the_fixed_one(session, pair, colormap):
     pair[0].colormap = colormap

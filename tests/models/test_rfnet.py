@@ -8,10 +8,9 @@ import torch
 
 from napari_mmreg.models.rfnet.config import RFNetConfig
 from napari_mmreg.models.rfnet.network import RFNet, composed
-from napari_mmreg.models.rfnet.translate import fill_outside
 from napari_mmreg.nn.deform import DeformConv2d
 from napari_mmreg.nn.global_affine import affine_flow
-from napari_mmreg.nn.sampling import warp
+from napari_mmreg.nn.sampling import fill_outside, warp
 from napari_mmreg.training import rfnet_losses as losses
 from napari_mmreg.training.recipes.rfnet import RECIPE
 

@@ -67,7 +67,7 @@ def test_from_a_folder_of_pairs_to_weights_with_a_card(pack, tmp_path, capsys):
         train(*arguments[:4], tmp_path / "other", *arguments[5:], *SMALL[:6], "--set", "width=8")
 
 
-@pytest.mark.parametrize("name", ["hrnet", "regnetmamba2", "tiny"])
+@pytest.mark.parametrize("name", ["hrnet", "regnetmamba2", "sasnet", "tiny"])
 def test_every_recipe_takes_the_options(name):
     args = argparse.Namespace(batch=2, size=[64, 96], rate=0.5)
     adapted = _adapt(get_recipe(name), args)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_mmreg.registration import RegistrationResult
 
 REGISTERED = "registered"
+RERENDERED = "moving as seen by the fixed sensor"
 RISK = "misregistration"
 MAGNITUDE = "displacement"
 FLOW = "flow colour"
@@ -141,6 +142,7 @@ def build(
     layers = [_registered(snapshot, result), _risk(snapshot, result)]
     check()
     layers += _flow_layers(snapshot, flow, stride, check)
+    layers += _rerendered(snapshot, result)
     layers += match_layers(snapshot, result)
     valid = np.asarray(result.valid)
     check()
@@ -192,6 +194,21 @@ def _registered(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
             contrast_limits=_limits(snapshot.moving.contrast_limits, result.registered),
         )
     return LayerSpec(REGISTERED, "image", result.registered, kwargs)
+
+
+def _rerendered(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
+    """Return the hidden layer of a model's rendering, none where there is none."""
+    picture = result.extras.get("rerendered")
+    if picture is None:
+        return []
+    kwargs = shared_kwargs(snapshot, RERENDERED)
+    kwargs["metadata"][METADATA_KEY].update(
+        modality=snapshot.fixed.modality, model=result.model, rendered=True
+    )
+    kwargs.update(
+        colormap="gray", contrast_limits=(0.0, 1.0), blending="translucent", visible=False
+    )
+    return [LayerSpec(RERENDERED, "image", picture, kwargs)]
 
 
 def _limits(own: tuple[float, float] | None, data: NDArray[Any]) -> tuple[float, float]:

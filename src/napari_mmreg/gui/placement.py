@@ -114,8 +114,13 @@ def _layer_kwargs(layer: Any, matrix: Matrix, full_from_level: Matrix) -> dict[s
     return kwargs
 
 
-def part_of(placement: Placement, start: tuple[int, int], stride: int) -> dict[str, Any]:
-    """Return the layer arguments for ``picture[start_row::stride, start_col::stride]``."""
+def part_of(
+    placement: Placement, start: tuple[int, int], stride: int | tuple[int, int]
+) -> dict[str, Any]:
+    """Return the layer arguments for ``picture[start_row::stride, start_col::stride]``.
+
+    The stride may differ between rows and columns.
+    """
     kwargs = dict(placement.layer_kwargs)
     physical_from_world = np.linalg.inv(kwargs["affine"])
     offset = placement.world_from_pixels @ (*start, 1.0)

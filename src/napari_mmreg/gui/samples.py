@@ -44,6 +44,19 @@ def load_roadscene() -> list[LayerData]:
     return _open("roadscene_flir_08835")
 
 
+def load_scan() -> list[LayerData]:
+    """Open a simulated scan whose lines run to and fro, as one image.
+
+    *Layers > Register > Split bidirectional scan* makes a pair of it.
+    """
+    from napari_mmreg.samples.bidirectional import NAME, TITLE, bidirectional_scan
+
+    scan = bidirectional_scan()
+    about = {"sample": NAME, "title": TITLE, "notes": scan.notes, "modality": "photoacoustic"}
+    kwargs = {"name": TITLE, "metadata": {METADATA_KEY: about}, "colormap": "gray"}
+    return [(scan.image, kwargs, "image")]
+
+
 def _open(name: str) -> list[LayerData]:
     from napari_mmreg.samples import load_sample
 

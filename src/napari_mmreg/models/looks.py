@@ -7,7 +7,7 @@ and a smooth rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
-from napari_mmreg.models.protocol import Prediction
+from napari_mmreg.models.protocol import RENDERED, Prediction, Rendering
 from napari_mmreg.nn.homography import (
     fit_homography,
     plausible,
@@ -54,12 +54,15 @@ class Seen:
     fixed, moving : Tensor of shape (1, 1, H, W)
         Sides are multiples of what the network asks for; the moving image is warped.
     fixed_mask, moving_mask : Tensor of float32, shape (1, 1, H, W)
+    near : bool
+        The look before found a plausible homography, by which the moving image is warped.
     """
 
     fixed: Tensor
     moving: Tensor
     fixed_mask: Tensor
     moving_mask: Tensor
+    near: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,17 @@ class Look:
     matches : Tensor of shape (N, 5), or None
         Single matches: x and y in the fixed image, in the moving one as it was shown, and
         their probability.
+    rendered : Tensor of shape (H, W), or None
+        The moving image as it was shown, in another appearance, in [0, 1].
     """
 
     places: Tensor
     error: Tensor
     matches: Tensor | None = None
+    rendered: Tensor | None = None
 
 
-def show(level: Level, matrix: Tensor, multiple: int) -> Seen:
+def show(level: Level, matrix: Tensor, multiple: int, *, near: bool = False) -> Seen:
     """Warp the moving image of a level by a homography of the pair's grid; pad both images."""
     rows, cols = level.shape
     where = positions(level.from_full(matrix)[None], rows, cols)
@@ -93,6 +99,7 @@ def show(level: Level, matrix: Tensor, multiple: int) -> Seen:
         F.pad(sample(level.moving, where), margin, mode="replicate"),
         F.pad(level.fixed_mask, margin),
         F.pad(inside, margin),
+        near,
     )
 
 
@@ -102,8 +109,10 @@ def predict(
     pair: Pair,
     run: Run,
     start: Tensor | None = None,
+    sizes: Sequence[int] = SIZES,
+    cell: int = 1,
 ) -> Prediction:
-    """Estimate a homography and a displacement of the pair's grid in two looks.
+    """Estimate a homography and a displacement of the pair's grid in a few looks.
 
     Parameters
     ----------
@@ -115,43 +124,58 @@ def predict(
     run : Run
     start : Tensor of float64, shape (3, 3), optional
         A homography to begin with, fixed to moving on the pair's grid, (x, y).
+    sizes : sequence of int
+        Longer sides of the grids, one for each look.
+    cell : int
+        Only every `cell`-th pixel counts for the homography: what a network says between its
+        cells is interpolated, and fitting to it takes time for nothing.
 
     Returns
     -------
     Prediction
         With `global_part`, the homography alone, and `error_scale`. If the network matches,
         ``extras["matches"]`` is float32 (N, 5): fixed row and column, moving row and column,
-        probability, on the pair's grid.
+        probability, on the pair's grid. If it renders, ``extras["rendered"]`` is a `Rendering`.
     """
     tensors = pair_tensors(pair, run.device)
     nothing = torch.eye(3, dtype=torch.float64, device=run.device)
-    matrix = nothing if start is None else start
-    for number, size in enumerate(SIZES, start=1):
+    matrix, near = nothing if start is None else start, False
+    for number, size in enumerate(sizes, start=1):
         level, before = build_level(tensors, size), matrix
         rows, cols = level.shape
-        seen = show(level, before, multiple)
+        seen = show(level, before, multiple, near=near)
         found = look(seen)
         both = (seen.fixed_mask * seen.moving_mask)[0, 0, :rows, :cols]
         places, error = found.places[:rows, :cols], found.error[:rows, :cols]
         trust = (1 / error).clamp(max=1) * both
         grid = pixel_grid(rows, cols, level.fixed)
-        step = fit_homography(grid.flatten(0, 1), places.flatten(0, 1), trust.flatten(), SCALES)
+        points, there, weight = (
+            part[::cell, ::cell].flatten(0, 1) for part in (grid, places, trust)
+        )
+        step = fit_homography(points, there, weight, SCALES)
         moved = level.to_full(level.from_full(before) @ step)
-        if bool(plausible(moved[None], *pair.shape)):
+        near = bool(plausible(moved[None], *pair.shape))
+        if near:
             matrix = moved
         else:
             step = nothing
-        run.step(number / len(SIZES))
+        run.step(number / len(sizes))
     flow = bend_smoothly(transformed(step, grid), places, trust, SMOOTH) - grid
     unit = np.array(pair.shape) / np.array(level.shape)
     bent = DisplacementTransform(
         (_enlarge(flow.permute(2, 0, 1).flip(0), pair.shape) * unit).astype(np.float32)
     )
+    extras: dict[str, Any] = {}
+    if found.matches is not None:
+        extras["matches"] = _on_grid(found.matches, level, before)
+    if found.rendered is not None:
+        picture = _enlarge(found.rendered[None, :rows, :cols], pair.shape)[..., 0]
+        extras[RENDERED] = Rendering(picture, _transform(before))
     return Prediction(
         transform=_transform(before).compose(bent),
         error_scale=(_enlarge(error[None], pair.shape)[..., 0] * unit.mean()).astype(np.float32),
         global_part=_transform(matrix),
-        extras={} if found.matches is None else {"matches": _on_grid(found.matches, level, before)},
+        extras=extras,
     )
 
 

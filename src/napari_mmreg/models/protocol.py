@@ -46,6 +46,26 @@ class ModelInfo:
     fusion: str = ""
 
 
+RENDERED = "rendered"
+"""Key of a `Rendering` in `Prediction.extras`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rendering:
+    """The moving image as the fixed sensor would show it: made by a network, not measured.
+
+    Attributes
+    ----------
+    picture : ndarray of float32, shape (h, w)
+        In [0, 1], where the pair's fixed image has its grey values.
+    moving_from_picture : MatrixTransform
+        Pixels of the picture to those of the pair's moving image.
+    """
+
+    picture: NDArray[np.float32]
+    moving_from_picture: MatrixTransform
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """A model's answer on the working grid of a `Pair`.
@@ -63,6 +83,7 @@ class Prediction:
         What else the model offers (matches, fused image ...), each documented by the model.
         ``"matches"`` are single matches that agree with the answer, float32 (N, 5) in
         working-grid pixels: fixed row and column, moving row and column, probability.
+        ``"rendered"`` is a `Rendering`.
     """
 
     transform: Transform

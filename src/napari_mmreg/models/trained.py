@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -32,6 +32,10 @@ class TrainedModel(ABC):
     ----------
     multiple : int
         The sides of the network's images must be multiples of this.
+    sizes : sequence of int
+        Longer sides of the grids of its looks.
+    cell : int
+        Pixels per cell of its answers, see `looks.predict`.
 
     Raises
     ------
@@ -41,6 +45,8 @@ class TrainedModel(ABC):
 
     info: ModelInfo
     multiple: ClassVar[int]
+    sizes: ClassVar[Sequence[int]] = looks.SIZES
+    cell: ClassVar[int] = 1
 
     def __init__(self, network: nn.Module | None = None) -> None:
         if network is None:
@@ -71,9 +77,11 @@ class TrainedModel(ABC):
         Returns
         -------
         Prediction
-            With `global_part`, the homography alone, and `error_scale`. A network that matches
-            gives ``extras["matches"]``, see `looks.predict`.
+            With `global_part`, the homography alone, and `error_scale`; for its `extras` see
+            `looks.predict`.
         """
         self.network.to(run.device)
         with torch.inference_mode():
-            return looks.predict(self.look, self.multiple, pair, run, self.start(pair, run))
+            return looks.predict(
+                self.look, self.multiple, pair, run, self.start(pair, run), self.sizes, self.cell
+            )

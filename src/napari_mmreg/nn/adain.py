@@ -7,7 +7,10 @@ Normalization* (arXiv 1703.06868).
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from napari_mmreg.nn.conv import conv
 
 
 def adain(content: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
@@ -59,3 +62,37 @@ class AdaIN2d(nn.Module):
         """Restyle `content` (B, C, H, W) by `style` (B, S); same shape."""
         scale, shift = self.to_statistics(style).chunk(2, dim=1)
         return adain(content, 1 + scale, shift, self.eps)
+
+
+class StyleBlock(nn.Module):
+    """A residual block whose normalisation is told a style."""
+
+    def __init__(self, channels: int, style: int) -> None:
+        super().__init__()
+        self.first, self.second = conv(channels, channels), conv(channels, channels)
+        self.norms = nn.ModuleList(AdaIN2d(channels, style) for _ in range(2))
+
+    def forward(self, content: Tensor, style: Tensor) -> Tensor:
+        """Map (B, C, h, w) to the same shape."""
+        mixed = F.relu(self.norms[0](self.first(content), style))
+        restyled: Tensor = content + self.norms[1](self.second(mixed), style)
+        return restyled
+
+
+class ContentBlock(nn.Module):
+    """A residual block with instance normalisation: the domain's contrast does not pass."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(channels, channels),
+            nn.InstanceNorm2d(channels),
+            nn.ReLU(),
+            conv(channels, channels),
+            nn.InstanceNorm2d(channels),
+        )
+
+    def forward(self, content: Tensor) -> Tensor:
+        """Map (B, C, h, w) to the same shape."""
+        mixed: Tensor = content + self.body(content)
+        return mixed

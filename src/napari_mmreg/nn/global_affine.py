@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.nn.matching import robust_affine, soft_matches
+from napari_mmreg.nn.sampling import warp
 
 
 def matched_affine(
@@ -62,3 +63,14 @@ def frame_affine(change: Tensor, size: tuple[int, int]) -> Tensor:
     linear = torch.eye(2, device=change.device) + change[..., :2]
     shift = half + half * change[..., 2] - linear @ half
     return torch.cat([linear, shift[..., None]], -1)
+
+
+def overlap(flow: Tensor, masks: tuple[Tensor | None, Tensor | None], stride: int) -> Tensor:
+    """Return (B, 1, h, w): 1 where a fixed cell and its place by a flow in cells have data."""
+    known = []
+    for mask in masks:
+        if mask is None:
+            known.append(flow.new_ones(len(flow), 1, *flow.shape[-2:]))
+        else:
+            known.append(mask[..., ::stride, ::stride].to(flow))
+    return known[0] * warp(known[1], flow, padding="zeros")

@@ -171,3 +171,17 @@ class RSSG(nn.Module):
         """Transform (B, C, H, W), any H and W; same shape."""
         y: Tensor = x + self.body(x)
         return y
+
+
+class ConvBlock(nn.Module):
+    """The convolutional half of an RSSB alone, for scales with too many cells to scan."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = LayerNorm2d(channels)
+        self.body = channel_attention_block(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        mixed: Tensor = features + self.body(self.norm(features))
+        return mixed

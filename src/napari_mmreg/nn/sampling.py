@@ -88,6 +88,23 @@ def upsample_flow(flow: Tensor, shape: tuple[int, int], factor: int = 2) -> Tens
     return sample(flow, grid.unsqueeze(0).expand(len(flow), -1, -1, -1)) * factor
 
 
+def doubled(features: Tensor, shape: torch.Size) -> Tensor:
+    """Bring features to the next finer grid, whose cell j is at j / 2 of the coarse one."""
+    grid = pixel_grid(shape[0], shape[1], features) / 2
+    return sample(features, grid.expand(len(features), -1, -1, -1))
+
+
+def fill_outside(image: Tensor, mask: Tensor | None) -> Tensor:
+    """Give pixels without data the mean of those that have some: a frame's border is no edge."""
+    if mask is None:
+        return image
+    weight = mask.to(image)
+    mean = (image * weight).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True).clamp_min(
+        1.0
+    )
+    return torch.where(weight > 0.5, image, mean)
+
+
 @lru_cache(maxsize=64)
 def _gaussian_taps(sigma: float) -> tuple[float, ...]:
     radius = max(1, math.ceil(3.0 * sigma))

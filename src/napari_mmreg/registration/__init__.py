@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from napari_mmreg.registration.bidirectional import correct_scan
 from napari_mmreg.registration.examine import examine
 from napari_mmreg.registration.path import register
 from napari_mmreg.registration.result import RegistrationResult
 
-__all__ = ["RegistrationResult", "examine", "register"]
+__all__ = ["RegistrationResult", "correct_scan", "examine", "register"]

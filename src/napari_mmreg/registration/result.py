@@ -55,10 +55,13 @@ class RegistrationResult:
     extras : dict
         What else the model offers, described by the model. Arrays in it lie on the model's
         own grid; ``extras["fixed_from_model_grid"]`` maps its pixels to fixed pixels. Only
-        ``extras["matches"]``, float32 (N, 5), is in pixels of the images: fixed row and column,
-        moving row and column, and the probability, in [0, 1], of the single matches that the
-        model's answer was made from. It is there if the model matches and the answer is its
+        two are in pixels of the images. ``extras["matches"]``, float32 (N, 5): fixed row and
+        column, moving row and column, and the probability, in [0, 1], of the single matches that
+        the model's answer was made from. It is there if the model matches and the answer is its
         own: not after a failed run or a second opinion, nor if refinement turned it down.
+        ``extras["rerendered"]``, float32 (H, W) in [0, 1], if the model renders: the moving
+        image as the fixed sensor would show it, warped by `transform`. It is a network's
+        picture: how alike it is to the fixed image says nothing about the registration.
     timings : dict of str to float
         Seconds per stage.
     provenance : dict

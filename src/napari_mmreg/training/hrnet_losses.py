@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.models.hrnet.config import STRIDES
-from napari_mmreg.models.hrnet.hppm import Increment
 from napari_mmreg.models.hrnet.network import MATCH_LEVEL, HRNet, HRNetOutput
+from napari_mmreg.nn.increment import Increment
 from napari_mmreg.nn.sampling import warp
 from napari_mmreg.training.batches import TrainingBatch
 from napari_mmreg.training.losses import (

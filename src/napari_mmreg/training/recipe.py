@@ -19,6 +19,7 @@ _RECIPES = {
     "hrnet": "hrnet",
     "regnetmamba2": "regnetmamba2",
     "rfnet": "rfnet",
+    "sasnet": "sasnet",
     "tiny": "tiny",
 }
 

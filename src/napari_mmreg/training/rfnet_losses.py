@@ -13,9 +13,8 @@ from torch import Tensor
 from napari_mmreg.models.rfnet.affine import EIGHTH, QUARTER, AffineAnswer
 from napari_mmreg.models.rfnet.f2m import FineAnswer
 from napari_mmreg.models.rfnet.network import RFNet
-from napari_mmreg.models.rfnet.translate import fill_outside
 from napari_mmreg.nn.global_affine import affine_flow
-from napari_mmreg.nn.sampling import pixel_grid, warp
+from napari_mmreg.nn.sampling import fill_outside, pixel_grid, warp
 from napari_mmreg.training.batches import TrainingBatch
 from napari_mmreg.training.losses import (
     affine_loss,

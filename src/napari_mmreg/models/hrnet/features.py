@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from napari_mmreg.models.hrnet.config import HRNetConfig
 from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.norm import ModalityBatchNorm2d
-from napari_mmreg.nn.sampling import pixel_grid, sample
+from napari_mmreg.nn.sampling import doubled
 from napari_mmreg.nn.structure import CHANNELS
 
 FIXED, MOVING = 0, 1
@@ -89,7 +89,7 @@ class Backbone(nn.Module):
             pyramid.append(channels)
         for level in reversed(range(len(pyramid) - 1)):
             context = self.context[level](pyramid[level + 1])
-            pyramid[level] = pyramid[level] + _doubled(context, pyramid[level].shape[-2:])
+            pyramid[level] = pyramid[level] + doubled(context, pyramid[level].shape[-2:])
         return pyramid
 
 
@@ -236,12 +236,6 @@ class CDAP(nn.Module):
         return gated or shared, private
 
 
-def _doubled(features: Tensor, shape: torch.Size) -> Tensor:
-    """Bring features to the next finer grid, whose cell j is at j / 2 of the coarse one."""
-    grid = pixel_grid(shape[0], shape[1], features) / 2
-    return sample(features, grid.expand(len(features), -1, -1, -1))
-
-
 def _neighbours(pyramid: list[Tensor], level: int) -> Tensor:
     """Return the adjacent scales on this scale's grid, side by side."""
     rows, cols = pyramid[level].shape[-2:]
@@ -249,5 +243,5 @@ def _neighbours(pyramid: list[Tensor], level: int) -> Tensor:
     if level > 0:
         parts.append(F.adaptive_avg_pool2d(pyramid[level - 1], (rows, cols)))
     if level + 1 < len(pyramid):
-        parts.append(_doubled(pyramid[level + 1], pyramid[level].shape[-2:]))
+        parts.append(doubled(pyramid[level + 1], pyramid[level].shape[-2:]))
     return torch.cat(parts, 1)

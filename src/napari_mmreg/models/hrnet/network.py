@@ -15,10 +15,16 @@ from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import STRIDES, HRNetConfig
 from napari_mmreg.models.hrnet.features import CDAP, FIXED, MOVING, Backbone, Scale
-from napari_mmreg.models.hrnet.hppm import Increment, IncrementHead, PooledAffine
+from napari_mmreg.models.hrnet.hppm import PooledAffine, increment_head
 from napari_mmreg.nn.conv import conv
-from napari_mmreg.nn.global_affine import affine_flow, cell_affine_to_pixels, matched_affine
-from napari_mmreg.nn.sampling import upsample_flow, warp
+from napari_mmreg.nn.global_affine import (
+    affine_flow,
+    cell_affine_to_pixels,
+    matched_affine,
+    overlap,
+)
+from napari_mmreg.nn.increment import Increment
+from napari_mmreg.nn.sampling import upsample_flow
 from napari_mmreg.nn.structure import robust_channels
 
 MATCH_LEVEL = 2
@@ -72,7 +78,7 @@ class HRNet(nn.Module):
             PooledAffine(ranks[-1], STRIDES[-1], config) if config.rigid == "pooled" else None
         )
         self.heads = nn.ModuleList(
-            IncrementHead(ranks[level], STRIDES[level], config.radii[level], config)
+            increment_head(ranks[level], STRIDES[level], config.radii[level], config)
             for level in reversed(range(len(STRIDES) - 1))
             if config.nonrigid
         )
@@ -156,7 +162,7 @@ class HRNet(nn.Module):
                 flow = upsample_flow(done[-1].flow.detach(), shape)
             else:
                 flow = affine_flow(start.detach().float(), *shape, STRIDES[level])
-            mask = _overlap(flow, fixed_mask, moving_mask, STRIDES[level])
+            mask = overlap(flow, (fixed_mask, moving_mask), STRIDES[level])
             done.append(head(fixed, moving, flow, mask))
         return done
 
@@ -168,17 +174,3 @@ class HRNet(nn.Module):
         trust = half.logits.detach().softmax(1).amax(1, keepdim=True)
         scale: Tensor = self.error(torch.cat([half.features.detach(), trust], 1))
         return scale.clamp(-4.0, 6.0)
-
-
-def _overlap(
-    flow: Tensor, fixed_mask: Tensor | None, moving_mask: Tensor | None, stride: int
-) -> Tensor:
-    """Return (B, 1, h, w): 1 where the fixed cell and its place in the moving image have data."""
-    rows, cols = flow.shape[-2:]
-    here = flow.new_ones(len(flow), 1, rows, cols)
-    there = here
-    if moving_mask is not None:
-        there = moving_mask[..., ::stride, ::stride].to(flow)
-    if fixed_mask is not None:
-        here = fixed_mask[..., ::stride, ::stride].to(flow)
-    return here * warp(there, flow, padding="zeros")

@@ -24,6 +24,7 @@ from napari_mmreg.nn.global_affine import (
     cell_affine_to_pixels,
     frame_affine,
     matched_affine,
+    overlap,
 )
 from napari_mmreg.nn.matching import robust_affine
 from napari_mmreg.nn.norm import LayerNorm2d
@@ -211,17 +212,6 @@ def match_near(
     """Compare unit features with those near where a flow in cells points: logits."""
     similarity = local_correlation(fixed, warp(moving, start), radius) * fixed.shape[1]
     return similarity / temperature
-
-
-def overlap(flow: Tensor, masks: tuple[Tensor | None, Tensor | None], stride: int) -> Tensor:
-    """Return (B, 1, h, w): 1 where a fixed cell and its place by a flow in cells have data."""
-    known = []
-    for mask in masks:
-        if mask is None:
-            known.append(flow.new_ones(len(flow), 1, *flow.shape[-2:]))
-        else:
-            known.append(mask[..., ::stride, ::stride].to(flow))
-    return known[0] * warp(known[1], flow, padding="zeros")
 
 
 def _refit(start: Tensor, vote: Tensor, weight: Tensor) -> Tensor:

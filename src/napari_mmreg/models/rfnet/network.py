@@ -19,14 +19,13 @@ from napari_mmreg.models.rfnet.affine import (
     AffineAnswer,
     AffineNet,
     match_near,
-    overlap,
 )
 from napari_mmreg.models.rfnet.config import RFNetConfig
 from napari_mmreg.models.rfnet.f2m import F2M, RADIUS, FineAnswer
-from napari_mmreg.models.rfnet.translate import TransNet, fill_outside
+from napari_mmreg.models.rfnet.translate import TransNet
 from napari_mmreg.nn.correlation import peak_vote
-from napari_mmreg.nn.global_affine import affine_flow
-from napari_mmreg.nn.sampling import pixel_grid, upsample_flow, warp
+from napari_mmreg.nn.global_affine import affine_flow, overlap
+from napari_mmreg.nn.sampling import fill_outside, pixel_grid, upsample_flow, warp
 
 Masks = tuple[Tensor | None, Tensor | None]
 

@@ -14,53 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.models.rfnet.config import RFNetConfig
-from napari_mmreg.nn.adain import AdaIN2d
+from napari_mmreg.nn.adain import AdaIN2d, ContentBlock, StyleBlock
 from napari_mmreg.nn.conv import conv
-
-
-def fill_outside(image: Tensor, mask: Tensor | None) -> Tensor:
-    """Give pixels without data the mean of those that have some: a frame's border is no edge."""
-    if mask is None:
-        return image
-    weight = mask.to(image)
-    mean = (image * weight).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True).clamp_min(
-        1.0
-    )
-    return torch.where(weight > 0.5, image, mean)
-
-
-class StyleBlock(nn.Module):
-    """A residual block whose normalisation is told a style."""
-
-    def __init__(self, channels: int, style: int) -> None:
-        super().__init__()
-        self.first, self.second = conv(channels, channels), conv(channels, channels)
-        self.norms = nn.ModuleList(AdaIN2d(channels, style) for _ in range(2))
-
-    def forward(self, content: Tensor, style: Tensor) -> Tensor:
-        """Map (B, C, h, w) to the same shape."""
-        mixed = F.relu(self.norms[0](self.first(content), style))
-        restyled: Tensor = content + self.norms[1](self.second(mixed), style)
-        return restyled
-
-
-class ContentBlock(nn.Module):
-    """A residual block with instance normalisation: the domain's contrast does not pass."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            conv(channels, channels),
-            nn.InstanceNorm2d(channels),
-            nn.ReLU(),
-            conv(channels, channels),
-            nn.InstanceNorm2d(channels),
-        )
-
-    def forward(self, content: Tensor) -> Tensor:
-        """Map (B, C, h, w) to the same shape."""
-        mixed: Tensor = content + self.body(content)
-        return mixed
 
 
 class TransNet(nn.Module):

@@ -13,9 +13,8 @@ from napari_mmreg.models.rfnet.affine import QUARTER
 from napari_mmreg.models.rfnet.config import RFNetConfig
 from napari_mmreg.models.rfnet.f2m import FineAnswer
 from napari_mmreg.models.rfnet.network import Masks, RFNet
-from napari_mmreg.models.rfnet.translate import fill_outside
 from napari_mmreg.nn.global_affine import affine_flow
-from napari_mmreg.nn.sampling import upsample_flow, warp
+from napari_mmreg.nn.sampling import fill_outside, upsample_flow, warp
 from napari_mmreg.training import rfnet_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
 from napari_mmreg.training.losses import folding

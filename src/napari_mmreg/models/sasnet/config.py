@@ -1,0 +1,69 @@
+"""What a SAS-Net is built of: the small size, and the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SASNetConfig:
+    """Constructor arguments of `SASNet`; JSON types only. The defaults are the small size.
+
+    The paper gives 3.35 M parameters and neither widths nor depths: those here are ours.
+
+    Attributes
+    ----------
+    widths : tuple of three int
+        Channels of the scene encoder at strides 2, 4 and 8.
+    blocks : tuple of two int
+        Its residual blocks at strides 4 and 8.
+    appearance : tuple of three int
+        Channels of the appearance encoder at strides 2, 4 and 8.
+    code : int
+        Length of the appearance code.
+    render_blocks : int
+        Residual blocks of the renderer.
+    matched : int
+        Scene channels that are compared at stride 4.
+    hidden : int
+        Channels inside the steps of the geometric head.
+    radii : tuple of int
+        Reach of each step's correlations, in cells of stride 4.
+    structure : bool
+        The scene encoder sees channels blind to the sign of the contrast beside the picture
+        (ours): instance normalisation removes gain and offset, not inversion.
+    """
+
+    widths: tuple[int, ...] = (24, 48, 80)
+    blocks: tuple[int, ...] = (1, 2)
+    appearance: tuple[int, ...] = (16, 32, 48)
+    code: int = 48
+    render_blocks: int = 1
+    matched: int = 32
+    hidden: int = 24
+    radii: tuple[int, ...] = (3, 2)
+    structure: bool = True
+
+    @classmethod
+    def paper(cls) -> SASNetConfig:
+        """Return the size of the paper's network, 3.35 M parameters with the geometric head."""
+        return cls(
+            widths=(64, 128, 220),
+            blocks=(1, 2),
+            appearance=(32, 64, 128),
+            code=256,
+            render_blocks=1,
+            matched=48,
+            hidden=32,
+        )
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, Any]) -> SASNetConfig:
+        """Build from what JSON keeps of the fields: lists become tuples."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in settings.items()
+        }
+        return cls(**values)

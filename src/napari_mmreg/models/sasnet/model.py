@@ -1,0 +1,57 @@
+"""SAS-Net behind the model protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+
+from napari_mmreg.models import looks
+from napari_mmreg.models.protocol import ModelInfo
+from napari_mmreg.models.sasnet.config import SASNetConfig
+from napari_mmreg.models.sasnet.factors import EIGHTH, QUARTER
+from napari_mmreg.models.sasnet.network import SASNet
+from napari_mmreg.models.trained import TrainedModel
+from napari_mmreg.nn.sampling import pixel_grid
+
+
+class SASNetModel(TrainedModel):
+    """SAS-Net for pairs of any size and aspect.
+
+    The transform is that of the geometric head, which the paper does not have. The paper's own
+    output, the moving image as the fixed sensor would show it, is ``extras["rendered"]``. It is
+    rendered before it is warped (ours; the same up to the renderer's borders), so that its
+    geometry is that of the final transform, and no other.
+    """
+
+    info = ModelInfo(
+        name="sasnet",
+        title="SAS-Net",
+        purpose="Fast trained network; also shows the moving image as the fixed sensor would.",
+        licence="BSD-3-Clause",
+        reference="Qin, SAS-Net, arXiv:2602.09050",
+    )
+    multiple = EIGHTH
+    sizes: ClassVar[tuple[int, ...]] = (128, 256)
+    cell = QUARTER
+
+    @staticmethod
+    def build_network(settings: Mapping[str, Any]) -> SASNet:
+        """Return a network without weights."""
+        return SASNet(SASNetConfig.from_json(settings))
+
+    def look(self, seen: looks.Seen) -> looks.Look:
+        """One forward pass and a picture; where the images are near, without a search."""
+        nothing = torch.eye(2, 3, device=seen.fixed.device)[None] if seen.near else None
+        found = self.network(
+            seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask, taught=nothing
+        )
+        flow = found.flow[0].permute(1, 2, 0)
+        error = F.interpolate(found.geometry.log_scale, scale_factor=QUARTER, mode="bilinear").exp()
+        return looks.Look(
+            places=pixel_grid(flow.shape[0], flow.shape[1], flow) + flow,
+            error=error[0, 0],
+            rendered=self.network.rerender(found, seen.fixed, seen.fixed_mask)[0, 0],
+        )

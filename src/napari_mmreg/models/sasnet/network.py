@@ -1,0 +1,105 @@
+"""SAS-Net: two images, their scenes and appearances, and a transform between the scenes.
+
+Qin: SAS-Net: Cross-Domain Image Registration as Inverse Rendering via Structure-Appearance
+Factorization (arXiv 2602.09050). The scene encoder, the appearance encoder and the renderer follow
+the paper's description; the transform is ours, see `geometry`: the paper has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from napari_mmreg.models.sasnet.config import SASNetConfig
+from napari_mmreg.models.sasnet.factors import (
+    EIGHTH,
+    QUARTER,
+    AppearanceEncoder,
+    Renderer,
+    Scene,
+    SceneEncoder,
+)
+from napari_mmreg.models.sasnet.geometry import GeometricHead, Geometry
+from napari_mmreg.nn.sampling import upsample_flow
+
+
+@dataclass(slots=True)
+class SASNetOutput:
+    """What a forward pass finds.
+
+    Attributes
+    ----------
+    flow : Tensor of shape (B, 2, H, W)
+        Fixed to moving, (x, y) in pixels, ``align_corners=True``.
+    geometry : Geometry
+    fixed, moving : Scene
+    """
+
+    flow: Tensor
+    geometry: Geometry
+    fixed: Scene
+    moving: Scene
+
+
+class SASNet(nn.Module):
+    """Scene-appearance separation network with a geometric head.
+
+    Parameters
+    ----------
+    config : SASNetConfig, optional
+    """
+
+    def __init__(self, config: SASNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or SASNetConfig()
+        self.scene = SceneEncoder(config)
+        self.appearance = AppearanceEncoder(config)
+        self.renderer = Renderer(config)
+        self.head = GeometricHead(config)
+
+    def forward(
+        self,
+        fixed: Tensor,
+        moving: Tensor,
+        fixed_mask: Tensor | None = None,
+        moving_mask: Tensor | None = None,
+        taught: Tensor | None = None,
+    ) -> SASNetOutput:
+        """Find the scenes of a batch and match them.
+
+        Parameters
+        ----------
+        fixed, moving : Tensor of shape (B, 1, H, W)
+            Grey values in [0, 1]; sides are multiples of 8.
+        fixed_mask, moving_mask : Tensor of shape (B, 1, H, W), optional
+            Where the images have data.
+        taught : Tensor of shape (B, 2, 3), optional
+            Replaces the affine for the steps of the flow, on (x, y, 1) in pixels, see
+            `GeometricHead`.
+
+        Raises
+        ------
+        ValueError
+            If a side is not a multiple of 8.
+        """
+        rows, cols = fixed.shape[-2:]
+        if rows % EIGHTH or cols % EIGHTH:
+            raise ValueError(f"Sides must be multiples of {EIGHTH}; they are {rows} x {cols}.")
+        scenes = self.scene(fixed, fixed_mask), self.scene(moving, moving_mask)
+        geometry = self.head(*scenes, (fixed_mask, moving_mask), taught)
+        flow = upsample_flow(geometry.flow, (rows, cols), QUARTER)
+        return SASNetOutput(flow, geometry, *scenes)
+
+    def rerender(
+        self, output: SASNetOutput, fixed: Tensor, fixed_mask: Tensor | None = None
+    ) -> Tensor:
+        """Show what the moving image shows, where it shows it, as the fixed sensor would.
+
+        Returns
+        -------
+        Tensor of shape (B, 1, H, W)
+            A rendered picture in [0, 1] on the moving grid, not a measurement.
+        """
+        picture: Tensor = self.renderer(output.moving.scene, self.appearance(fixed, fixed_mask))
+        return picture

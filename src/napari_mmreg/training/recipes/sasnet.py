@@ -1,0 +1,119 @@
+"""SAS-Net's recipe: scene and appearance told apart, and a geometric head taught by matching."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from napari_mmreg.models.sasnet.config import SASNetConfig
+from napari_mmreg.models.sasnet.network import SASNet
+from napari_mmreg.training import sasnet_losses as losses
+from napari_mmreg.training.batches import BatchConfig, TrainingBatch
+from napari_mmreg.training.recipe import Optimisation
+from napari_mmreg.training.starts import batch_generator, jittered_truth
+
+FLOW_WEIGHTS = {"affine": 0.5, "flow": 0.4, "smooth": 0.05, "error": 0.05}
+
+
+@dataclass(frozen=True)
+class SASNetRecipe:
+    """How SAS-Net is trained; see `napari_mmreg.training.recipe.Recipe`.
+
+    Attributes
+    ----------
+    scene, cycle, alignment : bool
+        Scene consistency, cycle consistency, and all that teaches geometry: the paper's
+        ablations.
+    rendered : int
+        Samples of a batch that are rendered; geometry is learned from all.
+    likeness_from : float
+        Progress from which the re-rendered image's NCC teaches the flow.
+    jitter : float
+        Largest displacement, in px, of the frame's corners when the flow is taught from the
+        perturbed true global step instead of the predicted one.
+    predicted_share : float
+        Share of batches that start from the predicted global step at the end of the training;
+        it rises from 0.
+    unmasked_share : float
+        Share of batches whose masks the network does not see: borders may go undetected.
+    """
+
+    name: str = "sasnet"
+    batches: BatchConfig = field(
+        default_factory=lambda: BatchConfig(batch=4, sizes=((160, 160), (128, 192), (192, 128)))
+    )
+    optimisation: Optimisation = field(
+        default_factory=lambda: Optimisation(learning_rate=1.5e-3, average=0.998)
+    )
+    constructor: Mapping[str, Any] = field(default_factory=lambda: asdict(SASNetConfig()))
+    notes: str = (
+        "Reconstruction, cross-domain reconstruction, scene and cycle consistency and alignment "
+        "as the paper names them. Ours: scenes are compared and rendered after the true flow, "
+        "equivariance of the scene encoder, matching cross-entropies at strides 8 and 4, the "
+        "true affine and flow, NCC of the re-rendering on the flow alone, Laplace error head on "
+        "detached features."
+    )
+    scene: bool = True
+    cycle: bool = True
+    alignment: bool = True
+    rendered: int = 2
+    likeness_from: float = 0.2
+    jitter: float = 10.0
+    predicted_share: float = 0.5
+    unmasked_share: float = 0.3
+
+    def build_model(self, config: Mapping[str, Any]) -> nn.Module:
+        """Return a new SAS-Net."""
+        return SASNet(SASNetConfig.from_json(config))
+
+    def prepare(self, model: nn.Module, progress: float) -> None:
+        """All parts learn all the time."""
+
+    def loss(self, model: nn.Module, batch: TrainingBatch, progress: float) -> dict[str, Tensor]:
+        """Return the weighted terms."""
+        network, generator = cast("SASNet", model), batch_generator(batch)
+        masks: tuple[Tensor | None, Tensor | None] = (batch.fixed_mask, batch.moving_mask)
+        if float(torch.rand((), generator=generator)) < self.unmasked_share:
+            masks = (None, None)
+        taught = None
+        if float(torch.rand((), generator=generator)) >= self.predicted_share * progress:
+            taught = jittered_truth(batch, self.jitter, generator)
+        output = network(batch.fixed, batch.moving, *masks, taught=taught)
+        studio = losses.open_studio(network, output, batch, self.rendered)
+        reconstruction, cross, translated = losses.rendering_losses(network, studio)
+        terms = {
+            "reconstruction": 0.5 * reconstruction,
+            "cross": cross,
+            "equivariance": 0.2 * losses.equivariance_loss(network, studio),
+        }
+        if self.scene:
+            terms["scene"] = 0.3 * losses.scene_loss(output, batch)
+        if self.cycle:
+            # One sample a step: encoding again costs as much as everything else of a sample.
+            terms["cycle"] = 0.5 * losses.cycle_loss(network, studio, translated[:1])
+        if self.alignment:
+            terms["match"], terms["vote"] = losses.matching_losses(network, output, batch)
+            found = losses.flow_losses(output, batch)
+            terms |= {name: weight * found[name] for name, weight in FLOW_WEIGHTS.items()}
+            if progress >= self.likeness_from:
+                terms["likeness"] = 0.2 * losses.likeness_loss(network, output, studio, batch)
+        return terms
+
+    def predict_flow(
+        self,
+        model: nn.Module,
+        fixed: Tensor,
+        moving: Tensor,
+        fixed_mask: Tensor | None = None,
+        moving_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Return the flow of the geometric head."""
+        flow: Tensor = model(fixed, moving, fixed_mask, moving_mask).flow
+        return flow
+
+
+RECIPE = SASNetRecipe()

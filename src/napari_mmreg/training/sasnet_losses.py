@@ -1,0 +1,181 @@
+"""SAS-Net's losses: the paper's, with the geometry taken into account, and the supervised ones.
+
+Qin, SAS-Net (arXiv 2602.09050) names scene consistency, cycle consistency, cross-domain
+reconstruction and alignment; their exact form and weights are not public and are ours. What the
+paper leaves implicit is explicit here: scenes are compared and shown in the other appearance only
+after the moving one is warped by the true flow, so that neither encoder nor renderer may move
+anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from napari_mmreg.models.sasnet.factors import EIGHTH, QUARTER
+from napari_mmreg.models.sasnet.network import SASNet, SASNetOutput
+from napari_mmreg.nn.sampling import fill_outside, warp
+from napari_mmreg.training.batches import TrainingBatch
+from napari_mmreg.training.losses import (
+    affine_loss,
+    bending,
+    endpoint_loss,
+    laplace_loss,
+    masked_mean,
+    masked_ncc,
+    matching_loss,
+    vote_loss,
+)
+
+EDGES = 2.0
+"""Weight of the gradients' difference against that of the values."""
+
+
+def cell_truth(batch: TrainingBatch) -> tuple[Tensor, Tensor]:
+    """Return the true flow in cells of stride 4, and its validity there."""
+    return batch.flow[..., ::QUARTER, ::QUARTER] / QUARTER, batch.valid[..., ::QUARTER, ::QUARTER]
+
+
+def picture_error(made: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute difference of pictures (B, 1, H, W) and of their gradients where valid."""
+    error = made - target
+    total = masked_mean(error.abs(), mask)
+    for axis in (-1, -2):
+        steps = mask.narrow(axis, 1, mask.shape[axis] - 1) & mask.narrow(
+            axis, 0, mask.shape[axis] - 1
+        )
+        total = total + EDGES * masked_mean(error.diff(dim=axis).abs(), steps)
+    return total
+
+
+@dataclass(slots=True)
+class Studio:
+    """What is rendered of the first samples of a batch, and what it is compared with.
+
+    Attributes
+    ----------
+    fixed, moving, aligned : Tensor of shape (n, 1, H, W)
+        Pictures; without data they show their mean.
+    codes : pair of Tensor (n, code)
+        Appearance of the fixed and of the moving picture.
+    scenes : tuple of three Tensor (n, C, H / 4, W / 4)
+        Of the fixed picture, of the moving one, and that warped by the true flow.
+    masks : tuple of three Tensor (n, 1, H, W)
+        Of the fixed picture, of the moving one, and of both in the fixed frame.
+    """
+
+    fixed: Tensor
+    moving: Tensor
+    aligned: Tensor
+    codes: tuple[Tensor, Tensor]
+    scenes: tuple[Tensor, Tensor, Tensor]
+    masks: tuple[Tensor, Tensor, Tensor]
+
+
+def open_studio(network: SASNet, output: SASNetOutput, batch: TrainingBatch, count: int) -> Studio:
+    """Gather what `count` samples are rendered from."""
+    masks = (batch.fixed_mask[:count], batch.moving_mask[:count], batch.valid[:count])
+    pictures = (batch.fixed[:count], batch.moving[:count], batch.aligned[:count])
+    fixed, moving, aligned = (
+        fill_outside(picture, mask) for picture, mask in zip(pictures, masks, strict=True)
+    )
+    codes = network.appearance(torch.cat([fixed, moving]), torch.cat(masks[:2])).chunk(2)
+    scenes = output.fixed.scene[:count], output.moving.scene[:count]
+    moved = warp(scenes[1], cell_truth(batch)[0][:count])
+    return Studio(
+        fixed, moving, aligned, (codes[0], codes[1]), (scenes[0], scenes[1], moved), masks
+    )
+
+
+def rendering_losses(network: SASNet, studio: Studio) -> tuple[Tensor, Tensor, Tensor]:
+    """Reconstruction, and cross-domain reconstruction after the geometry is undone.
+
+    Returns
+    -------
+    reconstruction, cross : Tensor
+        Each scene in its own appearance; the warped moving scene in the fixed appearance, and
+        the fixed scene in the moving one.
+    translated : Tensor of shape (n, 1, H, W)
+        The fixed scene in the moving appearance.
+    """
+    still, gone, moved = studio.scenes
+    here, there = studio.codes
+    made = network.renderer(
+        torch.cat([still, gone, moved, still]), torch.cat([here, there, here, there])
+    ).chunk(4)
+    targets = (studio.fixed, studio.moving, studio.fixed, studio.aligned)
+    masks = (*studio.masks, studio.masks[2])
+    errors = [picture_error(*parts) for parts in zip(made, targets, masks, strict=True)]
+    return errors[0] + errors[1], errors[2] + errors[3], made[3]
+
+
+def cycle_loss(network: SASNet, studio: Studio, translated: Tensor) -> Tensor:
+    """Show a fixed image as the moving sensor would, and that as the fixed one: nothing changed."""
+    count = len(translated)
+    scene = network.scene(translated, studio.masks[0][:count]).scene
+    again = network.renderer(scene, studio.codes[0][:count])
+    return picture_error(again, studio.fixed[:count], studio.masks[0][:count])
+
+
+def scene_loss(output: SASNetOutput, batch: TrainingBatch) -> Tensor:
+    """Scene consistency: |s_f - s_m o flow|, the moving scene warped by the truth."""
+    truth, valid = cell_truth(batch)
+    return masked_mean((output.fixed.scene - warp(output.moving.scene, truth)).abs(), valid)
+
+
+def equivariance_loss(network: SASNet, studio: Studio) -> Tensor:
+    """|E(I o T) - E(I) o T| of the moving image: the encoder sees, but does not move, things."""
+    seen = network.scene(studio.aligned, studio.masks[2]).scene
+    valid = studio.masks[2][..., ::QUARTER, ::QUARTER]
+    return masked_mean((seen - studio.scenes[2]).abs(), valid)
+
+
+def matching_losses(
+    network: SASNet, output: SASNetOutput, batch: TrainingBatch
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropies: all cells to all at stride 8, and the steps' correlations at stride 4."""
+    coarse = matching_loss(
+        output.fixed.eighth,
+        output.moving.eighth,
+        batch.flow,
+        batch.valid,
+        stride=EIGHTH,
+        offset=0.0,
+        temperature=network.head.log_temperature.exp(),  # type: ignore[arg-type]
+    )
+    truth = cell_truth(batch)
+    votes = [vote_loss(step.logits, step.start, *truth) for step in output.geometry.steps]
+    return coarse, torch.stack(votes).mean()
+
+
+def flow_losses(output: SASNetOutput, batch: TrainingBatch) -> dict[str, Tensor]:
+    """Errors of the affine and of the flow, its bending, and its expected error."""
+    truth, valid = cell_truth(batch)
+    size = (batch.fixed.shape[-2], batch.fixed.shape[-1])
+    flows = [step.flow.float() for step in output.geometry.steps]
+    return {
+        "affine": affine_loss(output.geometry.affine, batch.matrix, size),
+        "flow": torch.stack([endpoint_loss(flow, truth, valid) for flow in flows]).mean(),
+        "smooth": torch.stack([bending(flow) for flow in flows]).mean(),
+        "error": laplace_loss(QUARTER * (flows[-1] - truth), output.geometry.log_scale, valid),
+    }
+
+
+def likeness_loss(
+    network: SASNet, output: SASNetOutput, studio: Studio, batch: TrainingBatch
+) -> Tensor:
+    """1 - NCC of the fixed image and the moving scene, warped as found, in its appearance.
+
+    The flow alone learns from it: the scene is detached, and the renderer must not make up for
+    errors of the geometry.
+    """
+    count = len(studio.fixed)
+    flow = output.flow[:count].float()
+    known = warp(batch.moving_mask[:count].to(flow), flow, padding="zeros")
+    moved = warp(output.moving.scene[:count].detach(), output.geometry.flow[:count].float())
+    fixed_weights = {name: weight.detach() for name, weight in network.renderer.named_parameters()}
+    made = functional_call(network.renderer, fixed_weights, (moved, studio.codes[0].detach()))
+    return 1 - masked_ncc(made, studio.fixed, known * studio.masks[0].to(flow)).mean()
