@@ -61,7 +61,9 @@ class Fusion(Protocol):
         """See one part of the pair, as large as a tile, from its middle before all others.
 
         What hangs on the picture as a whole is settled here, so that tiles do not differ in it.
+        Most methods look at small surroundings only and need nothing.
         """
+        del fixed, moving, run
 
     def fuse(
         self,
