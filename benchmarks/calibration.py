@@ -208,6 +208,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--per-modality", type=int, default=4)
+    parser.add_argument(
+        "--keep-failure",
+        action="store_true",
+        help="score the chance of failure as it is, fit the maps to it",
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -221,7 +226,9 @@ def main() -> None:
         for names in (PLAIN, OWN, PLAIN + OWN)
     )
     train, held_out = every
-    failure = fit(*stacked(train, failures, np.zeros(0)))
+    failure = np.array(certify.FAILURE)
+    if not args.keep_failure:
+        failure = fit(*stacked(train, failures, np.zeros(0)))
     tasks: dict[str, tuple[str, Part, tuple[list[Sample], list[Sample]]]] = {
         "failure of a registration": ("FAILURE", failures, every),
         "result, without the model's own scale": ("AFTER", results, plain),
@@ -230,7 +237,7 @@ def main() -> None:
     }
     chances, lines = {}, []
     for label, (name, part, (learn, check)) in tasks.items():
-        weights = fit(*stacked(learn, part, failure))
+        weights = failure if part is failures else fit(*stacked(learn, part, failure))
         print(name, tuple(weights.round(3).tolist()))
         features, wrong = stacked(check, part, failure)
         chance = 1 / (1 + np.exp(-odds(features, weights)))
@@ -245,7 +252,8 @@ def main() -> None:
         f"Logistic regressions fitted on {len(train)} registrations of `train` pairs, scored on "
         f"{len(held_out)} of `val` pairs ({args.per_modality} pairs a modality, models "
         f"{', '.join(PLAIN + OWN)}, protocols {', '.join(PROTOCOLS)}; pairs left as they came "
-        f"do not count). A registration failed if its mean error exceeds {FAILED:g} px at 256-px "
+        f"do not count){'; the chance of failure is older' if args.keep_failure else ''}. "
+        f"A registration failed if its mean error exceeds {FAILED:g} px at 256-px "
         f"scale; a pixel is wrong if it is off by more than {OFF:g} px. "
         "Written by `benchmarks/calibration.py`.\n\n"
         "| probability | scored | wrong | AUROC | Brier | calibration error |\n"
