@@ -45,7 +45,12 @@ class StandIn:
 def engine(monkeypatch):
     """Return a namespace to tell the stand-ins what to do and see what they were given."""
     told = SimpleNamespace(
-        answer=MatrixTransform.identity(), status="ok", refined=[], certified=[], model=None
+        answer=MatrixTransform.identity(),
+        status="ok",
+        failure=lambda transform: 0.0,
+        refined=[],
+        certified=[],
+        model=None,
     )
     monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
     monkeypatch.setattr(registry, "DEFAULT", "stand-in")
@@ -67,6 +72,7 @@ def engine(monkeypatch):
         return SimpleNamespace(
             status=status,
             reasons=("Because the test says so.",),
+            failure=told.failure(transform),
             similarity_before=0.2,
             similarity_after=0.1 if status == "failed" else 0.7,
             folding=0.25,
@@ -193,12 +199,17 @@ def test_a_doubtful_second_opinion_is_better_than_a_failure(engine, trained):
     assert result.extras["answer_of"] == "stand-in"
 
 
-def test_a_second_opinion_must_be_of_a_better_status(engine, trained):
+@pytest.mark.parametrize(("failure", "answer_of"), [(0.0, "trained"), (-2.0, "stand-in")])
+def test_a_second_opinion_of_the_same_status_must_be_clearly_surer(
+    engine, trained, failure, answer_of
+):
     engine.answer = MatrixTransform.translation((0, 80))
+    engine.failure = lambda found: failure if found.map((0, 0))[1] > 40 else 0.5
     result = register(CAMERA, CAMERA, model="trained")
-    assert result.extras["answer_of"] == "trained"
-    assert result.reasons == ("Because the test says so.",)
-    np.testing.assert_allclose(result.transform.map((0, 0)), (50, 0))
+    assert result.extras["answer_of"] == answer_of
+    assert result.reasons[0] == "Because the test says so."
+    place = (50, 0) if answer_of == "trained" else (0, 80)
+    np.testing.assert_allclose(result.transform.map((0, 0)), place)
 
 
 @pytest.mark.parametrize(("answer", "refine"), [(TRUE, True), (WRONG, False)], ids=str)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from napari_mmreg.run import Run
 
 
+SURER = 1.0
+"""Difference in the log-odds of failure that counts between answers of one status."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
     """One model's answer on the fine grid, and what can be said about it."""
@@ -25,9 +29,11 @@ class Attempt:
     extras: Mapping[str, Any]
 
     def outdoes(self, other: Attempt) -> bool:
-        """Whether this answer is of a better status than the other one."""
+        """Whether this answer is of a better status than the other one, or else clearly surer."""
         order = ("ok", "doubtful", "failed")
-        return order.index(self.certificate.status) < order.index(other.certificate.status)
+        mine, others = self.certificate, other.certificate
+        ahead = order.index(others.status) - order.index(mine.status)
+        return ahead > 0 or (ahead == 0 and mine.failure < others.failure - SURER)
 
 
 def attempt_with(

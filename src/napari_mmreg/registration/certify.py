@@ -89,6 +89,8 @@ class Certificate:
         ``"failed"``: better not used.
     reasons : tuple of str
         Sentences for users; one at least.
+    failure : float
+        Log-odds that the mean error exceeds 5 px at 256-px scale, from -30 to 30.
     similarity_before, similarity_after : float
         Correlation of oriented gradient channels where both images have data, in [-1, 1]; of
         the pair as it came, and under the transform.
@@ -104,6 +106,7 @@ class Certificate:
 
     status: Literal["ok", "doubtful", "failed"]
     reasons: tuple[str, ...]
+    failure: float
     similarity_before: float
     similarity_after: float
     folding: float
@@ -184,6 +187,7 @@ def certify(
     return Certificate(
         status=status,
         reasons=reasons,
+        failure=found.failure,
         similarity_before=found.before,
         similarity_after=found.after,
         folding=folding,

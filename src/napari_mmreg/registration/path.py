@@ -76,8 +76,8 @@ def register(
     refine : bool
         Whether to improve the model's answer on this very pair; kept only if it helps. Where a
         trained model's answer is not ``"ok"`` even so, the classical search is asked too, and its
-        answer is taken if its status is better: ``extras["answer_of"]`` and the reasons say whose
-        it is.
+        answer is taken if its status is better, or the same and clearly surer:
+        ``extras["answer_of"]`` and the reasons say whose it is.
     fixed_mask, moving_mask : array_like of bool or int, shape (H, W), optional
         True where the image may be used.
     initial : Transform or array_like of shape (3, 3), optional
