@@ -75,6 +75,16 @@ def test_a_small_local_error_raises_the_map_there(right):
     assert found.misregistration[here].mean() > right.misregistration[here].mean()
 
 
+def test_a_model_that_expects_an_error_somewhere_is_heard(right):
+    scale = np.full((64, 64), 0.5, np.float32)
+    scale[:, 32:] = 8.0
+    told = certify(PAIR, TRUTH, Run(), error_scale=scale)
+    sure, unsure = (told.misregistration[40:-40, cols] for cols in (np.s_[40:112], np.s_[144:-40]))
+    before = [right.misregistration[40:-40, cols] for cols in (np.s_[40:112], np.s_[144:-40])]
+    assert unsure.mean() - sure.mean() > before[1].mean() - before[0].mean() + 0.1
+    assert told.status == right.status  # which hangs on the images alone
+
+
 def test_unrelated_pictures_are_not_ok():
     pair = prepare_pair(FIXED, data.camera()[::2, ::2])
     assert certify(pair, MatrixTransform.identity(), Run()).status != "ok"

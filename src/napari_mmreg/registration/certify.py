@@ -10,13 +10,12 @@ Four measurements of the registered pair, all on gradient structure and none on 
 * *similarity*: correlation of oriented gradient channels before and after.
 * *residual*: difference of MIND-SSC descriptors, averaged locally.
 
-Logistic regressions turn them into probabilities, the same for every model.
-``benchmarks/calibration.py`` fits them on synthetic misalignments (protocols R, N and H of the
-benchmark, and Z, none) of `train` pairs and scores them on `val`. The constants here are older
-than its present form: the chance of failure was fitted in the same way on 283 registrations of 45
-pairs by the classical engine and HRNet (AUROC 0.97; on 199 of `val`, R and N, 0.94), the maps on
-the classical engine's alone, with an earlier chance of failure to which the present one is linear
-(correlation 0.996).
+Logistic regressions turn them into probabilities. Where a model says what error it expects of
+itself, the map of the result hears that too. ``benchmarks/calibration.py`` fits them on synthetic
+misalignments (protocols R, N and H of the benchmark, and Z, none) of `train` pairs and scores them
+on `val`. The maps' constants are from 175 registrations of 18 pairs by the classical engine, HRNet
+and RegNetMamba-2. The chance of failure is older: 283 registrations of 45 pairs by the first two
+(AUROC 0.97; on 199 of `val`, R and N, 0.94).
 """
 
 from __future__ import annotations
@@ -61,11 +60,12 @@ FAILURE = (-2.076, -34.344, 2.610, 4.588)
 """Log-odds that the mean error exceeds 5 px at 256-px scale: weights of `failure_features`, and
 the constant."""
 
-AFTER = (0.371, 0.397, -0.433, 0.373, 1.220)
+AFTER = (0.568, 1.275, -1.056, 0.181, 1.843)
+AFTER_OWN = (0.429, 0.814, -0.723, 0.175, 0.536, 0.736)
 """Log-odds that the result is off by more than 2 px at 256-px scale, per pixel: weights of
-`result_features` but the model's own scale, whose weight is not fitted yet, and the constant."""
+`result_features` without and with the model's own scale, and the constant."""
 
-BEFORE = (1.984, 0.206, 0.334, -0.282, -2.497)
+BEFORE = (2.974, 0.151, 0.669, -0.446, -3.397)
 """The same for the input: weights of `input_features`, and the constant."""
 
 DOUBTFUL, FAILED = 0.15, 0.993
@@ -174,7 +174,8 @@ def certify(
     with torch.inference_mode():
         found = measure(pair, transform, run, own_scale(error_scale))
         run.step(0.9)
-        after = _log_odds(result_features(found), AFTER)
+        weights = AFTER if found.own_scale is None else AFTER_OWN
+        after = _log_odds(result_features(found), weights)
         before = _log_odds(input_features(found), BEFORE)
         # Without data there is nothing to see: as likely wrong as not, or worse.
         after = torch.where(found.mask, after, after.clamp(min=0.0))
@@ -244,8 +245,7 @@ def clamped(failure: float) -> float:
 
 
 def _log_odds(features: Tensor, weights: tuple[float, ...]) -> Tensor:
-    used = features[: len(weights) - 1]
-    odds: Tensor = torch.tensordot(features.new_tensor(weights[:-1]), used, 1) + weights[-1]
+    odds: Tensor = torch.tensordot(features.new_tensor(weights[:-1]), features, 1) + weights[-1]
     return odds
 
 
