@@ -35,7 +35,7 @@ def test_both_directions_lie_where_their_lines_lay(viewer, place):
     original, forward, backward = viewer.layers
     assert original is layer
     assert not layer.visible
-    assert [part.name for part in (forward, backward)] == ["scan forward", "scan backward"]
+    assert [part.name for part in (forward, backward)] == ["forward: scan", "backward: scan"]
     for part, first in ((forward, 0), (backward, 1)):
         np.testing.assert_array_equal(part.data, IMAGE[first::2])
         for row, col in ((0, 0), (7, 12), (15, 39)):

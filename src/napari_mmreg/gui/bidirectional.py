@@ -60,7 +60,7 @@ def split_layer(layer: Any) -> list[LayerData]:
     for direction, data in enumerate(split_scan(np.asarray(layer.data))):
         kwargs: dict[str, Any] = {
             **part_of(placement, (direction, 0), LINES),
-            "name": f"{layer.name} {NAMES[direction]}",
+            "name": f"{NAMES[direction]}: {layer.name}",
             "metadata": {METADATA_KEY: {**about, "direction": direction, "scan": layer.name}},
             "rgb": layer.rgb,
         }
