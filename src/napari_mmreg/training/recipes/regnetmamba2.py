@@ -27,13 +27,6 @@ class RegNetMamba2Recipe:
             batch=4,
             sizes=((192, 192), (160, 224), (224, 160)),
             tiers={"mild": 0.1, "medium": 0.25, "hard": 0.35, "turned": 0.3},
-            # More than their number would give: the kinds of pairs worst on validation.
-            modality_weights={
-                "medical": 10.0,
-                "rgb_depth": 13.0,
-                "optical_ir_rs": 12.0,
-                "optical_map": 9.0,
-            },
         )
     )
     optimisation: Optimisation = field(
