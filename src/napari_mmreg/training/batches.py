@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -132,6 +132,8 @@ class BatchGenerator:
     device : torch device
         Where batches are made and live. Random numbers are drawn on the CPU, so that CPU and
         GPU give the same batches up to rounding.
+    change : callable, optional
+        What is done to each batch in the end, see `cross_rendering`.
 
     Raises
     ------
@@ -145,6 +147,7 @@ class BatchGenerator:
         config: BatchConfig,
         seed: int = 0,
         device: torch.device | str = "cpu",
+        change: Callable[[TrainingBatch], TrainingBatch] | None = None,
     ) -> None:
         if not pairs:
             raise InputError("There are no pairs to train on; check the data and its splits.")
@@ -155,6 +158,7 @@ class BatchGenerator:
         self.seed = seed
         self.index = 0
         self.device = torch.device(device)
+        self._change = change
         self._store = PictureStore(pairs, self.device)
         self._bank = NoiseBank(device=self.device)
         self._weights = _pair_weights(pairs, config.modality_weights)
@@ -212,7 +216,7 @@ class BatchGenerator:
         moving, aligned = torch.split(look[1].tone(tones, masks), shape[0], 2)
         fixed = look[0].degrade(look[0].tone(scene.fixed, scene.fixed_mask), self._bank)
         moving = look[1].degrade(moving, self._bank)
-        return TrainingBatch(
+        batch = TrainingBatch(
             fixed=self._fill(fixed, scene.fixed_mask, generator),
             moving=self._fill(moving, scene.moving_mask, generator),
             aligned=aligned,
@@ -227,6 +231,7 @@ class BatchGenerator:
             modalities=tuple(self._store.modalities[i] for i in chosen),
             tiers=names,
         )
+        return self._change(batch) if self._change else batch
 
     def _draw_tiers(self, generator: torch.Generator) -> tuple[tuple[str, ...], list[Tier]]:
         config = self.config

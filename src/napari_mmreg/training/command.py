@@ -68,6 +68,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validate-minutes", type=float, default=20.0)
     parser.add_argument("--per-modality", type=int, default=6, help="validation pairs (6)")
     parser.add_argument("--no-amp", action="store_true", help="float32 on the GPU too")
+    parser.add_argument(
+        "--cross-render",
+        type=Path,
+        metavar="WEIGHTS",
+        help="show some moving images in other samples' appearance, with these weights of sasnet",
+    )
+    parser.add_argument(
+        "--cross-share", type=float, default=0.3, help="share of such samples (0.3)"
+    )
     parser.add_argument("--prefetch", action="store_true", help="make batches in a second thread")
 
 
@@ -77,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
     from napari_mmreg.models.weights import read_config
     from napari_mmreg.training.batches import BatchGenerator
+    from napari_mmreg.training.cross_rendering import CrossRenderer
     from napari_mmreg.training.pack import load_pairs
     from napari_mmreg.training.recipe import get_recipe
     from napari_mmreg.training.run_folder import write_run
@@ -94,7 +104,10 @@ def run(args: argparse.Namespace) -> int:
     pairs = load_pairs(args.data, commercial_only=not args.with_non_commercial)
     train = [pair for pair in pairs if pair.split == "train"]
     held_out = [pair for pair in pairs if pair.split == "val"]
-    batches = BatchGenerator(train, recipe.batches, args.seed, device)
+    change = None
+    if args.cross_render:
+        change = CrossRenderer.load(args.cross_render, args.cross_share, device)
+    batches = BatchGenerator(train, recipe.batches, args.seed, device, change)
     config = TrainerConfig(
         out=args.out,
         steps=args.steps,
