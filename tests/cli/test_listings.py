@@ -86,7 +86,7 @@ def test_models_are_listed(capsys):
 def test_models_without_their_weights_are_marked(capsys, monkeypatch, tmp_path):
     from napari_mmreg.models import ModelInfo, registry
 
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
     monkeypatch.setenv("MMREG_WEIGHTS", str(tmp_path))
     info = ModelInfo("spare", "Spare", "For this test.", "BSD-3-Clause", reference="nowhere 1999")
     registry.register_model(info, "nowhere:nothing")

@@ -45,7 +45,7 @@ def test_unknown_names_are_answered_with_the_known_ones():
 
 
 def test_adding_a_method(monkeypatch):
-    monkeypatch.setattr(registry, "_FUSIONS", dict(registry._FUSIONS))
+    monkeypatch.setattr(registry._FUSIONS, "entries", dict(registry._FUSIONS.entries))
     info = FusionInfo("mine", "Mine", "Does what I want.", "MIT")
     register_fusion(info, lambda: "the method")
     assert load_fusion("mine") == "the method"

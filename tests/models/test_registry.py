@@ -40,7 +40,7 @@ def test_unknown_names_are_answered_with_the_known_ones():
 
 
 def test_adding_a_model(monkeypatch):
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
     info = ModelInfo("mine", "Mine", "Does what I want.", "MIT")
     registry.register_model(info, lambda: "the model")
     assert load_model("mine") == "the model"

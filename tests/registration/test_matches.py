@@ -57,7 +57,7 @@ class Spots:
 
 @pytest.fixture
 def model(monkeypatch):
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
     model = Spots()
     registry.register_model(INFO, lambda: model)
     model.status = "ok"

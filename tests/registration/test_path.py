@@ -52,7 +52,7 @@ def engine(monkeypatch):
         certified=[],
         model=None,
     )
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
     monkeypatch.setattr(registry, "DEFAULT", "stand-in")
 
     def make():

@@ -46,7 +46,7 @@ class Painter:
 
 @pytest.fixture
 def model(monkeypatch):
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
     model = Painter()
     registry.register_model(INFO, lambda: model)
     model.status = "ok"

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from napari_mmreg.errors import InputError, ModelError
 from napari_mmreg.fusion.protocol import Fusion, FusionInfo
+from napari_mmreg.registry import Registry
 
 DEFAULT = "laplacian"
 """Needs no weights, and is deterministic."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    info: FusionInfo
-    factory: str | Callable[[], Fusion]
-
-
-_FUSIONS: dict[str, _Entry] = {}
+_FUSIONS: Registry[FusionInfo, Fusion] = Registry("fusion method")
 
 
 def register_fusion(info: FusionInfo, factory: str | Callable[[], Fusion]) -> None:
@@ -38,16 +29,12 @@ def register_fusion(info: FusionInfo, factory: str | Callable[[], Fusion]) -> No
     InputError
         If the name is taken.
     """
-    if info.name in _FUSIONS:
-        raise InputError(
-            f"There is already a fusion method called {info.name!r}. Choose another name."
-        )
-    _FUSIONS[info.name] = _Entry(info, factory)
+    _FUSIONS.add(info, factory)
 
 
 def list_fusions() -> list[FusionInfo]:
     """Return a description of every fusion method, in the order in which they are offered."""
-    return [entry.info for entry in _FUSIONS.values()]
+    return _FUSIONS.infos()
 
 
 def get_fusion_info(name: str) -> FusionInfo:
@@ -58,7 +45,7 @@ def get_fusion_info(name: str) -> FusionInfo:
     ModelError
         If there is no such method; the message lists those there are.
     """
-    return _entry(name).info
+    return _FUSIONS.info(name)
 
 
 def load_fusion(name: str) -> Fusion:
@@ -69,20 +56,7 @@ def load_fusion(name: str) -> Fusion:
     ModelError
         If there is no such method, or its weights are missing or damaged.
     """
-    factory = _entry(name).factory
-    if isinstance(factory, str):
-        module, _, attribute = factory.partition(":")
-        factory = getattr(importlib.import_module(module), attribute)
-    fusion: Fusion = factory()
-    return fusion
-
-
-def _entry(name: str) -> _Entry:
-    if name not in _FUSIONS:
-        raise ModelError(
-            f"There is no fusion method called {name!r}. Choose one of: {', '.join(_FUSIONS)}."
-        )
-    return _FUSIONS[name]
+    return _FUSIONS.load(name)
 
 
 register_fusion(

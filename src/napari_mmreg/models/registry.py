@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from napari_mmreg.errors import InputError, ModelError
 from napari_mmreg.models.protocol import Model, ModelInfo
+from napari_mmreg.registry import Registry
 
 DEFAULT = "hrnet"
 """What ``"auto"`` stands for."""
 
 AUTO = "auto"
 
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    info: ModelInfo
-    factory: str | Callable[[], Model]
-
-
-_MODELS: dict[str, _Entry] = {}
+_MODELS: Registry[ModelInfo, Model] = Registry("model", {AUTO: DEFAULT})
 
 
 def register_model(info: ModelInfo, factory: str | Callable[[], Model]) -> None:
@@ -40,14 +31,12 @@ def register_model(info: ModelInfo, factory: str | Callable[[], Model]) -> None:
     InputError
         If the name is taken, or is ``"auto"``.
     """
-    if info.name == AUTO or info.name in _MODELS:
-        raise InputError(f"There is already a model called {info.name!r}. Choose another name.")
-    _MODELS[info.name] = _Entry(info, factory)
+    _MODELS.add(info, factory)
 
 
 def list_models() -> list[ModelInfo]:
     """Return a description of every model, in the order in which they are offered."""
-    return [entry.info for entry in _MODELS.values()]
+    return _MODELS.infos()
 
 
 def get_info(name: str) -> ModelInfo:
@@ -58,7 +47,7 @@ def get_info(name: str) -> ModelInfo:
     ModelError
         If there is no such model; the message lists those there are.
     """
-    return _entry(name).info
+    return _MODELS.info(name)
 
 
 def load_model(name: str) -> Model:
@@ -74,21 +63,7 @@ def load_model(name: str) -> Model:
     ModelError
         If there is no such model, or its weights are missing or damaged.
     """
-    factory = _entry(name).factory
-    if isinstance(factory, str):
-        module, _, attribute = factory.partition(":")
-        factory = getattr(importlib.import_module(module), attribute)
-    model: Model = factory()
-    return model
-
-
-def _entry(name: str) -> _Entry:
-    wanted = DEFAULT if name == AUTO else name
-    if wanted not in _MODELS:
-        raise ModelError(
-            f"There is no model called {name!r}. Choose one of: {', '.join([AUTO, *_MODELS])}."
-        )
-    return _MODELS[wanted]
+    return _MODELS.load(name)
 
 
 register_model(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -45,7 +45,7 @@ class CrossRenderer:
             If they are missing or damaged.
         """
         network = load_weights(folder, lambda made: SASNet(SASNetConfig.from_json(made)))
-        return cls(network.to(device), share)
+        return cls(cast("SASNet", network.to(device)), share)
 
     @torch.no_grad()
     def __call__(self, batch: TrainingBatch) -> TrainingBatch:

@@ -35,7 +35,7 @@ def matching(thermal, monkeypatch):
             matches = np.column_stack([places, others, probability]).astype(np.float32)
             return Prediction(answer, extras={"matches": matches})
 
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
     registry.register_model(INFO, Matching)
     return fixed
 

@@ -1,0 +1,190 @@
+"""Train variants of a model for an equal small budget and compare them on `val`.
+
+Every variant sees the same batches for the same number of steps. Short runs tell what learns
+fast, not what is best in the end. Writes ``results/STUDY-ablation.md``; finished variants are
+kept in FOLDER and not trained again.
+
+Usage: python benchmarks/ablation.py STUDY PACK FOLDER [--steps 250] [--size 128]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from napari_mmreg.models.weights import weights_folder
+from napari_mmreg.nn.sampling import warp
+from napari_mmreg.training.batches import BatchGenerator
+from napari_mmreg.training.cross_rendering import CrossRenderer
+from napari_mmreg.training.losses import masked_ncc
+from napari_mmreg.training.pack import PackedPair, load_pairs
+from napari_mmreg.training.recipe import get_recipe
+from napari_mmreg.training.tools import predictor
+from napari_mmreg.training.trainer import Trainer, TrainerConfig
+from napari_mmreg.training.validation import ValidationConfig, Validator
+
+RESULTS = Path(__file__).parent / "results"
+PROTOCOLS = ("R192", "N192")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is changed: the constructor, the recipe, the share of cross-rendered samples."""
+
+    constructor: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    cross: float = 0.0
+
+
+Measure = Callable[[nn.Module, list[PackedPair], argparse.Namespace], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A recipe, its variants, and what is measured besides RE."""
+
+    recipe: str
+    variants: dict[str, Variant]
+    measure: Measure | None = None
+    remark: str = ""
+
+
+@torch.inference_mode()
+def likeness(
+    network: Any, held_out: list[PackedPair], args: argparse.Namespace
+) -> dict[str, float]:
+    """NCC with the fixed image after the true flow: of the moving image, and of its rendering."""
+    config = replace(get_recipe("sasnet").batches, sizes=((args.size, args.size),), mono_share=0.0)
+    batches = BatchGenerator(held_out, config, seed=1)
+    found: dict[str, list[float]] = {"NCC as it is": [], "NCC rendered": []}
+    for batch in (next(batches) for _ in range(12)):
+        output = network(batch.fixed, batch.moving, batch.fixed_mask, batch.moving_mask)
+        rendered = network.rerender(output, batch.fixed, batch.fixed_mask)
+        valid = batch.valid.float()
+        for name, picture in zip(found, (batch.moving, rendered), strict=True):
+            found[name] += masked_ncc(warp(picture, batch.flow), batch.fixed, valid).tolist()
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+STUDIES = {
+    "hrnet": Study(
+        "hrnet",
+        {
+            "complete": Variant(),
+            "no batch normalisation per modality (MSBN)": Variant({"modality_norm": False}),
+            "no CDAP": Variant({"disentangle": False, "gate": False, "project": False}),
+            "no gate": Variant({"gate": False}),
+            "no projection": Variant({"project": False}),
+            "global step from pooled features (the paper's)": Variant({"rigid": "pooled"}),
+            "global step only": Variant({"nonrigid": False}),
+            "increments only": Variant({"rigid": "none"}),
+            "increments added (the paper's)": Variant({"accumulate": "add"}),
+            "selective scan (the paper's)": Variant({"core": "selective_scan"}),
+        },
+    ),
+    "sasnet": Study(
+        "sasnet",
+        {
+            "complete": Variant(),
+            "no alignment": Variant(recipe={"alignment": False}),
+            "no scene consistency": Variant(recipe={"scene": False}),
+            "no cycle": Variant(recipe={"cycle": False}),
+        },
+        likeness,
+        "NCC compares pictures inside the overlap after the true flow, over 48 held-out pairs; "
+        "it is no measure of registration.",
+    ),
+    "cross-rendering": Study(
+        "hrnet",
+        {
+            "plain": Variant(),
+            "30 % of the moving images in another sample's appearance": Variant(cross=0.3),
+        },
+        remark="Rendered by the shipped weights of SAS-Net.",
+    ),
+}
+
+
+def train(study: Study, variant: Variant, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """Train and score one variant."""
+    recipe = replace(get_recipe(study.recipe), **variant.recipe)  # type: ignore[type-var]
+    batches = replace(recipe.batches, sizes=((args.size, args.size),))
+    pairs = load_pairs(args.pack)
+    change = None
+    if variant.cross:
+        change = CrossRenderer.load(weights_folder("sasnet"), variant.cross, "cpu")
+    trainer = Trainer(
+        recipe,
+        {**recipe.constructor, **variant.constructor},
+        BatchGenerator([p for p in pairs if p.split == "train"], batches, seed=0, change=change),
+        TrainerConfig(out=folder, steps=args.steps, checkpoint_minutes=1e9),
+    )
+    if trainer.run().ending == "stopped":
+        raise SystemExit(1)
+    model = trainer.average.eval()
+    held_out = [p for p in pairs if p.split == "val"]
+    config = ValidationConfig(protocols=PROTOCOLS, per_modality=args.per_modality)
+    with torch.inference_mode():
+        scores = Validator(held_out, config, "cpu").run(predictor(recipe, model))
+    found = {
+        "parameters": sum(p.numel() for p in model.parameters()) / 1e6,
+        "CPU min": trainer.seconds / 60,
+    }
+    for protocol in PROTOCOLS:
+        errors = np.array([s.re for s in scores if s.protocol == protocol])
+        found[f"{protocol} median"] = float(np.median(errors))
+        found[f"{protocol} < 5 px"] = float((errors < 5).mean())
+    if study.measure:
+        found |= study.measure(model, held_out, args)
+    return found
+
+
+def table(study: Study, rows: dict[str, dict[str, float]], args: argparse.Namespace) -> str:
+    """Return the results as Markdown."""
+    names = list(next(iter(rows.values())))
+    text = (
+        f"# Variants of `{study.recipe}` after {args.steps} steps of 4 pairs at {args.size} px\n\n"
+        "Bare network; parameters in millions, RE in px at 256 scale, median and share under "
+        f"5 px over `val` pairs ({args.per_modality} a modality). {len(rows)} of "
+        f"{len(study.variants)} variants are trained. {study.remark} Written by "
+        "`benchmarks/ablation.py`.\n\n"
+        f"| variant | {' | '.join(names)} |\n|---|{'---|' * len(names)}\n"
+    )
+    for variant, row in rows.items():
+        cells = (f"{v:.0%}" if "<" in name else f"{v:.2f}" for name, v in row.items())
+        text += f"| {variant} | {' | '.join(cells)} |\n"
+    return text
+
+
+def main() -> None:
+    """Train what is missing, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--per-modality", type=int, default=6)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    study, rows = STUDIES[args.study], {}
+    for number, (name, variant) in enumerate(study.variants.items()):
+        result = args.folder / f"{number:02d}.json"
+        if not result.is_file():
+            found = train(study, variant, args.folder / f"{number:02d}", args)
+            result.write_text(json.dumps(found), encoding="utf-8")
+        rows[name] = json.loads(result.read_text(encoding="utf-8"))
+        path = RESULTS / f"{args.study}-ablation.md"
+        path.write_text(table(study, rows, args), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
