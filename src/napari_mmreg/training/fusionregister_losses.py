@@ -71,7 +71,7 @@ def threshold(truth: Tensor) -> float:
 def picture_losses(
     answer: Answer, target: Tensor, truth: Tensor, valid: Tensor
 ) -> dict[str, Tensor]:
-    """The paper's four terms with its weights, against the fusion of the aligned pair.
+    """Return the paper's four terms with its weights, against the fusion of the aligned pair.
 
     Parameters
     ----------
@@ -118,8 +118,13 @@ def matching_losses(
         nothing = batch.flow.new_zeros(())
         return nothing, nothing
     coarse = matching_loss(
-        *found.coarse, batch.flow, batch.valid, stride=8, offset=0.0, temperature=temperature.exp()
-    )  # type: ignore[arg-type]
+        *found.coarse,
+        batch.flow,
+        batch.valid,
+        stride=8,
+        offset=0.0,
+        temperature=temperature.exp(),  # type: ignore[arg-type]
+    )
     votes = [
         vote_loss(step.logits, step.start, *_at(batch, stride))
         for stride, step in found.steps.items()

@@ -50,8 +50,9 @@ class Localisation:
         By stride; empty for the paper's localisation.
     coarse : pair of Tensor, or None
         Fixed and moving features of unit length at stride 8.
-    detail : Tensor of shape (B, C, H, W), or None
-        The fused image's features at full resolution, corrected (the paper's localisation).
+    detail : tuple of three Tensor (B, C, H, W), or None
+        Features at full resolution, if it has some: of the fused image, corrected, of the fixed
+        one, and of the moving one, warped.
     """
 
     flow: Tensor
@@ -60,7 +61,7 @@ class Localisation:
     misregistered: Tensor
     steps: dict[int, Increment]
     coarse: tuple[Tensor, Tensor] | None = None
-    detail: Tensor | None = None
+    detail: tuple[Tensor, Tensor, Tensor] | None = None
 
 
 THRESHOLD = 2.0
@@ -157,16 +158,17 @@ class MatchingLocalisation(nn.Module):
         prior: Scales = self.fused(fused)
         stride = self.strides[0]
         flow = start[..., ::stride, ::stride] / stride
-        logit: Tensor | None = None
+        logit = flow.new_zeros(len(flow), 1, *flow.shape[-2:])
         steps: dict[int, Increment] = {}
         for stride, level in zip(self.strides, self.levels, strict=True):
             shape = one[stride].shape[-2:]
             if steps:
                 flow = upsample_flow(flow, (shape[0], shape[1]))
+                logit = doubled(logit, shape)
             mask = overlap(flow, masks, stride)
             sources = (one[stride], other[stride])
             steps[stride], more = level(sources, prior[stride], flow, mask)
-            logit = more if logit is None else doubled(logit, shape) + more
+            logit = logit + more
             # Each scale answers for itself: gradients stop between them.
             flow = steps[stride].flow.detach()
         size = (fixed.shape[-2], fixed.shape[-1])
@@ -174,6 +176,5 @@ class MatchingLocalisation(nn.Module):
         phi = upsample_flow(last.flow, size, stride)
         skip = max(QUARTER // stride, 1)
         log_scale, misregistered = self.judge(last.features[..., ::skip, ::skip], phi)
-        assert logit is not None
         gate = F.interpolate(logit, size=size, mode="bilinear", align_corners=False).sigmoid()
         return Localisation(phi, gate, log_scale, misregistered, steps, (one[8], other[8]))

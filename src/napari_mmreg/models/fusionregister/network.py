@@ -148,7 +148,7 @@ class FusionRegister(nn.Module):
         warped = corrected(fused, found.flow, found.gate, self.config.warping)
         result, used = warped, None
         if self.config.retention:
-            features = self._details(
+            features = found.detail or self._details(
                 fill_outside(fixed, fixed_mask), fill_outside(moving, moving_mask), warped, found
             )
             bias, used = self.retention(*features, attention)
@@ -170,10 +170,6 @@ class FusionRegister(nn.Module):
         self, fixed: Tensor, moving: Tensor, warped: Tensor, found: Localisation
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return features at full resolution: fused and corrected, fixed, moving and warped."""
-        if isinstance(self.localisation, PaperLocalisation):
-            one, other = self.localisation.details(fixed, moving)
-            assert found.detail is not None
-            return found.detail, one, warp(other, found.flow)
         # Warping one picture is cheaper than warping its features, and shows the same.
         registered = warp(moving, found.flow)
         return (

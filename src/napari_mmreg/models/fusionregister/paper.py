@@ -100,17 +100,15 @@ class PaperLocalisation(nn.Module):
         self.read_whole = Reader(width, double)
         self.judge = Judge(double)
 
-    def details(self, fixed: Tensor, moving: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (B, C, H, W) of both sources at full resolution."""
-        return self.sources["fixed"](fixed), self.sources["moving"](moving)
-
     def forward(
         self, fixed: Tensor, moving: Tensor, fused: Tensor, masks: Masks, start: Tensor
     ) -> Localisation:
         """Localise; the moving image is warped by `start` (B, 2, H, W) first."""
         size = (fixed.shape[-2], fixed.shape[-1])
         moving = warp(fill_outside(moving, masks[1]), start)
-        sources = torch.cat(self.details(fill_outside(fixed, masks[0]), moving), 1)
+        one = self.sources["fixed"](fill_outside(fixed, masks[0]))
+        other = self.sources["moving"](moving)
+        sources = torch.cat([one, other], 1)
         whole, half = self._encode(fused)
         decoded = self.decode_half(half)
         field, gate = self.read_half(decoded, sources[..., ::2, ::2])
@@ -120,7 +118,7 @@ class PaperLocalisation(nn.Module):
         more, logit = self.read_whole(features, sources)
         flow = more + upsample_flow(field, size)
         gate = logit.sigmoid()
-        detail = corrected(features, flow, gate, self.warping)
+        detail = (corrected(features, flow, gate, self.warping), one, warp(other, flow))
         flow = flow + start
         log_scale, misregistered = self.judge(decoded[..., ::2, ::2], flow)
         return Localisation(flow, gate, log_scale, misregistered, {}, None, detail)

@@ -94,12 +94,14 @@ class Branch(nn.Module):
         self.mlps = nn.ModuleList(WindowMLP(channels, side) for side in windows)
         self.choose = nn.Linear(channels, len(windows))
         squeezed = max(channels // 4, 2)
-        self.spatial = conv(2, 1, 7) if attention == "spatial" else None
-        self.channel = (
-            nn.Sequential(nn.Linear(channels, squeezed), nn.ReLU(), nn.Linear(squeezed, channels))
-            if attention == "channel"
-            else None
+        self.attend = (
+            conv(2, 1, 7)
+            if attention == "spatial"
+            else nn.Sequential(
+                nn.Linear(channels, squeezed), nn.ReLU(), nn.Linear(squeezed, channels)
+            )
         )
+        self.spatial = attention == "spatial"
 
     def forward(
         self, fused: Tensor, source: Tensor, attention: Attention | None = None
@@ -115,12 +117,11 @@ class Branch(nn.Module):
         mixed = torch.stack(
             [part * weights[:, i, None, None, None] for i, part in enumerate(parts)]
         ).sum(0)
-        if self.spatial is not None:
+        if self.spatial:
             seen = torch.cat([mixed.amax(1, keepdim=True), mixed.mean(1, keepdim=True)], 1)
-            return mixed + mixed * self.spatial(seen).sigmoid(), Attention(weights, None)
-        assert self.channel is not None
+            return mixed + mixed * self.attend(seen).sigmoid(), Attention(weights, None)
         if attention is None or attention.channels is None:
-            channels = self.channel(mixed.mean((2, 3))).sigmoid()[..., None, None]
+            channels = self.attend(mixed.mean((2, 3))).sigmoid()[..., None, None]
         else:
             channels = attention.channels
         return mixed + mixed * channels, Attention(weights, channels)

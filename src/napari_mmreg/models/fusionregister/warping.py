@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from napari_mmreg.models.fusionregister.config import Warping
 from napari_mmreg.nn.sampling import warp
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_mmreg.models.fusionregister.config import Warping
 
 
 def fused_flow(flow: Tensor, gate: Tensor) -> Tensor:

@@ -80,9 +80,9 @@ class FusionRegisterRecipe:
     )
     constructor: Mapping[str, Any] = field(default_factory=lambda: asdict(FusionRegisterConfig()))
     notes: str = (
-        "Edge, spatial, frequency and detail loss of all samples, with the paper's weights, against "
-        "the fusion of the aligned pair; mild misalignment and a fifth of aligned pairs; frozen "
-        "backbones, one a batch. Ours: matching cross-entropies at strides 8, 4 and 2, the true "
+        "Edge, spatial, frequency and detail loss of all samples, weighted as in the paper, of "
+        "the corrected against the aligned fusion; mild misalignment and a fifth of aligned pairs; "
+        "frozen backbones, one a batch. Ours: matching cross-entropies of all scales, the true "
         "field, Laplace error head and misregistration head on detached features, elastic "
         "misalignment and twice the paper's range, all modalities."
     )
