@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
-from napari_mmreg.models.protocol import RENDERED, Prediction, Rendering
+from napari_mmreg.models.protocol import LOCALISATION, RENDERED, Prediction, Rendering
 from napari_mmreg.nn.homography import (
     fit_homography,
     plausible,
@@ -80,12 +80,16 @@ class Look:
         their probability.
     rendered : Tensor of shape (H, W), or None
         The moving image as it was shown, in another appearance, in [0, 1].
+    localisation : Tensor of shape (H, W), or None
+        Probability that the images, as they were shown, are displaced by more than 2 px at
+        256-px scale.
     """
 
     places: Tensor
     error: Tensor
     matches: Tensor | None = None
     rendered: Tensor | None = None
+    localisation: Tensor | None = None
 
 
 def show(level: Level, matrix: Tensor, multiple: int, *, near: bool = False) -> Seen:
@@ -136,6 +140,8 @@ def predict(
         With `global_part`, the homography alone, and `error_scale`. If the network matches,
         ``extras["matches"]`` is float32 (N, 5): fixed row and column, moving row and column,
         probability, on the pair's grid. If it renders, ``extras["rendered"]`` is a `Rendering`.
+        If it localises, ``extras["localisation"]`` is what the first look said about the pair as
+        it came, or as the homography to begin with has it.
     """
     tensors = pair_tensors(pair, run.device)
     nothing = torch.eye(3, dtype=torch.float64, device=run.device)
@@ -145,6 +151,8 @@ def predict(
         rows, cols = level.shape
         seen = show(level, before, multiple, near=near)
         found = look(seen)
+        if number == 1:
+            localised, localised_shape = found.localisation, level.shape
         both = (seen.fixed_mask * seen.moving_mask)[0, 0, :rows, :cols]
         places, error = found.places[:rows, :cols], found.error[:rows, :cols]
         trust = (1 / error).clamp(max=1) * both
@@ -171,6 +179,9 @@ def predict(
     if found.rendered is not None:
         picture = _enlarge(found.rendered[None, :rows, :cols], pair.shape)[..., 0]
         extras[RENDERED] = Rendering(picture, _transform(before))
+    if localised is not None:
+        rows, cols = localised_shape
+        extras[LOCALISATION] = _enlarge(localised[None, :rows, :cols], pair.shape)[..., 0]
     return Prediction(
         transform=_transform(before).compose(bent),
         error_scale=(_enlarge(error[None], pair.shape)[..., 0] * unit.mean()).astype(np.float32),

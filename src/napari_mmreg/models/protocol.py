@@ -49,6 +49,9 @@ class ModelInfo:
 RENDERED = "rendered"
 """Key of a `Rendering` in `Prediction.extras`."""
 
+LOCALISATION = "localisation"
+"""Key of a misregistration map in `Prediction.extras`."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendering:
@@ -83,7 +86,8 @@ class Prediction:
         What else the model offers (matches, fused image ...), each documented by the model.
         ``"matches"`` are single matches that agree with the answer, float32 (N, 5) in
         working-grid pixels: fixed row and column, moving row and column, probability.
-        ``"rendered"`` is a `Rendering`.
+        ``"rendered"`` is a `Rendering`. ``"localisation"`` is the model's own probability that
+        the pair, as it came, was displaced by more than 2 px at 256-px scale, float32 (h, w).
     """
 
     transform: Transform

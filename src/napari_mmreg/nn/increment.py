@@ -53,22 +53,38 @@ class IncrementHead(nn.Module):
         What sees the votes in their surroundings: `hidden` channels to as many.
     compose : bool
         The step is taken on the warped image, so that flows compose; else they are added.
+    context : int
+        Channels of what else it sees.
     """
 
     def __init__(
-        self, channels: int, radius: int, hidden: int, block: nn.Module, *, compose: bool = True
+        self,
+        channels: int,
+        radius: int,
+        hidden: int,
+        block: nn.Module,
+        *,
+        compose: bool = True,
+        context: int = 0,
     ) -> None:
         super().__init__()
         self.radius, self.compose = radius, compose
         self.log_temperature = nn.Parameter(torch.tensor(-2.5))
-        inputs = 2 * channels + (2 * radius + 1) ** 2 + 5
+        inputs = 2 * channels + (2 * radius + 1) ** 2 + 5 + context
         self.enter = conv(inputs, hidden)
         self.block = block
         self.last = conv(hidden, 2)
         nn.init.normal_(self.last.weight, std=1e-5)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
-    def forward(self, fixed: Tensor, moving: Tensor, start: Tensor, mask: Tensor) -> Increment:
+    def forward(
+        self,
+        fixed: Tensor,
+        moving: Tensor,
+        start: Tensor,
+        mask: Tensor,
+        context: Tensor | None = None,
+    ) -> Increment:
         """Refine `start` (B, 2, h, w), in cells; `mask` (B, 1, h, w) is where both have data."""
         one = F.normalize(fixed, dim=1)
         two = F.normalize(warp(moving, start), dim=1)
@@ -80,6 +96,8 @@ class IncrementHead(nn.Module):
             gaussian_blur(weight, VOTE_SIGMA) + 1e-3
         )
         inputs = [one, two, similarity, vote, agreed, trust]
+        if context is not None:
+            inputs.append(context)
         features = self.block(self.enter(torch.cat(inputs, 1)))
         step = agreed + self.last(features)
         before = warp(start, step) if self.compose else start

@@ -67,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint-minutes", type=float, default=10.0)
     parser.add_argument("--validate-minutes", type=float, default=20.0)
     parser.add_argument("--per-modality", type=int, default=6, help="validation pairs (6)")
+    parser.add_argument(
+        "--protocols", help="what is validated, comma-separated, such as S256,Z256 (all kinds)"
+    )
     parser.add_argument("--no-amp", action="store_true", help="float32 on the GPU too")
     parser.add_argument(
         "--cross-render",
@@ -121,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     )
     validate = None
     if held_out:
-        validate = _validation(recipe, held_out, args.per_modality, device, args.out)
+        validate = _validation(recipe, held_out, args, device)
     trainer = Trainer(recipe, constructor, batches, config, validate)
     if args.resume and trainer.resume():
         say(f"Going on from step {trainer.step}.")
@@ -179,18 +182,20 @@ def choose_device(name: str) -> str:
 
 
 def _validation(
-    recipe: Recipe, pairs: list[Any], per_modality: int, device: str, out: Path
+    recipe: Recipe, pairs: list[Any], args: argparse.Namespace, device: str
 ) -> Callable[[nn.Module], dict[str, float]]:
     """Return the trainer's hook: score, write the pairs' scores and the sheet of the worst."""
     from napari_mmreg.training.scores import watched, write_scores
     from napari_mmreg.training.validation import ValidationConfig, Validator
 
-    config = ValidationConfig(per_modality=per_modality, channels=recipe.batches.channels)
+    config = ValidationConfig(per_modality=args.per_modality, channels=recipe.batches.channels)
+    if args.protocols:
+        config = replace(config, protocols=tuple(args.protocols.split(",")))
     validator = Validator(pairs, config, device)
 
     def validate(model: nn.Module) -> dict[str, float]:
-        scores = validator.run(predictor(recipe, model), out / "worst.png")
-        write_scores(scores, out / "scores.csv")
+        scores = validator.run(predictor(recipe, model), args.out / "worst.png")
+        write_scores(scores, args.out / "scores.csv")
         return watched(scores)
 
     return validate

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Name -> module below training.recipes, which holds the recipe as `RECIPE`.
 _RECIPES = {
+    "fusionregister": "fusionregister",
     "hrnet": "hrnet",
     "regnetmamba2": "regnetmamba2",
     "rfnet": "rfnet",

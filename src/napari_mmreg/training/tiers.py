@@ -58,6 +58,14 @@ TIERS: dict[str, Tier] = {
         perspective=0.005,
         elastic=(2.0, 4.0),
     ),
+    # Ours: about twice the mild one, for models that correct what is nearly right.
+    "near": Tier(
+        rotation=4.0,
+        scale=(0.91, 1.14),
+        translation=5.0 / 256.0,
+        perspective=0.01,
+        elastic=(2.0, 6.0),
+    ),
     "medium": Tier(
         rotation=10.0,
         scale=(0.88, 1.12),

@@ -1,0 +1,1 @@
+"""FusionRegister: fuse first, then register what is misaligned (Bian et al., CVPR 2026)."""

@@ -1,0 +1,83 @@
+"""Fusion by Laplacian pyramids on batches of tensors.
+
+The same as `napari_mmreg.fusion.laplacian`, which says whose it is; that one works without torch,
+this one where networks need a fused picture: no weights, deterministic, any device.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+LEVELS = 5
+"""At most so many; the coarsest scale keeps four pixels along the shorter side."""
+
+_TAPS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+_FLAT = 1e-3
+"""Least amount of detail: two images without any are mixed half and half."""
+
+
+def laplacian_fusion(fixed: Tensor, moving: Tensor) -> Tensor:
+    """Choose details by their energy, and mix the rest by the amount of detail.
+
+    Parameters
+    ----------
+    fixed, moving : Tensor of shape (B, 1, H, W)
+        Luminances in [0, 1] on one grid, at least 8 x 8 pixels.
+
+    Returns
+    -------
+    Tensor of shape (B, 1, H, W)
+        It may leave [0, 1] a little.
+    """
+    levels = max(1, min(LEVELS, int(math.log2(min(fixed.shape[-2:]) / 4))))
+    details, rest = _pyramid(fixed, levels)
+    others, other_rest = _pyramid(moving, levels)
+    amount, other_amount = _detail_amount(details), _detail_amount(others)
+    fused = rest + other_amount / (amount + other_amount) * (other_rest - rest)
+    for one, other in zip(reversed(details), reversed(others), strict=True):
+        chosen = torch.where(_energy(other) > _energy(one), other, one)
+        fused = _expand(fused, chosen) + chosen
+    return fused
+
+
+def _pyramid(image: Tensor, levels: int) -> tuple[list[Tensor], Tensor]:
+    """Return the details, finest first, and what is left; pixel i of a level is at 2 i."""
+    details = []
+    for _ in range(levels):
+        coarse = _reduce(image)
+        details.append(image - _expand(coarse, image))
+        image = coarse
+    return details, image
+
+
+def _reduce(image: Tensor) -> Tensor:
+    return _blur(image)[..., ::2, ::2]
+
+
+def _expand(image: Tensor, like: Tensor) -> Tensor:
+    spread = torch.zeros_like(like)
+    spread[..., ::2, ::2] = image
+    return _blur(spread, 2.0)
+
+
+def _blur(image: Tensor, gain: float = 1.0) -> Tensor:
+    # Mirrored at the outermost pixels, even ones stay even: `_expand` keeps constants at the rim.
+    taps = gain * image.new_tensor(_TAPS)
+    image = F.conv2d(F.pad(image, (0, 0, 2, 2), mode="reflect"), taps.view(1, 1, 5, 1))
+    return F.conv2d(F.pad(image, (2, 2, 0, 0), mode="reflect"), taps.view(1, 1, 1, 5))
+
+
+def _energy(detail: Tensor) -> Tensor:
+    return F.avg_pool2d(F.pad(detail.square(), (1, 1, 1, 1), mode="reflect"), 3, 1)
+
+
+def _detail_amount(details: list[Tensor]) -> Tensor:
+    """Return how much detail lies around each pixel of the coarsest scale, over all scales."""
+    total = torch.zeros_like(details[0])
+    for detail in details:
+        total = _reduce(total + detail.abs())
+    return _blur(total) + _FLAT
