@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_mmreg.cli.console import say
+from napari_mmreg.cli.console import interruptible, progress_bar, say
 from napari_mmreg.cli.register import check_fusion, fuse_pair
 from napari_mmreg.errors import InputError
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import argparse
 
     from numpy.typing import NDArray
+
+    from napari_mmreg.fusion import CorrectedFusion
 
 METHOD = "laplacian"
 
@@ -30,6 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="nonzero where the registered image has data; without it, a black border around the "
         "frame counts as none",
     )
+    parser.add_argument(
+        "--correct",
+        action="store_true",
+        help="put the fused image right where both do not quite fit (FusionRegister)",
+    )
+    parser.add_argument(
+        "--map",
+        type=Path,
+        metavar="FILE",
+        help="with --correct: write the probability that a pixel was misregistered, float32",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
@@ -37,18 +50,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, fuse, write."""
-    if arguments.output.exists() and not arguments.force:
-        raise InputError(f"{arguments.output} already exists. Replace it with --force.")
+    for path in filter(None, (arguments.output, arguments.map)):
+        if path.exists() and not arguments.force:
+            raise InputError(f"{path} already exists. Replace it with --force.")
+    if arguments.map and not arguments.correct:
+        raise InputError("--map is what --correct finds. Pass both.")
     check_fusion(arguments.method)
     from napari_mmreg.io.images import read_image, read_mask, write_image
 
     fixed, registered = read_image(arguments.fixed), read_image(arguments.registered)
     valid = read_mask(arguments.mask) if arguments.mask else _inside_frame(registered)
-    fused = fuse_pair(fixed, registered, valid, arguments.method, arguments)
+    if arguments.correct:
+        found = _correct(fixed, registered, valid, arguments)
+        fused = found.fused
+        if arguments.map:
+            write_image(arguments.map, found.misregistered)
+    else:
+        fused = fuse_pair(fixed, registered, valid, arguments.method, arguments)
     write_image(arguments.output, fused)
     if not arguments.quiet:
         say(f"Wrote {arguments.output}, {fused.shape[0]} x {fused.shape[1]} pixels")
     return 0
+
+
+def _correct(fixed: Any, registered: Any, valid: Any, arguments: Any) -> CorrectedFusion:
+    """Fuse and correct two arrays, with bar and Ctrl-C."""
+    from napari_mmreg.fusion import correct_fusion
+
+    with progress_bar(quiet=arguments.quiet) as progress, interruptible() as cancel:
+        return correct_fusion(
+            fixed,
+            registered,
+            method=arguments.method,
+            valid=valid,
+            device=arguments.device,
+            progress=progress,
+            cancel=cancel,
+        )
 
 
 def _inside_frame(image: NDArray[Any]) -> NDArray[Any]:

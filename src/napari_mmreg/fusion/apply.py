@@ -82,14 +82,8 @@ def fuse(
     Large images are fused in tiles that overlap as far as the method reaches: there are no
     seams, and beyond the images and the result memory depends on the tile only.
     """
-    images = check_image(fixed, "fixed"), check_image(moving_registered, "moving")
+    images, mask = check_pair(fixed, moving_registered, valid)
     shape = images[0].shape[:2]
-    if images[1].shape[:2] != shape:
-        raise InputError(
-            f"The fixed image has {shape[0]} x {shape[1]} pixels, the registered one "
-            f"{images[1].shape[0]} x {images[1].shape[1]}. Bring the moving image onto the fixed "
-            "grid first: pass result.registered, or transform.resample(moving, fixed.shape[:2])."
-        )
     fusion = load_fusion(method)
     run = Run(
         device=choose_device(device) if fusion.info.needs_weights else "cpu",
@@ -101,7 +95,7 @@ def fuse(
     with advice, run.stage("Fusing", 0.0, 1.0):
         sources = (
             measure_source(images[0], None, "fixed", run.check),
-            measure_source(images[1], _check_valid(valid, shape), "moving", run.check),
+            measure_source(images[1], mask, "moving", run.check),
         )
         colour = next((source for source in sources if source.coloured), None)
         eight_bit = all(image.dtype == np.uint8 for image in images)
@@ -119,6 +113,27 @@ def fuse(
             fused[core] = np.rint(255 * tile[inner]) if eight_bit else tile[inner]
             run.step(number / len(parts))
     return fused
+
+
+def check_pair(
+    fixed: ArrayLike, moving_registered: ArrayLike, valid: ArrayLike | None
+) -> tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[np.bool_] | None]:
+    """Return both images and the mask as arrays.
+
+    Raises
+    ------
+    InputError
+        If one cannot be used, or they do not lie on one grid.
+    """
+    images = check_image(fixed, "fixed"), check_image(moving_registered, "moving")
+    shape = images[0].shape[:2]
+    if images[1].shape[:2] != shape:
+        raise InputError(
+            f"The fixed image has {shape[0]} x {shape[1]} pixels, the registered one "
+            f"{images[1].shape[0]} x {images[1].shape[1]}. Bring the moving image onto the fixed "
+            "grid first: pass result.registered, or transform.resample(moving, fixed.shape[:2])."
+        )
+    return images, _check_valid(valid, shape)
 
 
 def _check_valid(valid: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:

@@ -27,11 +27,21 @@ if TYPE_CHECKING:
 REGISTERED = "registered"
 RERENDERED = "moving as seen by the fixed sensor"
 RISK = "misregistration"
+LOCALISATION = "misregistration before"
 MAGNITUDE = "displacement"
 FLOW = "flow colour"
 GRID = "deformed grid"
 ARROWS = "flow arrows"
 COMPARE = "compare"
+
+PROBABILITY = {
+    "contrast_limits": (0.0, 1.0),
+    "colormap": "inferno",
+    "blending": "translucent",
+    "opacity": 0.6,
+    "visible": False,
+}
+"""How maps of probability are shown."""
 
 SCREEN_PIXELS = 1_600_000
 """More of an image could not be seen at once."""
@@ -142,7 +152,7 @@ def build(
     layers = [_registered(snapshot, result), _risk(snapshot, result)]
     check()
     layers += _flow_layers(snapshot, flow, stride, check)
-    layers += _rerendered(snapshot, result)
+    layers += _rerendered(snapshot, result) + _localised(snapshot, result)
     layers += match_layers(snapshot, result)
     valid = np.asarray(result.valid)
     check()
@@ -211,6 +221,16 @@ def _rerendered(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpe
     return [LayerSpec(RERENDERED, "image", picture, kwargs)]
 
 
+def _localised(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
+    """Return the hidden layer of where a model found the pair misregistered, if it says so."""
+    likely = result.extras.get("localisation")
+    if likely is None:
+        return []
+    kwargs = shared_kwargs(snapshot, LOCALISATION)
+    kwargs["metadata"][METADATA_KEY]["model"] = result.model
+    return [LayerSpec(LOCALISATION, "image", likely, kwargs | PROBABILITY)]
+
+
 def _limits(own: tuple[float, float] | None, data: NDArray[Any]) -> tuple[float, float]:
     """Return the user's contrast limits, or the data's range where they are empty."""
     if own is not None and own[1] > own[0]:
@@ -226,14 +246,8 @@ def _risk(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
     kwargs["metadata"][METADATA_KEY]["calibrated"] = calibrated
     if not calibrated:
         kwargs["name"] += " (uncalibrated)"
-    kwargs.update(
-        contrast_limits=(0.0, 1.0),
-        colormap="inferno",
-        blending="translucent",
-        opacity=0.6,
-        visible=False,
-    )
-    return LayerSpec(RISK, "image", np.asarray(result.misregistration, np.float32), kwargs)
+    likely = np.asarray(result.misregistration, np.float32)
+    return LayerSpec(RISK, "image", likely, kwargs | PROBABILITY)
 
 
 def is_calibrated(result: RegistrationResult) -> bool:

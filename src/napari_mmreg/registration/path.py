@@ -12,13 +12,13 @@ from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid, shrink
 from napari_mmreg.models import get_info, load_model
-from napari_mmreg.models.protocol import RENDERED
+from napari_mmreg.models.protocol import LOCALISATION, RENDERED
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.attempt import attempt_with
 from napari_mmreg.registration.matches import MATCHES, agree, lift_matches
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.renderings import RERENDERED, lift_rendering
-from napari_mmreg.registration.result import RegistrationResult
+from napari_mmreg.registration.result import RegistrationResult, lift_map
 from napari_mmreg.run import CancelCheck, Progress, Run
 
 if TYPE_CHECKING:
@@ -165,6 +165,10 @@ def register(
                 lifted = lift_matches(pair, matches, fixed_image.shape, moving_image.shape)
                 if agree(lifted, transform, moving_image.shape):
                     extras[MATCHES], metrics[MATCHES] = lifted, float(len(lifted))
+            if LOCALISATION in extras:
+                extras[LOCALISATION] = lift_map(
+                    extras[LOCALISATION], pair.fixed_from_grid, fixed_image.shape[:2]
+                )
             rendering = extras.pop(RENDERED, None)
             if rendering is not None and certificate.status != "failed":
                 extras[RERENDERED] = lift_rendering(

@@ -20,6 +20,25 @@ Status = Literal["ok", "doubtful", "failed"]
 MISREGISTRATION = "probability that the error exceeds 2 px at 256-px scale"
 
 
+def lift_map(
+    grid_map: NDArray[np.float32], fixed_from_grid: MatrixTransform, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Interpolate a map of a working grid linearly at the fixed pixels."""
+    if fixed_from_grid.is_identity and grid_map.shape == shape:
+        return grid_map
+    matrix = fixed_from_grid.inverse().matrix
+    on_fixed: NDArray[np.float32] = ndimage.affine_transform(
+        grid_map,
+        np.diag(matrix)[:2],
+        matrix[:2, 2],
+        shape,
+        output=np.float32,
+        order=1,
+        mode="nearest",
+    )
+    return on_fixed
+
+
 @dataclass(frozen=True, eq=False)
 class RegistrationResult:
     """A transform, the images it makes, and how far to trust it.
@@ -55,13 +74,15 @@ class RegistrationResult:
     extras : dict
         What else the model offers, described by the model. Arrays in it lie on the model's
         own grid; ``extras["fixed_from_model_grid"]`` maps its pixels to fixed pixels. Only
-        two are in pixels of the images. ``extras["matches"]``, float32 (N, 5): fixed row and
+        three are in pixels of the images. ``extras["matches"]``, float32 (N, 5): fixed row and
         column, moving row and column, and the probability, in [0, 1], of the single matches that
         the model's answer was made from. It is there if the model matches and the answer is its
         own: not after a failed run or a second opinion, nor if refinement turned it down.
         ``extras["rerendered"]``, float32 (H, W) in [0, 1], if the model renders: the moving
         image as the fixed sensor would show it, warped by `transform`. It is a network's
         picture: how alike it is to the fixed image says nothing about the registration.
+        ``extras["localisation"]``, float32 (H, W), if the model localises: its own probability
+        that the pair, as it came, was off by more than 2 px at 256-px scale.
     timings : dict of str to float
         Seconds per stage.
     provenance : dict
@@ -110,19 +131,7 @@ class RegistrationResult:
 
     def _on_fixed(self, grid_map: NDArray[np.float32]) -> NDArray[np.float32]:
         """Interpolate a map of the working grid linearly at the fixed pixels."""
-        if self.fixed_from_grid.is_identity and grid_map.shape == self.fixed_shape:
-            return grid_map
-        matrix = self.fixed_from_grid.inverse().matrix
-        on_fixed: NDArray[np.float32] = ndimage.affine_transform(
-            grid_map,
-            np.diag(matrix)[:2],
-            matrix[:2, 2],
-            self.fixed_shape,
-            output=np.float32,
-            order=1,
-            mode="nearest",
-        )
-        return on_fixed
+        return lift_map(grid_map, self.fixed_from_grid, self.fixed_shape)
 
     def report(self) -> dict[str, Any]:
         """Return all numbers with their units, and where they come from, ready for JSON.

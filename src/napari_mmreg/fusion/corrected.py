@@ -1,0 +1,164 @@
+"""Post-registration of a fused image by FusionRegister: fuse first, then register what is off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_mmreg.errors import InputError
+from napari_mmreg.fusion.apply import check_pair, fuse
+from napari_mmreg.fusion.registry import DEFAULT
+from napari_mmreg.fusion.sources import Source, measure_source
+from napari_mmreg.imaging import check_image
+from napari_mmreg.imaging.grey import to_grey
+from napari_mmreg.imaging.normalise import fill_invalid
+from napari_mmreg.nn.device import choose_device, memory_advice
+from napari_mmreg.run import CancelCheck, Progress, Run
+
+if TYPE_CHECKING:
+    from napari_mmreg.models.fusionregister.correct import Correction
+
+WHOLE = (slice(None), slice(None))
+
+FUSING = 0.3
+"""Share of the time that fusing takes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CorrectedFusion:
+    """A fused image after post-registration.
+
+    Attributes
+    ----------
+    fused : ndarray of shape (H, W) or (H, W, 3)
+        The corrected image, of the fused image's dtype and range.
+    displacement : ndarray of float32, shape (H, W, 2)
+        By how much the registered image was still displaced (ours; the paper's field moves
+        the fused image): ``registered`` at ``p + displacement[p]`` belongs to ``fixed`` at p.
+        *Convention*: (row, col), in pixels.
+    misregistered : ndarray of float32, shape (H, W)
+        Probability that a pixel was displaced by more than 2 px at 256-px scale, before.
+    """
+
+    fused: NDArray[Any]
+    displacement: NDArray[np.float32]
+    misregistered: NDArray[np.float32]
+
+
+def correct_fusion(
+    fixed: ArrayLike,
+    moving_registered: ArrayLike,
+    fused: ArrayLike | None = None,
+    method: str = DEFAULT,
+    valid: ArrayLike | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    cancel: CancelCheck | None = None,
+) -> CorrectedFusion:
+    """Put a fused image right where its sources do not quite fit.
+
+    Parameters
+    ----------
+    fixed, moving_registered : array_like of shape (H, W), (H, W, 3) or (H, W, 4)
+        What was fused, as for `fuse`: images that fit to within a few pixels, registered by any
+        model or by nothing but their mounting.
+    fused : array_like of shape (H, W) or (H, W, 3), optional
+        The fused image of any method: uint8, or floating point in [0, 1]. By default it is made
+        by `method`.
+    method : str
+        A name that `napari_mmreg.fusion.list_fusions` knows.
+    valid : array_like of bool, shape (H, W), optional
+        Where `moving_registered` has data. Elsewhere the fused image is left as it is.
+    device, progress, cancel
+        As of `fuse`.
+
+    Returns
+    -------
+    CorrectedFusion
+
+    Raises
+    ------
+    InputError
+        If something cannot be used as given; the message says what to do.
+    ModelError
+        If the method is unknown, or weights are missing or damaged.
+    DeviceError
+        If the device is absent, or memory does not suffice.
+    Cancelled
+        If `cancel` said so.
+
+    Notes
+    -----
+    Bian et al., FusionRegister (CVPR 2026, arXiv:2603.07667). Luminance is corrected; colour of
+    the moving image goes along with it.
+    """
+    images, mask = check_pair(fixed, moving_registered, valid)
+    report = progress or (lambda stage, fraction: None)  # noqa: ARG005
+    share = 0.0
+    if fused is None:
+        share = FUSING
+        made = fuse(
+            *images, method, mask, device, lambda stage, done: report(stage, share * done), cancel
+        )
+    else:
+        made = _check_fused(fused, images[0].shape[:2])
+    run = Run(device=choose_device(device), progress=report, cancel=cancel or (lambda: False))
+    with memory_advice(run.device), run.stage("Correcting", share, 1.0):
+        sources = (
+            measure_source(images[0], None, "fixed", run.check),
+            measure_source(images[1], mask, "moving", run.check),
+        )
+        unit = np.float32(255 if made.dtype == np.uint8 else 1)
+        values = made.astype(np.float32) / unit
+        luminance = values if values.ndim == 2 else to_grey(values, (0.0, 1.0))[0]
+        found = _correct(sources, luminance, run)
+        result = found.fused
+        if values.ndim == 3:
+            colour = values - luminance[..., None]
+            if not sources[0].coloured:
+                colour = _moved(colour, found.displacement)
+            result = result[..., None] + colour
+        result = np.clip(result, 0, 1)
+        image = np.rint(result * unit).astype(np.uint8) if unit > 1 else result
+    return CorrectedFusion(image, found.displacement, found.misregistered)
+
+
+def _check_fused(fused: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a fused image, in uint8 or float32."""
+    image = check_image(fused, "fused")[..., :3] if np.ndim(fused) == 3 else np.asarray(fused)
+    if image.shape[:2] != tuple(shape):
+        raise InputError(
+            f"The fused image has {image.shape[0]} x {image.shape[1]} pixels, its sources "
+            f"{shape[0]} x {shape[1]}. Pass all three on one grid."
+        )
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype.kind != "f" or not (image.min() >= 0 and image.max() <= 1):
+        raise InputError(
+            "The fused image must be uint8, or floating point in [0, 1] without NaN: nothing "
+            "else tells its black from its white. Convert it first."
+        )
+    return image.astype(np.float32, copy=False)
+
+
+def _correct(sources: tuple[Source, Source], fused: NDArray[np.float32], run: Run) -> Correction:
+    """Run the network on luminances."""
+    from napari_mmreg.models import load_model
+    from napari_mmreg.models.fusionregister.correct import correct
+
+    (fixed, fixed_known), (moving, moving_known) = (s.luminance(WHOLE) for s in sources)
+    both = fixed_known & moving_known
+    if fixed_known.any():
+        fixed = fill_invalid(fixed, fixed_known)
+    return correct(load_model("fusionregister").network, fixed, moving, fused, both, run)  # type: ignore[attr-defined]
+
+
+def _moved(colour: NDArray[np.float32], displacement: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return channels (H, W, C) warped by a displacement."""
+    from napari_mmreg.geometry import DisplacementTransform
+
+    moved = DisplacementTransform(displacement).resample(colour, colour.shape[:2])
+    return np.nan_to_num(np.asarray(moved, dtype=np.float32))
