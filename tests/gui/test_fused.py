@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QFileDialog
 
 from napari_mmreg.fusion import fuse, list_fusions
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import REGISTERED
-from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION
+from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION, save_fused
 from napari_mmreg.gui.modalities import METADATA_KEY
 from napari_mmreg.gui.session import Session
 from napari_mmreg.gui.snapshot import RunSettings
+from napari_mmreg.io.images import read_image
 
 
 @pytest.fixture
@@ -147,6 +149,28 @@ def test_cancel_reaches_the_fusion(viewer, sessions, pictures, engine):
     assert later.execute(lambda stage, fraction: None).cancelled
 
 
+def test_fused_images_are_saved_with_their_run(viewer, sessions, pictures, engine, tmp_path):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    session = sessions(engine)
+    record = run(session, fixed, moving)
+    assert save_fused(record.layers, tmp_path) == ([], [])
+    fuse_now(session, record)
+    assert save_fused(record.layers, tmp_path) == (["fused.tif", "fused-before.tif"], [])
+    for role, name in ((FUSED, "fused.tif"), (BEFORE, "fused-before.tif")):
+        np.testing.assert_array_equal(read_image(tmp_path / name), record.layers[role].data)
+    # A layer that the user deleted is not there to be saved.
+    viewer.layers.remove(record.layers[BEFORE])
+    assert save_fused(record.layers, tmp_path) == (["fused.tif"], ["fused-before.tif"])
+
+
+def test_colour_is_saved_as_colour(viewer, sessions, pictures, engine, tmp_path):
+    photo = np.stack([255 * pictures[0], 90 * pictures[1], 120 * pictures[0]], -1).astype(np.uint8)
+    fixed, moving = viewer.add_image(photo, rgb=True), viewer.add_image(pictures[1])
+    record = run(sessions(engine), fixed, moving, fusion="laplacian")
+    save_fused(record.layers, tmp_path)
+    assert read_image(tmp_path / "fused.tif").shape == photo.shape
+
+
 # In a window
 
 
@@ -214,3 +238,38 @@ def test_the_button_fuses_the_chosen_run(qtbot, dock, engine):
     dock.compare.mode.select("blend")
     dock.compare.mode.activated.emit(dock.compare.mode.currentIndex())
     assert not dock.runs.run.layers[FUSED].visible
+
+
+@pytest.mark.gui
+def test_save_says_which_fused_images_it_wrote(qtbot, dock, tmp_path, monkeypatch):
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    dock.runs.run.bundle.result.save = lambda folder: None
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
+    dock.runs.save.click()
+    assert strings.SAVED.format(folder=tmp_path) in dock.status.text
+    dock.runs.fuse.click()
+    wait(qtbot, dock)
+    dock.runs.save.click()
+    assert "fused.tif and fused-before.tif" in dock.status.text
+    assert {path.name for path in tmp_path.iterdir()} == {"fused.tif", "fused-before.tif"}
+    # Another run's files must not be taken for this one's.
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    dock.runs.run.bundle.result.save = lambda folder: None
+    dock.runs.save.click()
+    assert "Not of this run: fused.tif and fused-before.tif" in dock.status.text
+
+
+@pytest.mark.gui
+def test_a_place_for_fused_images_that_cannot_be_written_is_a_sentence(
+    qtbot, dock, tmp_path, monkeypatch
+):
+    dock.method.fusion.select("laplacian")
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    dock.runs.run.bundle.result.save = lambda folder: None
+    (tmp_path / "fused.tif").mkdir()  # a file cannot replace it
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
+    dock.runs.save.click()
+    assert "Could not save" in dock.status.text
