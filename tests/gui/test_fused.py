@@ -92,6 +92,10 @@ def test_a_failed_run_shows_the_images_as_they_lay(viewer, sessions, pictures, f
     assert FUSED not in record.layers
     assert record.layers[BEFORE].visible
     assert strings.FUSED_AS_BEFORE in record.bundle.note
+    later = sessions(fake_engine(status="failed"))
+    outcome = later.fuse_job(run(later, fixed, moving), "laplacian").execute(lambda *_: None)
+    assert [spec.role for spec in outcome.bundle.layers] == [BEFORE]
+    assert strings.FUSED_AS_BEFORE in outcome.bundle.note
 
 
 def test_a_finished_run_is_fused_without_the_model(viewer, sessions, pictures, engine):
@@ -230,10 +234,13 @@ def test_the_button_fuses_the_chosen_run(qtbot, dock, engine):
     assert dock.runs.fuse.isEnabled()
     assert {FUSED, BEFORE} <= set(dock.runs.run.layers)
     assert dock.runs.run.layers[FUSED].metadata[METADATA_KEY]["fusion"] == "laplacian"
-    assert strings.FUSED_DONE.format(run=1) in dock.status.text
+    assert strings.FUSED_DONE.format(run=1, method="Laplacian pyramid") in dock.status.text
+    assert strings.FUSED_HIDDEN in dock.status.text
+    # It lies over the comparison, and turning to that uncovers it.
+    names = [layer.name for layer in dock._viewer.layers]
+    assert names.index("[1] compare") < names.index("[1] fused before") < names.index("[1] fused")
     assert len(engine.calls) == 1
     assert len(dock.session.runs.runs) == 1
-    # Turning to the comparison uncovers it.
     assert dock.runs.run.layers[FUSED].visible
     dock.compare.mode.select("blend")
     dock.compare.mode.activated.emit(dock.compare.mode.currentIndex())

@@ -198,8 +198,7 @@ class RegisterDock(ScrollingDock):
         if outcome.error is not None:
             self.say_error(str(outcome.error))
         elif outcome.bundle is not None and self._fusing:
-            run = outcome.bundle.snapshot.run
-            self.status.show_note(strings.FUSED_DONE.format(run=run), strings.DONE_WORD)
+            self.status.show_note(outcome.bundle.note, strings.DONE_WORD)
             self._arriving = self.session.deliver_fused(outcome.bundle)
             self._deliver_next()
         elif outcome.bundle is not None:
