@@ -10,6 +10,7 @@ from skimage import data
 from napari_mmreg.evaluation.fusion_quality import q_abf
 from napari_mmreg.fusion import apply, fuse
 from napari_mmreg.fusion.f2m import F2MFusion
+from napari_mmreg.models.rfnet import f2m
 from napari_mmreg.models.rfnet.config import RFNetConfig
 from napari_mmreg.models.rfnet.f2m import F2M, REACH
 from napari_mmreg.run import Run
@@ -64,6 +65,19 @@ def test_without_a_look_at_the_middle_each_part_speaks_for_itself(network):
     np.testing.assert_allclose(
         blind.fuse(one, two, valid, Run()), seeing.fuse(one, two, valid, Run()), atol=1e-6
     )
+
+
+def test_bands_change_nothing(network, monkeypatch):
+    one, two = RED.astype(np.float32) / 255, OTHER.astype(np.float32) / 255
+    images = [torch.from_numpy(image)[None, None] for image in (one, two)]
+    with torch.inference_mode():
+        whole = network.fuse(*images)[0, 0].numpy()
+    monkeypatch.setattr(f2m, "BAND", 48)  # the last one is smaller than what acts on it
+    np.testing.assert_allclose(
+        network.attend(*images), network.attention(*network._features(*images, None)), atol=1e-6
+    )
+    valid = np.ones(one.shape, bool)
+    np.testing.assert_allclose(F2MFusion(network).fuse(one, two, valid, Run()), whole, atol=1e-6)
 
 
 def test_shipped_weights_give_the_stored_picture():

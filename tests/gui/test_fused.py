@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QFileDialog
 
 from napari_mmreg.fusion import fuse, list_fusions
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import REGISTERED
-from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION
+from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION, save_fused
 from napari_mmreg.gui.modalities import METADATA_KEY
 from napari_mmreg.gui.session import Session
 from napari_mmreg.gui.snapshot import RunSettings
+from napari_mmreg.io.images import read_image
 
 
 @pytest.fixture
@@ -90,6 +92,10 @@ def test_a_failed_run_shows_the_images_as_they_lay(viewer, sessions, pictures, f
     assert FUSED not in record.layers
     assert record.layers[BEFORE].visible
     assert strings.FUSED_AS_BEFORE in record.bundle.note
+    later = sessions(fake_engine(status="failed"))
+    outcome = later.fuse_job(run(later, fixed, moving), "laplacian").execute(lambda *_: None)
+    assert [spec.role for spec in outcome.bundle.layers] == [BEFORE]
+    assert strings.FUSED_AS_BEFORE in outcome.bundle.note
 
 
 def test_a_finished_run_is_fused_without_the_model(viewer, sessions, pictures, engine):
@@ -145,6 +151,28 @@ def test_cancel_reaches_the_fusion(viewer, sessions, pictures, engine):
     later = session.fuse_job(run(session, fixed, moving), "laplacian")
     later.cancel()
     assert later.execute(lambda stage, fraction: None).cancelled
+
+
+def test_fused_images_are_saved_with_their_run(viewer, sessions, pictures, engine, tmp_path):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    session = sessions(engine)
+    record = run(session, fixed, moving)
+    assert save_fused(record.layers, tmp_path) == ([], [])
+    fuse_now(session, record)
+    assert save_fused(record.layers, tmp_path) == (["fused.tif", "fused-before.tif"], [])
+    for role, name in ((FUSED, "fused.tif"), (BEFORE, "fused-before.tif")):
+        np.testing.assert_array_equal(read_image(tmp_path / name), record.layers[role].data)
+    # A layer that the user deleted is not there to be saved.
+    viewer.layers.remove(record.layers[BEFORE])
+    assert save_fused(record.layers, tmp_path) == (["fused.tif"], ["fused-before.tif"])
+
+
+def test_colour_is_saved_as_colour(viewer, sessions, pictures, engine, tmp_path):
+    photo = np.stack([255 * pictures[0], 90 * pictures[1], 120 * pictures[0]], -1).astype(np.uint8)
+    fixed, moving = viewer.add_image(photo, rgb=True), viewer.add_image(pictures[1])
+    record = run(sessions(engine), fixed, moving, fusion="laplacian")
+    save_fused(record.layers, tmp_path)
+    assert read_image(tmp_path / "fused.tif").shape == photo.shape
 
 
 # In a window
@@ -206,11 +234,49 @@ def test_the_button_fuses_the_chosen_run(qtbot, dock, engine):
     assert dock.runs.fuse.isEnabled()
     assert {FUSED, BEFORE} <= set(dock.runs.run.layers)
     assert dock.runs.run.layers[FUSED].metadata[METADATA_KEY]["fusion"] == "laplacian"
-    assert strings.FUSED_DONE.format(run=1) in dock.status.text
+    assert strings.FUSED_DONE.format(run=1, method="Laplacian pyramid") in dock.status.text
+    assert strings.FUSED_HIDDEN in dock.status.text
+    # It lies over the comparison, and turning to that uncovers it.
+    names = [layer.name for layer in dock._viewer.layers]
+    assert names.index("[1] compare") < names.index("[1] fused before") < names.index("[1] fused")
     assert len(engine.calls) == 1
     assert len(dock.session.runs.runs) == 1
-    # Turning to the comparison uncovers it.
     assert dock.runs.run.layers[FUSED].visible
     dock.compare.mode.select("blend")
     dock.compare.mode.activated.emit(dock.compare.mode.currentIndex())
     assert not dock.runs.run.layers[FUSED].visible
+
+
+@pytest.mark.gui
+def test_save_says_which_fused_images_it_wrote(qtbot, dock, tmp_path, monkeypatch):
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    dock.runs.run.bundle.result.save = lambda folder: None
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
+    dock.runs.save.click()
+    assert strings.SAVED.format(folder=tmp_path) in dock.status.text
+    dock.runs.fuse.click()
+    wait(qtbot, dock)
+    dock.runs.save.click()
+    assert "fused.tif and fused-before.tif" in dock.status.text
+    assert {path.name for path in tmp_path.iterdir()} == {"fused.tif", "fused-before.tif"}
+    # Another run's files must not be taken for this one's.
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    dock.runs.run.bundle.result.save = lambda folder: None
+    dock.runs.save.click()
+    assert "Not of this run: fused.tif and fused-before.tif" in dock.status.text
+
+
+@pytest.mark.gui
+def test_a_place_for_fused_images_that_cannot_be_written_is_a_sentence(
+    qtbot, dock, tmp_path, monkeypatch
+):
+    dock.method.fusion.select("laplacian")
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    dock.runs.run.bundle.result.save = lambda folder: None
+    (tmp_path / "fused.tif").mkdir()  # a file cannot replace it
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
+    dock.runs.save.click()
+    assert "Could not save" in dock.status.text

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_mmreg.fusion.protocol import Fusion
 from napari_mmreg.fusion.registry import get_fusion_info
 from napari_mmreg.models.rfnet.config import RFNetConfig
-from napari_mmreg.models.rfnet.f2m import F2M, REACH
+from napari_mmreg.models.rfnet.f2m import F2M, REACH, bands
 from napari_mmreg.models.rfnet.network import RFNet
 from napari_mmreg.models.weights import load_weights, weights_folder
 
@@ -66,9 +66,18 @@ class F2MFusion(Fusion):
         """Fuse two grey images; see `napari_mmreg.fusion.Fusion`."""
         self.network.to(run.device)
         run.check()
+        fused = np.empty_like(fixed)
         with torch.inference_mode():
-            images = _tensors(fixed, moving, run)
-            fused: Image = self.network.fuse(*images, attention=self._attention)[0, 0].cpu().numpy()
+            one, other = _tensors(fixed, moving, run)
+            attention = self._attention
+            if attention is None:
+                attention = self.network.attend(one, other)
+            # A tile's feature maps, all at once, would be sixty times as large as its images.
+            for core, around in bands(len(fixed)):
+                run.check()
+                parts = one[..., around, :], other[..., around, :]
+                band = self.network.fuse(*parts, attention=attention)[0, 0].cpu().numpy()
+                fused[core] = band[core.start - around.start : core.stop - around.start]
         return fused
 
 

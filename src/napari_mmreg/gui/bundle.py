@@ -74,7 +74,7 @@ class Bundle:
     start : MatrixTransform
         Fixed to moving pixels before the run.
     note : str
-        How the start was chosen; for the user.
+        For the user: how the start was chosen, and what was fused.
     field : ndarray of float32, shape (h, w, 2)
         The correction (see `fields.correction`) on every `stride`-th fixed pixel.
     stride : int

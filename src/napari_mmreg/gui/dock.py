@@ -13,7 +13,7 @@ from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.activity import Activity
 from napari_mmreg.gui.compat import camera_emitters
-from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION
+from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION, save_fused
 from napari_mmreg.gui.fusing import FuseJob
 from napari_mmreg.gui.job import Job, Outcome, Register
 from napari_mmreg.gui.runs import RunRecord
@@ -198,8 +198,7 @@ class RegisterDock(ScrollingDock):
         if outcome.error is not None:
             self.say_error(str(outcome.error))
         elif outcome.bundle is not None and self._fusing:
-            run = outcome.bundle.snapshot.run
-            self.status.show_note(strings.FUSED_DONE.format(run=run), strings.DONE_WORD)
+            self.status.show_note(outcome.bundle.note, strings.DONE_WORD)
             self._arriving = self.session.deliver_fused(outcome.bundle)
             self._deliver_next()
         elif outcome.bundle is not None:
@@ -237,16 +236,24 @@ class RegisterDock(ScrollingDock):
         self.compare.set_run(run)
 
     def _on_save(self) -> None:
+        self._finish_delivery()
         run = self.runs.run
         folder = QFileDialog.getExistingDirectory(self, strings.SAVE_TITLE)
         if run is None or not folder:
             return
         try:
             run.bundle.result.save(folder)
+            written, left = save_fused(run.layers, folder)
         except (OSError, RegistrationError) as error:
             self.say_error(strings.NOT_SAVED.format(error=error))
         else:
-            self.status.show_note(strings.SAVED.format(folder=folder), strings.DONE_WORD)
+            sentence = strings.SAVED_FUSED if written else strings.SAVED
+            if left:
+                sentence += " " + strings.LEFT_FUSED
+            said = sentence.format(
+                folder=folder, names=" and ".join(written), left=" and ".join(left)
+            )
+            self.status.show_note(said, strings.DONE_WORD)
 
     def _on_remove(self) -> None:
         run = self.runs.run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,14 @@ from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import REGISTERED, Bundle
 from napari_mmreg.gui.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.io.images import write_image
 from napari_mmreg.run import CancelCheck, Progress
 
 FUSED = "fused"
 BEFORE = "fused before"
+
+FILES = {FUSED: "fused.tif", BEFORE: "fused-before.tif"}
+"""What each is saved as."""
 
 NO_FUSION = "none"
 """The setting that leaves fused images out."""
@@ -102,3 +108,33 @@ def scaled(progress: Progress, low: float, high: float) -> Progress:
         progress(strings.STAGE_FUSING, low + (high - low) * fraction)
 
     return report
+
+
+def save_fused(layers: Mapping[str, Any], folder: str | Path) -> tuple[list[str], list[str]]:
+    """Write the fused images that a run has as layers.
+
+    Parameters
+    ----------
+    layers : mapping of str to napari layer
+        A run's, by role.
+    folder : str or Path
+        Where the run is saved; files of the same names are replaced.
+
+    Returns
+    -------
+    written, left : list of str
+        Names of the files, and of those in the folder that another run left: this one has no
+        such image.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    written = []
+    for role, name in FILES.items():
+        if role in layers:
+            write_image(Path(folder) / name, np.asarray(layers[role].data))
+            written.append(name)
+    left = [n for n in FILES.values() if n not in written and (Path(folder) / n).exists()]
+    return written, left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from napari_mmreg.fusion import get_fusion_info
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import Bundle
 from napari_mmreg.gui.fused import fused_layers, scaled
@@ -12,7 +13,7 @@ from napari_mmreg.run import Progress
 
 
 class FuseJob(Job):
-    """Makes the fused images of a run; its bundle holds nothing but their layers.
+    """Makes the fused images of a run; its bundle holds their layers and what to say.
 
     Parameters
     ----------
@@ -36,4 +37,7 @@ class FuseJob(Job):
             added = fused_layers(
                 self._bundle, self._method, scaled(progress, 0.0, 1.0), self._stop.is_set
             )
-        return replace(self._bundle, layers=tuple(added))
+        after = strings.FUSED_HIDDEN if len(added) > 1 else strings.FUSED_AS_BEFORE
+        title = get_fusion_info(self._method).title
+        note = f"{strings.FUSED_DONE.format(run=self.snapshot.run, method=title)} {after}"
+        return replace(self._bundle, layers=tuple(added), note=note)

@@ -17,6 +17,7 @@ from napari_mmreg.gui import fields, strings
 from napari_mmreg.gui.bundle import Bundle
 from napari_mmreg.gui.layer_spec import LayerSpec
 from napari_mmreg.gui.matches import link_matches
+from napari_mmreg.gui.modalities import METADATA_KEY
 
 
 @dataclass(eq=False)
@@ -113,7 +114,7 @@ class RunBook:
         self.events.changed()
 
     def add_layers(self, number: int, specs: Sequence[LayerSpec]) -> Iterator[Layer]:
-        """Add layers to a run, above its registered image, in place of those of the same roles."""
+        """Add layers to a run, above what it shows of its result, in place of the same roles'."""
         record = self._runs.get(number)
         if record is None:
             return
@@ -124,12 +125,18 @@ class RunBook:
                 del record.layers[spec.role]
                 self._viewer.layers.remove(former)
             layer = record.layers[spec.role] = make_layer(spec)
-            below = record.layers.get(bundles.REGISTERED)
-            place = len(self._viewer.layers)
-            if below is not None and below in self._viewer.layers:
-                place = self._viewer.layers.index(below) + 1
-            self._viewer.layers.insert(place, layer)
+            self._viewer.layers.insert(self._place_above(number), layer)
             yield layer
+
+    def _place_above(self, number: int) -> int:
+        """Return the place above a run's registered image and its comparison, or the top."""
+        places = [0]
+        for place, layer in enumerate(self._viewer.layers, start=1):
+            own = layer.metadata.get(METADATA_KEY, {})
+            role = own.get("role") if own.get("run") == number else None
+            if role in (bundles.REGISTERED, bundles.COMPARE):
+                places.append(place)
+        return max(places) or len(self._viewer.layers)
 
     def remove(self, number: int) -> None:
         """Remove every layer of a run; nobody else's."""

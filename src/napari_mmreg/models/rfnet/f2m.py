@@ -10,6 +10,7 @@ and it says how large its error may be. Without a field the module fuses registe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,9 @@ SHALLOW = 4
 
 REACH = 8
 """How far a pixel acts on the fused picture, in pixels: eight convolutions of 3 x 3."""
+
+BAND = 128
+"""Rows that are fused, or that the attention sees, in one go where memory counts."""
 
 RADIUS = 2
 """Reach of the correlations that the deformation block sees, in cells of that stride."""
@@ -97,9 +101,11 @@ class GradientAttention(nn.Module):
 
     def forward(self, one: Tensor, two: Tensor) -> Tensor:
         """Return the weights (B, C, 1, 1) of the channels of both images, (B, C, H, W)."""
-        lengths = [_gradient_length(features) for features in (one, two)]
-        mean = sum(length.mean((2, 3)) for length in lengths)
-        largest = sum(length.amax((2, 3)) for length in lengths)
+        lengths = torch.stack([_gradient_length(features) for features in (one, two)])
+        return self.weigh(lengths.mean((3, 4)).sum(0), lengths.amax((3, 4)).sum(0))
+
+    def weigh(self, mean: Tensor, largest: Tensor) -> Tensor:
+        """Return the weights for the gradients' means and maxima, (B, C), of both images summed."""
         weight: Tensor = (self.perceptrons[0](mean) + self.perceptrons[1](largest)).sigmoid()
         return weight[..., None, None]
 
@@ -109,6 +115,13 @@ def _gradient_length(features: Tensor) -> Tensor:
     across = padded[..., :-1, 1:] - features
     down = padded[..., 1:, :-1] - features
     return across.abs() + down.abs()
+
+
+def bands(rows: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the rows of every band, and those with what acts on them."""
+    for top in range(0, rows, BAND):
+        stop = min(top + BAND, rows)
+        yield slice(top, stop), slice(max(0, top - REACH), min(stop + REACH, rows))
 
 
 class F2M(nn.Module):
@@ -169,9 +182,20 @@ class F2M(nn.Module):
         return fused
 
     def attend(self, fixed: Tensor, registered: Tensor) -> Tensor:
-        """Return the weights (B, C, 1, 1) that these images give to the channels."""
-        weight: Tensor = self.attention(*self._features(fixed, registered, None))
-        return weight
+        """Return the weights (B, C, 1, 1) that these images give to the channels.
+
+        As `fuse` finds them, in bands: memory does not grow with the rows.
+        """
+        total, largest = [], []
+        for core, around in bands(fixed.shape[-2]):
+            inner = slice(core.start - around.start, core.stop - around.start)
+            parts = self._features(fixed[..., around, :], registered[..., around, :], None)
+            lengths = torch.stack([_gradient_length(part)[..., inner, :] for part in parts])
+            total.append(lengths.sum((3, 4)))
+            largest.append(lengths.amax((3, 4)))
+        pixels = fixed.shape[-2] * fixed.shape[-1]
+        mean = torch.stack(total).sum((0, 1)) / pixels
+        return self.attention.weigh(mean, torch.stack(largest).amax(0).sum(0))
 
     def _features(
         self, fixed: Tensor, registered: Tensor, field: Tensor | None
