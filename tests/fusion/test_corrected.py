@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from napari_mmreg.models.fusionregister.model import FusionRegisterModel
 from skimage import data
 
 import napari_mmreg
 from napari_mmreg.errors import Cancelled, InputError
 from napari_mmreg.fusion import correct_fusion, fuse
 from napari_mmreg.models import registry
+from napari_mmreg.models.fusionregister.model import FusionRegisterModel
 
 COFFEE = data.coffee()[40:200, 100:300]
 GREY, OTHER = COFFEE[..., 0], 255 - COFFEE[..., 2]
