@@ -7,10 +7,18 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
-from napari_mmreg.fusion import fuse, list_fusions
+from napari_mmreg.fusion import CorrectedFusion, fuse, list_fusions
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import REGISTERED
-from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION, save_fused
+from napari_mmreg.gui.fused import (
+    BEFORE,
+    CORRECTED,
+    FILES,
+    FOUND,
+    FUSED,
+    NO_FUSION,
+    save_fused,
+)
 from napari_mmreg.gui.modalities import METADATA_KEY
 from napari_mmreg.gui.session import Session
 from napari_mmreg.gui.snapshot import RunSettings
@@ -43,8 +51,8 @@ def run(session, fixed, moving, progress=None, **settings):
     return session.runs.runs[-1]
 
 
-def fuse_now(session, record, method="laplacian"):
-    outcome = session.fuse_job(record, method).execute(lambda stage, fraction: None)
+def fuse_now(session, record, method="laplacian", **options):
+    outcome = session.fuse_job(record, method, **options).execute(lambda stage, fraction: None)
     assert outcome.error is None
     list(session.deliver_fused(outcome.bundle))
 
@@ -76,6 +84,73 @@ def test_after_and_before(viewer, sessions, pictures, engine):
     registered = viewer.layers.index(record.layers[REGISTERED])
     assert viewer.layers.index(before) == registered + 1
     assert viewer.layers.index(fused) == registered + 2
+
+
+@pytest.fixture
+def corrector(monkeypatch):
+    """Stands in for the network: the corrected image is the fused one upside down."""
+
+    def correct(fixed, moving, fused, method, valid, device, progress, cancel):
+        progress("Correcting", 1.0)
+        likely = np.full(fixed.shape[:2], 0.25, np.float32)
+        return CorrectedFusion(fused[::-1], np.zeros((*likely.shape, 2), np.float32), likely)
+
+    monkeypatch.setattr("napari_mmreg.fusion.correct_fusion", correct)
+
+
+def test_the_corrected_image_lies_above_and_is_shown(viewer, sessions, pictures, engine, corrector):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    session = sessions(engine)
+    heard = []
+    record = run(
+        session,
+        fixed,
+        moving,
+        lambda stage, fraction: heard.append(fraction),
+        fusion="laplacian",
+        correct_fusion=True,
+    )
+    shown = {role: record.layers[role].visible for role in FILES}
+    assert shown == {FUSED: False, BEFORE: False, CORRECTED: True, FOUND: False}
+    np.testing.assert_array_equal(record.layers[CORRECTED].data, record.layers[FUSED].data[::-1])
+    assert record.layers[FOUND].contrast_limits == [0, 1]
+    places = [viewer.layers.index(record.layers[role]) for role in (FUSED, FOUND, CORRECTED)]
+    assert places == sorted(places)
+    assert heard == sorted(heard)
+    # Another fusion without a correction leaves none of the former behind.
+    fuse_now(session, record)
+    assert CORRECTED not in record.layers
+    assert "[1] fused corrected" not in viewer.layers
+    fuse_now(session, record, correct=True)
+    assert record.layers[CORRECTED].visible
+    assert not record.layers[FUSED].visible
+
+
+def test_after_a_failed_run_the_images_as_they_lay_are_corrected(
+    viewer, sessions, pictures, fake_engine, corrector
+):
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    settings = {"fusion": "laplacian", "correct_fusion": True}
+    record = run(sessions(fake_engine(status="failed")), fixed, moving, **settings)
+    assert FUSED not in record.layers
+    np.testing.assert_array_equal(record.layers[CORRECTED].data, record.layers[BEFORE].data[::-1])
+
+
+@pytest.mark.gui
+def test_there_is_something_to_correct_only_where_something_is_fused(qtbot, dock, corrector):
+    method = dock.method
+    assert not method.correct.isEnabled()
+    method.fusion.select("laplacian")
+    assert method.correct.isEnabled()
+    method.correct.setChecked(True)
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    assert CORRECTED in dock.runs.run.layers
+    method.fusion.select(NO_FUSION)
+    assert not method.correct.isEnabled()
+    dock.run_bar.button.click()
+    wait(qtbot, dock)
+    assert CORRECTED not in dock.runs.run.layers
 
 
 def test_colour_is_shown_as_colour(viewer, sessions, pictures, engine):

@@ -13,7 +13,7 @@ from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.activity import Activity
 from napari_mmreg.gui.compat import camera_emitters
-from napari_mmreg.gui.fused import BEFORE, FUSED, NO_FUSION, save_fused
+from napari_mmreg.gui.fused import FILES, NO_FUSION, save_fused
 from napari_mmreg.gui.fusing import FuseJob
 from napari_mmreg.gui.job import Job, Outcome, Register
 from napari_mmreg.gui.runs import RunRecord
@@ -160,8 +160,10 @@ class RegisterDock(ScrollingDock):
         run = self.runs.run
         if run is None:
             return
-        method = self.method.fusion.value
-        self._start(self.session.fuse_job(run, DEFAULT if method == NO_FUSION else method))
+        method, correct = self.method.fusion.value, self.method.correct.isChecked()
+        if method == NO_FUSION:
+            method, correct = DEFAULT, False
+        self._start(self.session.fuse_job(run, method, correct=correct))
 
     def _start(self, job: Job) -> None:
         self.status.clear()
@@ -274,7 +276,7 @@ class RegisterDock(ScrollingDock):
     def _uncover(self) -> None:
         """Hide the fused images, which cover the comparison that the user turns to."""
         run = self.runs.run
-        for role in (FUSED, BEFORE):
+        for role in FILES:
             if run is not None and role in run.layers and self.compare.mode.value != "off":
                 run.layers[role].visible = False
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.gui import strings
-from napari_mmreg.gui.bundle import REGISTERED, Bundle
+from napari_mmreg.gui.bundle import PROBABILITY, REGISTERED, Bundle
 from napari_mmreg.gui.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.modalities import METADATA_KEY
 from napari_mmreg.io.images import write_image
@@ -20,16 +20,26 @@ from napari_mmreg.run import CancelCheck, Progress
 FUSED = "fused"
 BEFORE = "fused before"
 
-FILES = {FUSED: "fused.tif", BEFORE: "fused-before.tif"}
+CORRECTED = "fused corrected"
+FOUND = "misregistration in the fusion"
+
+FILES = {
+    FUSED: "fused.tif",
+    BEFORE: "fused-before.tif",
+    CORRECTED: "fused-corrected.tif",
+    FOUND: "fused-misregistration.tif",
+}
 """What each is saved as."""
 
 NO_FUSION = "none"
 """The setting that leaves fused images out."""
 
 
-def with_fused(bundle: Bundle, method: str, progress: Progress, cancel: CancelCheck) -> Bundle:
+def with_fused(
+    bundle: Bundle, method: str, correct: bool, progress: Progress, cancel: CancelCheck
+) -> Bundle:
     """Return the bundle with its fused images right above the registered one."""
-    added = fused_layers(bundle, method, progress, cancel)
+    added = fused_layers(bundle, method, correct, progress, cancel)
     place = next(i for i, spec in enumerate(bundle.layers) if spec.role == REGISTERED) + 1
     note = bundle.note
     if bundle.result.status == "failed":
@@ -39,7 +49,7 @@ def with_fused(bundle: Bundle, method: str, progress: Progress, cancel: CancelCh
 
 
 def fused_layers(
-    bundle: Bundle, method: str, progress: Progress, cancel: CancelCheck
+    bundle: Bundle, method: str, correct: bool, progress: Progress, cancel: CancelCheck
 ) -> list[LayerSpec]:
     """Fuse a run's images; called in the worker thread.
 
@@ -49,6 +59,8 @@ def fused_layers(
         The run.
     method : str
         A name that `napari_mmreg.fusion.list_fusions` knows.
+    correct : bool
+        Whether the last fused image is corrected by FusionRegister.
     progress, cancel : callable
         As of `napari_mmreg.fuse`.
 
@@ -56,26 +68,37 @@ def fused_layers(
     -------
     list of LayerSpec
         The images before, hidden, then those after. A failed run hands back its start, so
-        both would be the same: there is only the former, shown.
+        both would be the same: there is only the former, shown. If it is corrected, the corrected
+        image is shown instead, above a hidden map of where the network saw it misregistered.
     """
-    from napari_mmreg.fusion import fuse
+    from napari_mmreg.fusion import correct_fusion, fuse
 
     failed = bundle.result.status == "failed"
     sources = [(BEFORE, bundle.before, bundle.valid_before)]
     if not failed:
         sources.append((FUSED, bundle.result.registered, bundle.valid))
     specs = []
+    device, steps = bundle.snapshot.settings.device, len(sources) + correct
     for number, (role, moving, valid) in enumerate(sources):
         image = fuse(
             bundle.fixed,
             moving,
             method,
             valid,
-            bundle.snapshot.settings.device,
-            _part(progress, number, len(sources)),
+            device,
+            _part(progress, number, steps),
             cancel,
         )
-        specs.append(_spec(bundle, role, image, method, visible=failed or role == FUSED))
+        last = number == len(sources) - 1
+        specs.append(_spec(bundle, role, image, method, visible=last and not correct))
+        if last and correct:
+            report = _part(progress, steps - 1, steps)
+            found = correct_fusion(
+                bundle.fixed, moving, image, method, valid, device, report, cancel
+            )
+            kwargs = shared_kwargs(bundle.snapshot, FOUND) | PROBABILITY
+            specs.append(LayerSpec(FOUND, "image", found.misregistered, kwargs))
+            specs.append(_spec(bundle, CORRECTED, found.fused, method, visible=True))
     return specs
 
 

@@ -21,12 +21,15 @@ class FuseJob(Job):
         The run.
     method : str
         A name that `napari_mmreg.fusion.list_fusions` knows.
+    correct : bool
+        Whether the fused image is corrected by FusionRegister.
     """
 
-    def __init__(self, bundle: Bundle, method: str) -> None:
+    def __init__(self, bundle: Bundle, method: str, *, correct: bool = False) -> None:
         super().__init__(bundle.snapshot)
         self._bundle = bundle
         self._method = method
+        self._correct = correct
 
     def __repr__(self) -> str:
         return f"the fusion of “{self.snapshot.moving.name}”"
@@ -35,9 +38,14 @@ class FuseJob(Job):
         progress(strings.STAGE_LOADING, 0.0)
         with limited_threads(self.snapshot.settings.threads):
             added = fused_layers(
-                self._bundle, self._method, scaled(progress, 0.0, 1.0), self._stop.is_set
+                self._bundle,
+                self._method,
+                self._correct,
+                scaled(progress, 0.0, 1.0),
+                self._stop.is_set,
             )
-        after = strings.FUSED_HIDDEN if len(added) > 1 else strings.FUSED_AS_BEFORE
+        failed = self._bundle.result.status == "failed"
+        after = strings.FUSED_AS_BEFORE if failed else strings.FUSED_HIDDEN
         title = get_fusion_info(self._method).title
         note = f"{strings.FUSED_DONE.format(run=self.snapshot.run, method=title)} {after}"
         return replace(self._bundle, layers=tuple(added), note=note)

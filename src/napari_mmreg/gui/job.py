@@ -132,7 +132,8 @@ class Job:
             return bundle
         with limited_threads(settings.threads):
             report = scaled(progress, _LAYERS_SHARE, 1.0)
-            return with_fused(bundle, settings.fusion, report, self._stop.is_set)
+            correct = settings.correct_fusion
+            return with_fused(bundle, settings.fusion, correct, report, self._stop.is_set)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,17 +113,19 @@ class RunBook:
         link_matches(self._viewer, record.layers)
         self.events.changed()
 
-    def add_layers(self, number: int, specs: Sequence[LayerSpec]) -> Iterator[Layer]:
-        """Add layers to a run, above what it shows of its result, in place of the same roles'."""
+    def add_layers(
+        self, number: int, specs: Sequence[LayerSpec], instead: Iterable[str]
+    ) -> Iterator[Layer]:
+        """Add layers above what a run shows of its result, instead of those of some roles."""
         record = self._runs.get(number)
         if record is None:
             return
-        for spec in reversed(specs):
-            former = record.layers.get(spec.role)
+        for role in instead:
+            # Out of the record first: a run that has no other layer left must not be forgotten.
+            former = record.layers.pop(role, None)
             if former is not None and former in self._viewer.layers:
-                # Not `remove`: a run that has no other layer left must not be forgotten.
-                del record.layers[spec.role]
                 self._viewer.layers.remove(former)
+        for spec in reversed(specs):
             layer = record.layers[spec.role] = make_layer(spec)
             self._viewer.layers.insert(self._place_above(number), layer)
             yield layer

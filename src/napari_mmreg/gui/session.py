@@ -10,6 +10,7 @@ from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import Bundle
 from napari_mmreg.gui.comparison import Comparison
 from napari_mmreg.gui.compat import point_in
+from napari_mmreg.gui.fused import FILES
 from napari_mmreg.gui.fusing import FuseJob
 from napari_mmreg.gui.hover import Hover
 from napari_mmreg.gui.job import Job, Register
@@ -79,17 +80,17 @@ class Session:
         """Return what a worker thread executes."""
         return Job(snapshot, self._register)
 
-    def fuse_job(self, run: RunRecord, method: str) -> FuseJob:
+    def fuse_job(self, run: RunRecord, method: str, *, correct: bool = False) -> FuseJob:
         """Return what a worker thread executes to fuse a finished run's images."""
-        return FuseJob(run.bundle, method)
+        return FuseJob(run.bundle, method, correct=correct)
 
     def deliver(self, bundle: Bundle) -> Iterator[Layer]:
         """Add the layers of a finished run one by one."""
         yield from self._keeping_selection(self.runs.add(bundle))
 
     def deliver_fused(self, bundle: Bundle) -> Iterator[Layer]:
-        """Add the layers that a `FuseJob` made to their run one by one."""
-        added = self.runs.add_layers(bundle.snapshot.run, bundle.layers)
+        """Add the layers that a `FuseJob` made to their run one by one, instead of former ones."""
+        added = self.runs.add_layers(bundle.snapshot.run, bundle.layers, FILES)
         yield from self._keeping_selection(added)
 
     def _keeping_selection(self, arriving: Iterator[Layer]) -> Iterator[Layer]:

@@ -39,6 +39,8 @@ class RunSettings:
     fusion : str
         How the images are fused afterwards, a name that `napari_mmreg.fusion` knows, or
         ``"none"``.
+    correct_fusion : bool
+        Whether the fused image is corrected by FusionRegister.
     """
 
     model: str = "auto"
@@ -49,6 +51,7 @@ class RunSettings:
     arrows: int = 32
     threads: int = 0
     fusion: str = "none"
+    correct_fusion: bool = False
 
 
 @dataclass(frozen=True, eq=False)

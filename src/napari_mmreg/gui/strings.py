@@ -40,6 +40,11 @@ FUSE_TIP = (
     "After the run, also make one picture that shows what either image shows, and a hidden one of "
     "the images as they lay before: doubled edges in it are gone where the run was right."
 )
+CORRECT = "Correct"
+CORRECT_TIP = (
+    "Put the fused image right where the registered images do not quite fit (FusionRegister), and "
+    "add a hidden map of where that was."
+)
 FUSE_NOW_TIP = (
     "Make the fused images of this run now, with the method chosen under Method; the Laplacian "
     "pyramid where none is chosen. The model does not run again."

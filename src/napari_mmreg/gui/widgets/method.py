@@ -51,14 +51,18 @@ class MethodBox(QWidget):
             strings.FUSE_TIP,
         )
         self.fusion.select(defaults.fusion)
+        self.correct = QCheckBox(strings.CORRECT)
+        self.correct.setToolTip(strings.CORRECT_TIP)
         layout = style.column(self)
         layout.addLayout(style.row(style.field_label(strings.MODEL), self.model))
         layout.addLayout(style.row(style.field_label(""), self.purpose))
         layout.addLayout(
             style.row(style.field_label(strings.DEVICE), self.device, self.refine, stretch=1)
         )
-        layout.addLayout(style.row(style.field_label(strings.FUSE), self.fusion))
+        layout.addLayout(style.row(style.field_label(strings.FUSE), self.fusion, self.correct))
         self.model.currentIndexChanged.connect(self._on_model)
+        self.fusion.currentIndexChanged.connect(self._on_fusion)
+        self._on_fusion()
         self._on_model()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
@@ -81,6 +85,10 @@ class MethodBox(QWidget):
     def _on_model(self) -> None:
         self.purpose.setText(self._purposes.get(self.model.value, ""))
         self._propose_fusion(self._fusions.get(self.model.value, NO_FUSION))
+
+    def _on_fusion(self) -> None:
+        """There is something to correct only where something is fused."""
+        self.correct.setEnabled(self.fusion.value != NO_FUSION)
 
     def _propose_fusion(self, own: str) -> None:
         """Choose the fusion that belongs to the model, unless the user has chosen one."""
@@ -152,6 +160,7 @@ def collect(method: MethodBox, advanced: AdvancedBox, arrows: int) -> RunSetting
         arrows=arrows,
         threads=advanced.threads.value(),
         fusion=method.fusion.value,
+        correct_fusion=method.correct.isEnabled() and method.correct.isChecked(),
     )
 
 
