@@ -45,7 +45,7 @@ def batch():
 
 def answer(flow, image, log_odds=0.0):
     small = torch.zeros(2, 1, 16, 24)
-    found = Localisation(flow, torch.ones_like(image), small - 4, small + log_odds, {})
+    found = Localisation(flow, torch.ones_like(image), small - 4, small + log_odds, {}, {1: flow})
     return Answer(flow, found.gate, image, image, found.misregistered, found.log_scale, found, None)
 
 

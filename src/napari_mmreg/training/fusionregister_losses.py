@@ -134,7 +134,7 @@ def matching_losses(
 
 def flow_losses(found: Localisation, batch: TrainingBatch) -> dict[str, Tensor]:
     """Error of phi in px at every scale, its bending, and its expected error."""
-    flows = {stride: step.flow.float() for stride, step in found.steps.items()} or {1: found.flow}
+    flows = {stride: flow.float() for stride, flow in found.flows.items()}
     errors = [stride * endpoint_loss(flow, *_at(batch, stride)) for stride, flow in flows.items()]
     truth, valid = _at(batch, QUARTER)
     error = found.flow[..., ::QUARTER, ::QUARTER] - QUARTER * truth

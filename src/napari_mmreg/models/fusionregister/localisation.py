@@ -1,9 +1,11 @@
 """Misregistration localisation: field and gate, scale by scale from coarse to fine.
 
 Ours for the small size: at each scale the moving features are warped by the field so far, compared
-with the fixed ones nearby, and what the comparison adds is added to the field; features of the
-fused image, as it is and as the field moves it, join in. Each scale adds to the gate's logit, too.
-The paper's own localisation is in `paper`.
+with the fixed ones nearby, and what the comparison adds is added to the field, as far as it is
+trusted; features of the fused image, as it is and as the field moves it, join in. Where it is not
+trusted, the field is the affine that most of the coarser comparisons obey: mild misalignment is
+nearly affine, and pairs that are aligned stay so. Each scale adds to the gate's logit, too. The
+paper's own localisation is in `paper`.
 """
 
 from __future__ import annotations
@@ -22,14 +24,19 @@ from napari_mmreg.models.fusionregister.features import (
     SourceEncoder,
 )
 from napari_mmreg.nn.conv import conv
-from napari_mmreg.nn.global_affine import overlap
+from napari_mmreg.nn.correlation import peak_vote
+from napari_mmreg.nn.global_affine import affine_flow, overlap
 from napari_mmreg.nn.increment import Increment, IncrementHead
-from napari_mmreg.nn.sampling import doubled, upsample_flow, warp
+from napari_mmreg.nn.matching import robust_affine
+from napari_mmreg.nn.sampling import doubled, pixel_grid, upsample_flow, warp
 
 Masks = tuple[Tensor | None, Tensor | None]
 
 QUARTER = 4
-"""Stride at which the field is judged."""
+"""Stride at which the field is judged; from here on upwards affines are fitted."""
+
+VOTERS = 64
+"""At most so many cells along a side take part in the fit."""
 
 
 @dataclass(slots=True)
@@ -47,7 +54,9 @@ class Localisation:
     misregistered : Tensor of shape (B, 1, H / 4, W / 4)
         Log-odds that the pair was displaced by more than `THRESHOLD`, before correction.
     steps : dict of int to Increment
-        By stride; empty for the paper's localisation.
+        What each scale compared, by stride; empty for the paper's localisation.
+    flows : dict of int to Tensor (B, 2, H / s, W / s)
+        The field after each scale, in its cells, by stride.
     coarse : pair of Tensor, or None
         Fixed and moving features of unit length at stride 8.
     detail : tuple of three Tensor (B, C, H, W), or None
@@ -60,6 +69,7 @@ class Localisation:
     log_scale: Tensor
     misregistered: Tensor
     steps: dict[int, Increment]
+    flows: dict[int, Tensor]
     coarse: tuple[Tensor, Tensor] | None = None
     detail: tuple[Tensor, Tensor, Tensor] | None = None
 
@@ -109,24 +119,62 @@ class Level(nn.Module):
         hidden, fused = config.hidden, config.fused
         matched = config.matched[(2, 4, 8).index(stride)]
         self.step = IncrementHead(matched, radius, hidden, Block(hidden), context=2 * fused)
+        self.trust = conv(hidden, 1)
         self.gate = nn.Sequential(
             conv(hidden + 2 * fused + 3 * matched, hidden), nn.GELU(), conv(hidden, 1)
         )
-        last = self.gate[-1]
-        nn.init.zeros_(last.weight)  # type: ignore[arg-type]
-        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        for last in (self.trust, self.gate[-1]):
+            nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def forward(
-        self, sources: tuple[Tensor, Tensor], fused: Tensor, start: Tensor, mask: Tensor
-    ) -> tuple[Increment, Tensor]:
-        """Return the field after this scale, and what it adds to the gate's logit."""
+        self,
+        sources: tuple[Tensor, Tensor],
+        fused: Tensor,
+        start: Tensor,
+        mask: Tensor,
+        *,
+        refit: bool,
+    ) -> tuple[Increment, Tensor, Tensor]:
+        """Return what was compared, the field after this scale, and what it adds to the gate.
+
+        Parameters
+        ----------
+        sources : pair of Tensor (B, C, h, w)
+            Features of the fixed and of the moving image.
+        fused : Tensor of shape (B, F, h, w)
+        start : Tensor of shape (B, 2, h, w)
+            The field before, in cells.
+        mask : Tensor of shape (B, 1, h, w)
+            Where both images have data.
+        refit : bool
+            The field without trust is the affine that most cells obey, instead of `start`.
+        """
         fixed, moving = sources
         seen = torch.cat([fused, warp(fused, start)], 1)
         step: Increment = self.step(fixed, moving, start, mask, seen)
+        base = agreed_affine(step, mask) if refit else start
+        flow = base + self.trust(step.features).sigmoid() * (step.flow - base)
         # The fused image shows the fixed content here, the moving one where the field points.
-        flow = step.flow.detach()
-        parts = [step.features, fused, warp(fused, flow), fixed, moving, warp(moving, flow)]
-        return step, self.gate(torch.cat(parts, 1))
+        there = flow.detach()
+        parts = [step.features, fused, warp(fused, there), fixed, moving, warp(moving, there)]
+        return step, flow, self.gate(torch.cat(parts, 1))
+
+
+def agreed_affine(step: Increment, mask: Tensor) -> Tensor:
+    """Return the flow (B, 2, h, w) of the affine that most cells obey, without a gradient."""
+    logits, start = step.logits.detach(), step.start
+    vote, trust = peak_vote(logits, round(logits.shape[1] ** 0.5) // 2)
+    rows, cols = vote.shape[-2:]
+    grid = pixel_grid(rows, cols, vote).permute(2, 0, 1)
+    # The warped image shows at p + vote what start points at from there.
+    places = grid + vote + warp(start, vote)
+    every = -(-max(rows, cols) // VOTERS)
+    points, places, weight = (
+        part[..., ::every, ::every].flatten(2).transpose(1, 2)
+        for part in (grid.expand_as(places), places, trust.square() * mask)
+    )
+    return affine_flow(robust_affine(points, places, weight[..., 0]), rows, cols, 1)
 
 
 class MatchingLocalisation(nn.Module):
@@ -152,29 +200,38 @@ class MatchingLocalisation(nn.Module):
     def forward(
         self, fixed: Tensor, moving: Tensor, fused: Tensor, masks: Masks, start: Tensor
     ) -> Localisation:
-        """Localise; `start` (B, 2, H, W) is in pixels, and sides are multiples of 8."""
+        """Localise; `start` (B, 2, H, W) is in pixels, and sides are multiples of 8.
+
+        A start that is not zero is taken for nearly right: no affine is looked for.
+        """
         one: Scales = self.sources(fixed, masks[0])
         other: Scales = self.sources(moving, masks[1])
         prior: Scales = self.fused(fused)
+        known = bool(start.any())
         stride = self.strides[0]
         flow = start[..., ::stride, ::stride] / stride
         logit = flow.new_zeros(len(flow), 1, *flow.shape[-2:])
         steps: dict[int, Increment] = {}
+        flows: dict[int, Tensor] = {}
         for stride, level in zip(self.strides, self.levels, strict=True):
             shape = one[stride].shape[-2:]
             if steps:
-                flow = upsample_flow(flow, (shape[0], shape[1]))
+                # Each scale answers for itself: gradients stop between them.
+                flow = upsample_flow(flow.detach(), (shape[0], shape[1]))
                 logit = doubled(logit, shape)
-            mask = overlap(flow, masks, stride)
-            sources = (one[stride], other[stride])
-            steps[stride], more = level(sources, prior[stride], flow, mask)
+            steps[stride], flow, more = level(
+                (one[stride], other[stride]),
+                prior[stride],
+                flow,
+                overlap(flow, masks, stride),
+                refit=stride >= QUARTER and not known,
+            )
+            flows[stride] = flow
             logit = logit + more
-            # Each scale answers for itself: gradients stop between them.
-            flow = steps[stride].flow.detach()
         size = (fixed.shape[-2], fixed.shape[-1])
         last = steps[stride]
-        phi = upsample_flow(last.flow, size, stride)
+        phi = upsample_flow(flow, size, stride)
         skip = max(QUARTER // stride, 1)
         log_scale, misregistered = self.judge(last.features[..., ::skip, ::skip], phi)
         gate = F.interpolate(logit, size=size, mode="bilinear", align_corners=False).sigmoid()
-        return Localisation(phi, gate, log_scale, misregistered, steps, (one[8], other[8]))
+        return Localisation(phi, gate, log_scale, misregistered, steps, flows, (one[8], other[8]))

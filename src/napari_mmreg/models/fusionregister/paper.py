@@ -121,7 +121,7 @@ class PaperLocalisation(nn.Module):
         detail = (corrected(features, flow, gate, self.warping), one, warp(other, flow))
         flow = flow + start
         log_scale, misregistered = self.judge(decoded[..., ::2, ::2], flow)
-        return Localisation(flow, gate, log_scale, misregistered, {}, None, detail)
+        return Localisation(flow, gate, log_scale, misregistered, {}, {1: flow}, None, detail)
 
     def _encode(self, fused: Tensor) -> tuple[Tensor, Tensor]:
         """Return features of the fused image at strides 1 and 2, each knowing the other."""
