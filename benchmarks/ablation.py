@@ -144,9 +144,7 @@ STUDIES = {
             "warped with the field alone": Variant({"warping": "one"}),
             "the paper's blend of both directions": Variant({"warping": "both"}),
             "two scales": Variant({"strides": (4, 2), "radii": (3, 2)}),
-            "without the true field (the paper's losses alone)": Variant(
-                recipe={"field_free": True}
-            ),
+            "the paper's losses alone": Variant(recipe={"field_free": True}),
         },
         correction,
         "What is left, as a part of before, over 48 held-out mildly misaligned pairs fused by the "
