@@ -12,6 +12,7 @@ from napari_mmreg.fusion import fuse
 from napari_mmreg.fusion.cnn import FOLDER, CNNFusion
 from napari_mmreg.fusion.network import FusionNet
 from napari_mmreg.models.weights import WEIGHTS_VARIABLE, save_weights
+from napari_mmreg.nn import bands
 
 GOLDEN = Path(__file__).with_name("golden_cnn.npy")
 COFFEE = data.coffee()[40:200, 100:300]
@@ -36,6 +37,12 @@ def test_the_reach_is_as_far_as_a_pixel_acts():
 
 def test_shipped_weights_give_the_stored_picture():
     np.testing.assert_allclose(shipped().astype(int), np.load(GOLDEN), atol=1)
+
+
+def test_bands_change_nothing(monkeypatch):
+    whole = shipped()
+    monkeypatch.setattr(bands, "ROWS", 48)
+    np.testing.assert_array_equal(shipped(), whole)
 
 
 def test_shipped_weights_keep_edges_of_either_image():

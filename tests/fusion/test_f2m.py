@@ -10,9 +10,9 @@ from skimage import data
 from napari_mmreg.evaluation.fusion_quality import q_abf
 from napari_mmreg.fusion import apply, fuse
 from napari_mmreg.fusion.f2m import F2MFusion
-from napari_mmreg.models.rfnet import f2m
 from napari_mmreg.models.rfnet.config import RFNetConfig
 from napari_mmreg.models.rfnet.f2m import F2M, REACH
+from napari_mmreg.nn import bands
 from napari_mmreg.run import Run
 
 GOLDEN = Path(__file__).with_name("golden_f2m.npy")
@@ -72,7 +72,7 @@ def test_bands_change_nothing(network, monkeypatch):
     images = [torch.from_numpy(image)[None, None] for image in (one, two)]
     with torch.inference_mode():
         whole = network.fuse(*images)[0, 0].numpy()
-    monkeypatch.setattr(f2m, "BAND", 48)  # the last one is smaller than what acts on it
+    monkeypatch.setattr(bands, "ROWS", 48)  # the last one is smaller than what acts on it
     np.testing.assert_allclose(
         network.attend(*images), network.attention(*network._features(*images, None)), atol=1e-6
     )

@@ -14,6 +14,7 @@ from napari_mmreg.fusion.network import FusionNet
 from napari_mmreg.fusion.protocol import Fusion
 from napari_mmreg.fusion.registry import get_fusion_info
 from napari_mmreg.models.weights import load_weights, weights_folder
+from napari_mmreg.nn.bands import bands
 
 if TYPE_CHECKING:
     from napari_mmreg.run import Run
@@ -59,11 +60,14 @@ class CNNFusion(Fusion):
     ) -> NDArray[np.float32]:
         """Fuse two grey images; see `napari_mmreg.fusion.Fusion`."""
         self.network.to(run.device)
-        run.check()
+        fused = np.empty_like(fixed)
         with torch.inference_mode():
             one, other = (
                 torch.from_numpy(np.ascontiguousarray(image))[None, None].to(run.device)
                 for image in (fixed, moving)
             )
-            fused: NDArray[np.float32] = self.network(one, other)[0, 0].float().cpu().numpy()
+            for core, around, inner in bands(len(fixed), self.reach):
+                run.check()
+                band = self.network(one[..., around, :], other[..., around, :])
+                fused[core] = band[0, 0, inner].float().cpu().numpy()
         return fused

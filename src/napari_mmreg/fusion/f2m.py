@@ -13,9 +13,10 @@ from torch import Tensor
 from napari_mmreg.fusion.protocol import Fusion
 from napari_mmreg.fusion.registry import get_fusion_info
 from napari_mmreg.models.rfnet.config import RFNetConfig
-from napari_mmreg.models.rfnet.f2m import F2M, REACH, bands
+from napari_mmreg.models.rfnet.f2m import F2M, REACH
 from napari_mmreg.models.rfnet.network import RFNet
 from napari_mmreg.models.weights import load_weights, weights_folder
+from napari_mmreg.nn.bands import bands
 
 if TYPE_CHECKING:
     from napari_mmreg.run import Run
@@ -72,12 +73,12 @@ class F2MFusion(Fusion):
             attention = self._attention
             if attention is None:
                 attention = self.network.attend(one, other)
-            # A tile's feature maps, all at once, would be sixty times as large as its images.
-            for core, around in bands(len(fixed)):
+            # A tile's feature maps, all at once, would be a hundred times as large as its images.
+            for core, around, inner in bands(len(fixed), REACH):
                 run.check()
                 parts = one[..., around, :], other[..., around, :]
-                band = self.network.fuse(*parts, attention=attention)[0, 0].cpu().numpy()
-                fused[core] = band[core.start - around.start : core.stop - around.start]
+                band = self.network.fuse(*parts, attention=attention)
+                fused[core] = band[0, 0, inner].cpu().numpy()
         return fused
 
 

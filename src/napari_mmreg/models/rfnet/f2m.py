@@ -10,7 +10,6 @@ and it says how large its error may be. Without a field the module fuses registe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.models.rfnet.config import RFNetConfig
+from napari_mmreg.nn.bands import bands
 from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.norm import LayerNorm2d
 from napari_mmreg.nn.sampling import warp
@@ -27,9 +27,6 @@ SHALLOW = 4
 
 REACH = 8
 """How far a pixel acts on the fused picture, in pixels: eight convolutions of 3 x 3."""
-
-BAND = 128
-"""Rows that are fused, or that the attention sees, in one go where memory counts."""
 
 RADIUS = 2
 """Reach of the correlations that the deformation block sees, in cells of that stride."""
@@ -117,13 +114,6 @@ def _gradient_length(features: Tensor) -> Tensor:
     return across.abs() + down.abs()
 
 
-def bands(rows: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the rows of every band, and those with what acts on them."""
-    for top in range(0, rows, BAND):
-        stop = min(top + BAND, rows)
-        yield slice(top, stop), slice(max(0, top - REACH), min(stop + REACH, rows))
-
-
 class F2M(nn.Module):
     """Fine registration and fusion of a fixed and a coarsely registered image.
 
@@ -187,8 +177,7 @@ class F2M(nn.Module):
         As `fuse` finds them, in bands: memory does not grow with the rows.
         """
         total, largest = [], []
-        for core, around in bands(fixed.shape[-2]):
-            inner = slice(core.start - around.start, core.stop - around.start)
+        for _, around, inner in bands(fixed.shape[-2], REACH):
             parts = self._features(fixed[..., around, :], registered[..., around, :], None)
             lengths = torch.stack([_gradient_length(part)[..., inner, :] for part in parts])
             total.append(lengths.sum((3, 4)))
