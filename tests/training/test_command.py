@@ -67,7 +67,16 @@ def test_from_a_folder_of_pairs_to_weights_with_a_card(pack, tmp_path, capsys):
         train(*arguments[:4], tmp_path / "other", *arguments[5:], *SMALL[:6], "--set", "width=8")
 
 
-@pytest.mark.parametrize("name", ["hrnet", "regnetmamba2", "sasnet", "tiny"])
+def test_a_run_validates_what_it_is_told(pack, tmp_path):
+    out = tmp_path / "run"
+    asked = ("--protocols", "S64,Z64", "--steps", 1)
+    assert train("tiny", "--data", pack, "--out", out, *asked, *SMALL) == 0
+    head = (out / "validation.csv").read_text().splitlines()[0].split(",")
+    assert {"S64_median", "Z64_median"} <= set(head)
+    assert "R256_median" not in head
+
+
+@pytest.mark.parametrize("name", ["fusionregister", "hrnet", "regnetmamba2", "sasnet", "tiny"])
 def test_every_recipe_takes_the_options(name):
     args = argparse.Namespace(batch=2, size=[64, 96], rate=0.5)
     adapted = _adapt(get_recipe(name), args)

@@ -46,7 +46,7 @@ def spatial_loss(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
 def frequency_loss(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """L_f: mean absolute difference of the Fourier coefficients, not normalised."""
-    spectrum = torch.fft.rfft2((image - target) * mask.to(image))
+    spectrum: Tensor = torch.fft.rfft2((image - target) * mask.to(image))
     return spectrum.abs().mean()
 
 
@@ -60,7 +60,8 @@ def detail_loss(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 def displaced_weight(truth: Tensor, valid: Tensor) -> Tensor:
     """Return (B, 1, H, W): the true displacement in units of the threshold, at most 1."""
-    return valid * (truth.norm(dim=1, keepdim=True) / threshold(truth)).clamp(max=1)
+    weight: Tensor = (truth.norm(dim=1, keepdim=True) / threshold(truth)).clamp(max=1)
+    return valid * weight
 
 
 def threshold(truth: Tensor) -> float:
@@ -82,10 +83,12 @@ def picture_losses(
         The true flow and where both images show something.
     """
     weight = displaced_weight(truth, valid)
-    images = (answer.fused, answer.warped)
+    # The warped image on its own, too: else the bias alone would learn.
+    images, shown = torch.cat([answer.fused, answer.warped]), torch.cat([valid, valid])
+    wanted = torch.cat([target, target])
     return {
-        "edge": EDGE * sum(edge_loss(image, target, valid) for image in images) / 2,
-        "spatial": SPATIAL * sum(spatial_loss(image, target, valid) for image in images) / 2,
+        "edge": EDGE * edge_loss(images, wanted, shown),
+        "spatial": SPATIAL * spatial_loss(images, wanted, shown),
         "frequency": FREQUENCY * frequency_loss(answer.fused, target, valid),
         "detail": DETAIL * detail_loss(answer.fused, target, weight),
     }

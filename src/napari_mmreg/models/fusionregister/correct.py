@@ -180,7 +180,8 @@ def _ask(
     answer: Answer = network(fixed, moving, fused, here, there, start, attention)
     likely = probability(answer.misregistered, (rows + margin[3], cols + margin[1]))
     parts = (answer.fused, answer.flow, answer.fused_flow, likely)
-    return _Found(*(part[..., :rows, :cols] for part in parts), answer.attention)
+    fused, flow, moved, likely = (part[..., :rows, :cols] for part in parts)
+    return _Found(fused, flow, moved, likely, answer.attention)
 
 
 def _tiled(

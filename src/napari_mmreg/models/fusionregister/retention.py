@@ -55,14 +55,14 @@ class WindowMLP(nn.Module):
         """Mix the pixels of every window linearly, the same way in all channels."""
         side, (rows, cols) = self.side, gates.shape[-2:]
         margin = (0, -cols % side, 0, -rows % side)
-        # One pixel at a time: windows of a single pixel are a factor and a constant.
-        if side == 1:
-            return gates * self.gate.weight[0, 0] + self.gate.bias[0]
+        if side == 1:  # a factor and a constant
+            scaled: Tensor = gates * self.gate.weight[0, 0] + self.gate.bias[0]
+            return scaled
         padded = F.pad(gates, margin, mode="replicate")
         batch, channels = padded.shape[:2]
         high, wide = padded.shape[-2] // side, padded.shape[-1] // side
         windows = padded.view(batch, channels, high, side, wide, side).permute(0, 1, 2, 4, 3, 5)
-        mixed = self.gate(windows.reshape(batch, channels, high, wide, side * side))
+        mixed: Tensor = self.gate(windows.reshape(batch, channels, high, wide, side * side))
         mixed = mixed.view(batch, channels, high, wide, side, side).permute(0, 1, 2, 4, 3, 5)
         return mixed.reshape(padded.shape)[..., :rows, :cols]
 
