@@ -56,6 +56,8 @@ class Seen:
     fixed_mask, moving_mask : Tensor of float32, shape (1, 1, H, W)
     near : bool
         The look before found a plausible homography, by which the moving image is warped.
+    last : bool
+        No look follows: what is asked for pictures is asked now.
     """
 
     fixed: Tensor
@@ -63,6 +65,7 @@ class Seen:
     fixed_mask: Tensor
     moving_mask: Tensor
     near: bool = False
+    last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,9 @@ class Look:
     localisation: Tensor | None = None
 
 
-def show(level: Level, matrix: Tensor, multiple: int, *, near: bool = False) -> Seen:
+def show(
+    level: Level, matrix: Tensor, multiple: int, *, near: bool = False, last: bool = True
+) -> Seen:
     """Warp the moving image of a level by a homography of the pair's grid; pad both images."""
     rows, cols = level.shape
     where = positions(level.from_full(matrix)[None], rows, cols)
@@ -104,6 +109,7 @@ def show(level: Level, matrix: Tensor, multiple: int, *, near: bool = False) -> 
         F.pad(level.fixed_mask, margin),
         F.pad(inside, margin),
         near,
+        last,
     )
 
 
@@ -149,7 +155,7 @@ def predict(
     for number, size in enumerate(sizes, start=1):
         level, before = build_level(tensors, size), matrix
         rows, cols = level.shape
-        seen = show(level, before, multiple, near=near)
+        seen = show(level, before, multiple, near=near, last=number == len(sizes))
         found = look(seen)
         if number == 1:
             localised, localised_shape = found.localisation, level.shape

@@ -107,3 +107,13 @@ register_model(
     ),
     "napari_mmreg.models.rfnet.model:RFNetModel",
 )
+register_model(
+    ModelInfo(
+        name="sasnet",
+        title="SAS-Net",
+        purpose="Fast trained network; also shows the moving image as the fixed sensor would.",
+        licence="BSD-3-Clause",
+        reference="Qin, SAS-Net, arXiv:2602.09050",
+    ),
+    "napari_mmreg.models.sasnet.model:SASNetModel",
+)

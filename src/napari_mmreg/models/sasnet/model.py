@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from napari_mmreg.models import looks
-from napari_mmreg.models.protocol import ModelInfo
+from napari_mmreg.models.registry import get_info
 from napari_mmreg.models.sasnet.config import SASNetConfig
 from napari_mmreg.models.sasnet.factors import EIGHTH, QUARTER
 from napari_mmreg.models.sasnet.network import SASNet
@@ -26,13 +26,7 @@ class SASNetModel(TrainedModel):
     geometry is that of the final transform, and no other.
     """
 
-    info = ModelInfo(
-        name="sasnet",
-        title="SAS-Net",
-        purpose="Fast trained network; also shows the moving image as the fixed sensor would.",
-        licence="BSD-3-Clause",
-        reference="Qin, SAS-Net, arXiv:2602.09050",
-    )
+    info = get_info("sasnet")
     multiple = EIGHTH
     sizes: ClassVar[tuple[int, ...]] = (128, 256)
     cell = QUARTER
@@ -43,15 +37,18 @@ class SASNetModel(TrainedModel):
         return SASNet(SASNetConfig.from_json(settings))
 
     def look(self, seen: looks.Seen) -> looks.Look:
-        """One forward pass and a picture; where the images are near, without a search."""
+        """One forward pass; without a search where the images are near, with a picture at last."""
         nothing = torch.eye(2, 3, device=seen.fixed.device)[None] if seen.near else None
         found = self.network(
             seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask, taught=nothing
         )
         flow = found.flow[0].permute(1, 2, 0)
+        rendered = None
+        if seen.last:
+            rendered = self.network.rerender(found, seen.fixed, seen.fixed_mask)[0, 0]
         error = F.interpolate(found.geometry.log_scale, scale_factor=QUARTER, mode="bilinear").exp()
         return looks.Look(
             places=pixel_grid(flow.shape[0], flow.shape[1], flow) + flow,
             error=error[0, 0],
-            rendered=self.network.rerender(found, seen.fixed, seen.fixed_mask)[0, 0],
+            rendered=rendered,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from napari_mmreg.models.sasnet.config import SASNetConfig
@@ -86,10 +87,26 @@ class SASNet(nn.Module):
         rows, cols = fixed.shape[-2:]
         if rows % EIGHTH or cols % EIGHTH:
             raise ValueError(f"Sides must be multiples of {EIGHTH}; they are {rows} x {cols}.")
-        scenes = self.scene(fixed, fixed_mask), self.scene(moving, moving_mask)
+        scenes = self._scenes(fixed, moving, fixed_mask, moving_mask)
         geometry = self.head(*scenes, (fixed_mask, moving_mask), taught)
         flow = upsample_flow(geometry.flow, (rows, cols), QUARTER)
         return SASNetOutput(flow, geometry, *scenes)
+
+    def _scenes(
+        self, fixed: Tensor, moving: Tensor, fixed_mask: Tensor | None, moving_mask: Tensor | None
+    ) -> tuple[Scene, Scene]:
+        """Describe both images, in one batch where they can share it, which is faster."""
+        if fixed.shape != moving.shape or (fixed_mask is None) != (moving_mask is None):
+            return self.scene(fixed, fixed_mask), self.scene(moving, moving_mask)
+        masks = None
+        if fixed_mask is not None and moving_mask is not None:
+            masks = torch.cat([fixed_mask, moving_mask])
+        both = self.scene(torch.cat([fixed, moving]), masks)
+        count = len(fixed)
+        return (
+            Scene(both.scene[:count], both.quarter[:count], both.eighth[:count]),
+            Scene(both.scene[count:], both.quarter[count:], both.eighth[count:]),
+        )
 
     def rerender(
         self, output: SASNetOutput, fixed: Tensor, fixed_mask: Tensor | None = None
