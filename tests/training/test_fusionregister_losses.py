@@ -122,10 +122,24 @@ def test_misregistration_is_scored_where_it_is_known(batch):
     assert loss(-10 * truth) > 5
 
 
+def test_the_gate_should_follow_what_comes_from_the_moving_image(batch):
+    """A fused image that is the moving one moves with the field, the fixed one stays."""
+    open_, shut = (torch.full_like(batch.fixed, value) for value in (1.0, 0.5))
+
+    def loss(gate, fused, target):
+        return float(losses.gate_loss(gate, fused, target, batch, "expected"))
+
+    target = warp(batch.moving, batch.flow)
+    assert loss(open_, batch.moving, target) == pytest.approx(0, abs=1e-5)
+    assert loss(shut, batch.moving, target) > 0.01
+    assert loss(shut, batch.fixed, batch.fixed) == pytest.approx(0, abs=1e-5)
+    assert loss(open_, batch.fixed, batch.fixed) > 0.01
+
+
 @pytest.mark.parametrize(
     ("changes", "config", "names"),
     [
-        ({}, {}, {"flow", "smooth", "error", "displaced", "match", "vote"}),
+        ({}, {}, {"flow", "smooth", "error", "displaced", "gate", "match", "vote"}),
         ({"field_free": True}, {}, set()),
         ({"start_share": 1.0, "unmasked_share": 1.0}, {}, None),
         ({"backbones": ("cnn",)}, {"warping": "both", "retention": False}, None),
@@ -133,7 +147,7 @@ def test_misregistration_is_scored_where_it_is_known(batch):
         (
             {},
             {"localisation": "paper", "width": 8, "blocks": 1, "detail": 8},
-            {"flow", "smooth", "error", "displaced", "match", "vote"} - {"match", "vote"},
+            {"flow", "smooth", "error", "displaced", "gate", "match", "vote"} - {"match", "vote"},
         ),
     ],
     ids=str,

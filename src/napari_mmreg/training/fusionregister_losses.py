@@ -11,9 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_mmreg.models.fusionregister.config import Warping
 from napari_mmreg.models.fusionregister.localisation import QUARTER, THRESHOLD, Localisation
 from napari_mmreg.models.fusionregister.network import Answer
 from napari_mmreg.models.fusionregister.prior import Fuse, fused_prior
+from napari_mmreg.models.fusionregister.warping import corrected
 from napari_mmreg.nn.sampling import fill_outside, gaussian_blur, pixel_grid
 from napari_mmreg.training.batches import TrainingBatch
 from napari_mmreg.training.losses import (
@@ -92,6 +94,18 @@ def picture_losses(
         "frequency": FREQUENCY * frequency_loss(answer.fused, target, valid),
         "detail": DETAIL * detail_loss(answer.fused, target, weight),
     }
+
+
+def gate_loss(
+    gate: Tensor, fused: Tensor, target: Tensor, batch: TrainingBatch, warping: Warping
+) -> Tensor:
+    """Edge and spatial loss of the fused image, warped by the true field through the gate (ours).
+
+    Through a field that is not right yet, the gate learns that it is best to move nothing.
+    """
+    moved = corrected(fused, batch.flow, gate, warping)
+    edges = edge_loss(moved, target, batch.valid)
+    return EDGE * edges + SPATIAL * spatial_loss(moved, target, batch.valid)
 
 
 def aligned_fusion(fuse: Fuse, batch: TrainingBatch) -> Tensor:

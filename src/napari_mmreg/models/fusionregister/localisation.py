@@ -119,7 +119,7 @@ class Level(nn.Module):
         hidden, fused = config.hidden, config.fused
         matched = config.matched[(2, 4, 8).index(stride)]
         self.step = IncrementHead(matched, radius, hidden, Block(hidden), context=2 * fused)
-        self.trust = conv(hidden, 1)
+        self.trust = conv(hidden + 1, 1)
         self.gate = nn.Sequential(
             conv(hidden + 2 * fused + 3 * matched, hidden), nn.GELU(), conv(hidden, 1)
         )
@@ -154,7 +154,10 @@ class Level(nn.Module):
         seen = torch.cat([fused, warp(fused, start)], 1)
         step: Increment = self.step(fixed, moving, start, mask, seen)
         base = agreed_affine(step, mask) if refit else start
-        flow = base + self.trust(step.features).sigmoid() * (step.flow - base)
+        rest = step.flow - base
+        # What lies far from its surroundings is more likely wrong than bent.
+        apart = rest.detach().square().sum(1, keepdim=True).log1p()
+        flow = base + self.trust(torch.cat([step.features, apart], 1)).sigmoid() * rest
         # The fused image shows the fixed content here, the moving one where the field points.
         there = flow.detach()
         parts = [step.features, fused, warp(fused, there), fixed, moving, warp(moving, there)]
@@ -198,18 +201,20 @@ class MatchingLocalisation(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(-2.5))
 
     def forward(
-        self, fixed: Tensor, moving: Tensor, fused: Tensor, masks: Masks, start: Tensor
+        self, fixed: Tensor, moving: Tensor, fused: Tensor, masks: Masks, start: Tensor | None
     ) -> Localisation:
         """Localise; `start` (B, 2, H, W) is in pixels, and sides are multiples of 8.
 
-        A start that is not zero is taken for nearly right: no affine is looked for.
+        A start that is given is taken for nearly right: no affine is looked for.
         """
         one: Scales = self.sources(fixed, masks[0])
         other: Scales = self.sources(moving, masks[1])
         prior: Scales = self.fused(fused)
-        known = bool(start.any())
         stride = self.strides[0]
-        flow = start[..., ::stride, ::stride] / stride
+        if start is None:
+            flow = fixed.new_zeros(len(fixed), 2, *one[stride].shape[-2:])
+        else:
+            flow = start[..., ::stride, ::stride] / stride
         logit = flow.new_zeros(len(flow), 1, *flow.shape[-2:])
         steps: dict[int, Increment] = {}
         flows: dict[int, Tensor] = {}
@@ -224,14 +229,14 @@ class MatchingLocalisation(nn.Module):
                 prior[stride],
                 flow,
                 overlap(flow, masks, stride),
-                refit=stride >= QUARTER and not known,
+                refit=stride >= QUARTER and start is None,
             )
             flows[stride] = flow
             logit = logit + more
         size = (fixed.shape[-2], fixed.shape[-1])
-        last = steps[stride]
         phi = upsample_flow(flow, size, stride)
         skip = max(QUARTER // stride, 1)
-        log_scale, misregistered = self.judge(last.features[..., ::skip, ::skip], phi)
+        features = steps[stride].features[..., ::skip, ::skip]
+        log_scale, misregistered = self.judge(features, phi)
         gate = F.interpolate(logit, size=size, mode="bilinear", align_corners=False).sigmoid()
         return Localisation(phi, gate, log_scale, misregistered, steps, flows, (one[8], other[8]))

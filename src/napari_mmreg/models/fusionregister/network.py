@@ -114,8 +114,6 @@ class FusionRegister(nn.Module):
         rows, cols = fixed.shape[-2:]
         if rows % MULTIPLE or cols % MULTIPLE:
             raise ValueError(f"Sides must be multiples of {MULTIPLE}; they are {rows} x {cols}.")
-        if start is None:
-            start = fixed.new_zeros(len(fixed), 2, rows, cols)
         found: Localisation = self.localisation(
             fixed, moving, fused, (fixed_mask, moving_mask), start
         )
@@ -140,7 +138,7 @@ class FusionRegister(nn.Module):
         fixed_mask, moving_mask : Tensor of shape (B, 1, H, W), optional
             Where the images have data.
         start : Tensor of shape (B, 2, H, W), optional
-            Where the search begins, (x, y) in pixels; zero by default.
+            Where the search begins, (x, y) in pixels, if that is known to be nearly right.
         attention : pair of Attention, optional
             That of the whole picture, for its tiles.
         """

@@ -101,11 +101,13 @@ class PaperLocalisation(nn.Module):
         self.judge = Judge(double)
 
     def forward(
-        self, fixed: Tensor, moving: Tensor, fused: Tensor, masks: Masks, start: Tensor
+        self, fixed: Tensor, moving: Tensor, fused: Tensor, masks: Masks, start: Tensor | None
     ) -> Localisation:
         """Localise; the moving image is warped by `start` (B, 2, H, W) first."""
         size = (fixed.shape[-2], fixed.shape[-1])
-        moving = warp(fill_outside(moving, masks[1]), start)
+        moving = fill_outside(moving, masks[1])
+        if start is not None:
+            moving = warp(moving, start)
         one = self.sources["fixed"](fill_outside(fixed, masks[0]))
         other = self.sources["moving"](moving)
         sources = torch.cat([one, other], 1)
@@ -119,7 +121,8 @@ class PaperLocalisation(nn.Module):
         flow = more + upsample_flow(field, size)
         gate = logit.sigmoid()
         detail = (corrected(features, flow, gate, self.warping), one, warp(other, flow))
-        flow = flow + start
+        if start is not None:
+            flow = flow + start
         log_scale, misregistered = self.judge(decoded[..., ::2, ::2], flow)
         return Localisation(flow, gate, log_scale, misregistered, {}, {1: flow}, None, detail)
 

@@ -93,12 +93,12 @@ class Branch(nn.Module):
         self.enter = conv(2 * channels + (2 * REACH + 1) ** 2, channels)
         self.mlps = nn.ModuleList(WindowMLP(channels, side) for side in windows)
         self.choose = nn.Linear(channels, len(windows))
-        squeezed = max(channels // 4, 2)
+        squeezed = max(channels // 4, 4)
         self.attend = (
             conv(2, 1, 7)
             if attention == "spatial"
             else nn.Sequential(
-                nn.Linear(channels, squeezed), nn.ReLU(), nn.Linear(squeezed, channels)
+                nn.Linear(channels, squeezed), nn.GELU(), nn.Linear(squeezed, channels)
             )
         )
         self.spatial = attention == "spatial"

@@ -83,8 +83,8 @@ class FusionRegisterRecipe:
         "Edge, spatial, frequency and detail loss of all samples, weighted as in the paper, of "
         "the corrected against the aligned fusion; mild misalignment and a fifth of aligned pairs; "
         "frozen backbones, one a batch. Ours: matching cross-entropies of all scales, the true "
-        "field, Laplace error head and misregistration head on detached features, elastic "
-        "misalignment and twice the paper's range, all modalities."
+        "field, the gate through the true field, Laplace error head and misregistration head on "
+        "detached features, elastic misalignment and twice the paper's range, all modalities."
     )
     backbones: tuple[str, ...] = BACKBONES
     field_free: bool = False
@@ -123,6 +123,10 @@ class FusionRegisterRecipe:
         found = answer.localisation
         errors = losses.flow_losses(found, batch)
         terms |= {name: weight * errors[name] for name, weight in FLOW_WEIGHTS.items()}
+        if network.config.warping != "one":
+            terms["gate"] = losses.gate_loss(
+                answer.gate, fused, target, batch, network.config.warping
+            )
         terms["displaced"] = 0.3 * losses.displaced_loss(found, batch)
         if isinstance(network.localisation, MatchingLocalisation):
             temperature = network.localisation.log_temperature
