@@ -7,6 +7,7 @@ import pytest
 import torch
 from skimage import data
 
+from napari_mmreg.errors import Cancelled
 from napari_mmreg.evaluation.fusion_quality import q_abf
 from napari_mmreg.fusion import apply, fuse
 from napari_mmreg.fusion.f2m import F2MFusion
@@ -78,6 +79,18 @@ def test_bands_change_nothing(network, monkeypatch):
     )
     valid = np.ones(one.shape, bool)
     np.testing.assert_allclose(F2MFusion(network).fuse(one, two, valid, Run()), whole, atol=1e-6)
+
+
+def test_cancel_stops_between_bands(network, monkeypatch):
+    monkeypatch.setattr(bands, "ROWS", 48)
+    one, two = RED.astype(np.float32) / 255, OTHER.astype(np.float32) / 255
+    for call in (
+        lambda run: F2MFusion(network).prepare(one, two, run),
+        lambda run: F2MFusion(network).fuse(one, two, np.ones(one.shape, bool), run),
+    ):
+        answers = iter([False, False, True])
+        with pytest.raises(Cancelled):
+            call(Run(cancel=lambda: next(answers)))  # noqa: B023 - called before the next turn
 
 
 def test_shipped_weights_give_the_stored_picture():

@@ -340,7 +340,7 @@ def test_save_says_which_fused_images_it_wrote(qtbot, dock, tmp_path, monkeypatc
     wait(qtbot, dock)
     dock.runs.run.bundle.result.save = lambda folder: None
     dock.runs.save.click()
-    assert "Not of this run: fused.tif and fused-before.tif" in dock.status.text
+    assert strings.LEFT_FUSED.format(left="fused.tif and fused-before.tif") in dock.status.text
 
 
 @pytest.mark.gui

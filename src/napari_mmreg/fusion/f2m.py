@@ -55,7 +55,7 @@ class F2MFusion(Fusion):
         """Settle the weights of the channels."""
         self.network.to(run.device)
         with torch.inference_mode():
-            self._attention = self.network.attend(*_tensors(fixed, moving, run))
+            self._attention = self.network.attend(*_tensors(fixed, moving, run), run.check)
 
     def fuse(
         self,
@@ -72,7 +72,7 @@ class F2MFusion(Fusion):
             one, other = _tensors(fixed, moving, run)
             attention = self._attention
             if attention is None:
-                attention = self.network.attend(one, other)
+                attention = self.network.attend(one, other, run.check)
             # A tile's feature maps, all at once, would be a hundred times as large as its images.
             for core, around, inner in bands(len(fixed), REACH):
                 run.check()

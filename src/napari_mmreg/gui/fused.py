@@ -146,8 +146,8 @@ def save_fused(layers: Mapping[str, Any], folder: str | Path) -> tuple[list[str]
     Returns
     -------
     written, left : list of str
-        Names of the files, and of those in the folder that another run left: this one has no
-        such image.
+        Names of the files, and of those that lie there from an earlier save: the run has no such
+        image now.
 
     Raises
     ------

@@ -10,6 +10,7 @@ and it says how large its error may be. Without a field the module fuses registe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -171,13 +172,17 @@ class F2M(nn.Module):
         fused: Tensor = self.merge(attention * (one + two)).sigmoid()
         return fused
 
-    def attend(self, fixed: Tensor, registered: Tensor) -> Tensor:
+    def attend(
+        self, fixed: Tensor, registered: Tensor, check: Callable[[], None] = lambda: None
+    ) -> Tensor:
         """Return the weights (B, C, 1, 1) that these images give to the channels.
 
-        As `fuse` finds them, in bands: memory does not grow with the rows.
+        As `fuse` finds them, in bands: memory does not grow with the rows. `check` is called
+        before each, and may raise to stop.
         """
         total, largest = [], []
         for _, around, inner in bands(fixed.shape[-2], REACH):
+            check()
             parts = self._features(fixed[..., around, :], registered[..., around, :], None)
             lengths = torch.stack([_gradient_length(part)[..., inner, :] for part in parts])
             total.append(lengths.sum((3, 4)))
