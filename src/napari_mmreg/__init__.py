@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from napari_mmreg.evaluation import evaluate as evaluate
     from napari_mmreg.evaluation import landmark_error as landmark_error
     from napari_mmreg.evaluation import load_segmenter as load_segmenter
-    from napari_mmreg.fusion import correct_fusion as correct_fusion
     from napari_mmreg.fusion import fuse as fuse
     from napari_mmreg.geometry import Transform as Transform
     from napari_mmreg.models import list_models as list_models
@@ -28,7 +27,7 @@ _PUBLIC = {
     "Transform": "napari_mmreg.geometry",
     "correct_scan": "napari_mmreg.registration",
     "evaluate": "napari_mmreg.evaluation",
-    "correct_fusion": "napari_mmreg.fusion",
+    "correct_fusion": "napari_mmreg.registration",
     "fuse": "napari_mmreg.fusion",
     "landmark_error": "napari_mmreg.evaluation",
     "load_segmenter": "napari_mmreg.evaluation",

@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
-from napari_mmreg.fusion import CorrectedFusion, fuse, list_fusions
+from napari_mmreg.fusion import fuse, list_fusions
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import REGISTERED
 from napari_mmreg.gui.fused import (
@@ -23,6 +23,7 @@ from napari_mmreg.gui.modalities import METADATA_KEY
 from napari_mmreg.gui.session import Session
 from napari_mmreg.gui.snapshot import RunSettings
 from napari_mmreg.io.images import read_image
+from napari_mmreg.registration import CorrectedFusion
 
 
 @pytest.fixture
@@ -93,9 +94,10 @@ def corrector(monkeypatch):
     def correct(fixed, moving, fused, method, valid, device, progress, cancel):
         progress("Correcting", 1.0)
         likely = np.full(fixed.shape[:2], 0.25, np.float32)
-        return CorrectedFusion(fused[::-1], np.zeros((*likely.shape, 2), np.float32), likely)
+        nothing = np.zeros((*likely.shape, 2), np.float32)
+        return CorrectedFusion(fused[::-1], nothing, likely, "ok", ())
 
-    monkeypatch.setattr("napari_mmreg.fusion.correct_fusion", correct)
+    monkeypatch.setattr("napari_mmreg.registration.correct_fusion", correct)
 
 
 def test_the_corrected_image_lies_above_and_is_shown(viewer, sessions, pictures, engine, corrector):

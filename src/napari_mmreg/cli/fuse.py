@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_mmreg.fusion import CorrectedFusion
+    from napari_mmreg.registration import CorrectedFusion
 
 METHOD = "laplacian"
 
@@ -63,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.correct:
         found = _correct(fixed, registered, valid, arguments)
         fused = found.fused
+        if found.status != "ok" and not arguments.quiet:
+            say(f"Nothing was corrected: {' '.join(found.reasons)}")
         if arguments.map:
             write_image(arguments.map, found.misregistered)
     else:
@@ -75,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _correct(fixed: Any, registered: Any, valid: Any, arguments: Any) -> CorrectedFusion:
     """Fuse and correct two arrays, with bar and Ctrl-C."""
-    from napari_mmreg.fusion import correct_fusion
+    from napari_mmreg.registration import correct_fusion
 
     with progress_bar(quiet=arguments.quiet) as progress, interruptible() as cancel:
         return correct_fusion(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from napari_mmreg.fusion.apply import fuse
-from napari_mmreg.fusion.corrected import CorrectedFusion, correct_fusion
 from napari_mmreg.fusion.protocol import Fusion, FusionInfo
 from napari_mmreg.fusion.registry import (
     DEFAULT,
@@ -15,10 +14,8 @@ from napari_mmreg.fusion.registry import (
 
 __all__ = [
     "DEFAULT",
-    "CorrectedFusion",
     "Fusion",
     "FusionInfo",
-    "correct_fusion",
     "fuse",
     "get_fusion_info",
     "list_fusions",

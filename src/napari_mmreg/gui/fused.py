@@ -71,7 +71,8 @@ def fused_layers(
         both would be the same: there is only the former, shown. If it is corrected, the corrected
         image is shown instead, above a hidden map of where the network saw it misregistered.
     """
-    from napari_mmreg.fusion import correct_fusion, fuse
+    from napari_mmreg.fusion import fuse
+    from napari_mmreg.registration import correct_fusion
 
     failed = bundle.result.status == "failed"
     sources = [(BEFORE, bundle.before, bundle.valid_before)]

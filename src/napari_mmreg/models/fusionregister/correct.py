@@ -47,6 +47,9 @@ HALVING = 0.8
 STEP = 24
 """Tiles begin at multiples of this: of the network's strides, and of its windows of 3 x 3."""
 
+NOTICED = 1.0
+"""Known displacement, in px at 256-px scale, up to which the correction fades in (ours)."""
+
 MARGIN = 6 * STEP
 """How far tiles overlap on every side, in pixels: what the network's filters reach, with little
 weight beyond."""
@@ -82,6 +85,7 @@ def correct(
     fused: Image,
     valid: NDArray[np.bool_],
     run: Run,
+    displacement: Image | None = None,
     tile: int = TILE,
 ) -> Correction:
     """Register what is misaligned in a fused image.
@@ -95,6 +99,9 @@ def correct(
     valid : ndarray of bool, shape (H, W)
         Where the registered image has data. Elsewhere the fused image is left as it is.
     run : Run
+    displacement : ndarray of float32, shape (H, W, 2), optional
+        What the registered image is known to be displaced by, see `Correction`; the network
+        looks for it by default. Where it is small the fused image is left as it is.
     tile : int
         Side of the tiles of large images, in pixels.
 
@@ -119,17 +126,27 @@ def correct(
     levels = _levels([_tensor(array, run.device) for array in arrays])
     done = np.cumsum([level[0].numel() for level in levels]) / sum(x[0].numel() for x in levels)
     size = (fixed.shape[0], fixed.shape[1])
+    held: list[Tensor | None] = [None] * len(levels)
+    if displacement is not None:
+        whole = _tensor(displacement, run.device)[0].permute(0, 3, 1, 2).flip(1)
+        steps = [2**k for k in reversed(range(len(levels)))]
+        held = [whole[..., ::step, ::step] / step for step in steps]
     with torch.inference_mode():
-        found = _ask(network, levels[0], None)
+        found = _ask(network, levels[0], held[0], hold=displacement is not None)
         attention, likely = found.attention, found.likely
         run.step(float(done[0]))
-        for inputs, share in zip(levels[1:], done[1:], strict=True):
-            start = upsample_flow(found.flow, _size(inputs))
-            found = _tiled(network, inputs, start, attention, tile, run)
+        for inputs, known_flow, share in zip(levels[1:], held[1:], done[1:], strict=True):
+            hold = known_flow is not None
+            start = known_flow if hold else upsample_flow(found.flow, _size(inputs))
+            found = _tiled(network, inputs, start, attention, tile, run, hold=hold)
             run.step(float(share))
         grid = pixel_grid(*size, likely)[None] / 2 ** (len(levels) - 1)
         known = levels[-1][3] > 0.5
-        image = torch.where(known, found.fused, levels[-1][2])
+        changed = known.float()
+        if displacement is not None:
+            length = found.flow.norm(dim=1, keepdim=True) * (256 / max(size))
+            changed = changed * (length / NOTICED).clamp(max=1)
+        image = torch.lerp(levels[-1][2], found.fused, changed)
         moved = torch.where(known, found.moved, torch.zeros_like(found.moved))
         return Correction(
             image[0, 0].cpu().numpy(),
@@ -169,6 +186,8 @@ def _ask(
     inputs: list[Tensor],
     start: Tensor | None,
     attention: tuple[Attention, Attention] | None = None,
+    *,
+    hold: bool = False,
 ) -> _Found:
     """Ask the network about images that are padded to sides it takes."""
     rows, cols = _size(inputs)
@@ -177,7 +196,7 @@ def _ask(
     if start is not None:
         start = F.pad(start, margin, mode="replicate")
     here, there = F.pad(torch.ones_like(inputs[3]), margin), F.pad(inputs[3], margin)
-    answer: Answer = network(fixed, moving, fused, here, there, start, attention)
+    answer: Answer = network(fixed, moving, fused, here, there, start, attention, hold=hold)
     likely = probability(answer.misregistered, (rows + margin[3], cols + margin[1]))
     parts = (answer.fused, answer.flow, answer.fused_flow, likely)
     fused, flow, moved, likely = (part[..., :rows, :cols] for part in parts)
@@ -191,6 +210,8 @@ def _tiled(
     attention: tuple[Attention, Attention] | None,
     tile: int,
     run: Run,
+    *,
+    hold: bool,
 ) -> _Found:
     """Ask the network about a large level, tile by tile."""
     like = inputs[0]
@@ -204,7 +225,11 @@ def _tiled(
     for core, around in _tiles(_size(inputs), tile):
         run.check()
         part = _ask(
-            network, [image[(..., *around)] for image in inputs], start[(..., *around)], attention
+            network,
+            [image[(..., *around)] for image in inputs],
+            start[(..., *around)],
+            attention,
+            hold=hold,
         )
         inner = tuple(
             slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, around, strict=True)

@@ -135,6 +135,7 @@ class Level(nn.Module):
         mask: Tensor,
         *,
         refit: bool,
+        hold: bool,
     ) -> tuple[Increment, Tensor, Tensor]:
         """Return what was compared, the field after this scale, and what it adds to the gate.
 
@@ -149,19 +150,24 @@ class Level(nn.Module):
             Where both images have data.
         refit : bool
             The field without trust is the affine that most cells obey, instead of `start`.
+        hold : bool
+            The field stays as it starts.
         """
         fixed, moving = sources
         seen = torch.cat([fused, warp(fused, start)], 1)
         step: Increment = self.step(fixed, moving, start, mask, seen)
-        base = agreed_affine(step, mask) if refit else start
-        rest = step.flow - base
-        # What lies far from its surroundings is more likely wrong than bent.
-        apart = rest.detach().square().sum(1, keepdim=True).log1p()
-        flow = base + self.trust(torch.cat([step.features, apart], 1)).sigmoid() * rest
+        flow = start if hold else self._moved(step, agreed_affine(step, mask) if refit else start)
         # The fused image shows the fixed content here, the moving one where the field points.
         there = flow.detach()
         parts = [step.features, fused, warp(fused, there), fixed, moving, warp(moving, there)]
         return step, flow, self.gate(torch.cat(parts, 1))
+
+    def _moved(self, step: Increment, base: Tensor) -> Tensor:
+        """Return the field after the step, as far as it is trusted against another one."""
+        rest = step.flow - base
+        # What lies far from its surroundings is more likely wrong than bent.
+        apart = rest.detach().square().sum(1, keepdim=True).log1p()
+        return base + self.trust(torch.cat([step.features, apart], 1)).sigmoid() * rest
 
 
 def agreed_affine(step: Increment, mask: Tensor) -> Tensor:
@@ -201,11 +207,19 @@ class MatchingLocalisation(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(-2.5))
 
     def forward(
-        self, fixed: Tensor, moving: Tensor, fused: Tensor, masks: Masks, start: Tensor | None
+        self,
+        fixed: Tensor,
+        moving: Tensor,
+        fused: Tensor,
+        masks: Masks,
+        start: Tensor | None,
+        *,
+        hold: bool = False,
     ) -> Localisation:
         """Localise; `start` (B, 2, H, W) is in pixels, and sides are multiples of 8.
 
-        A start that is given is taken for nearly right: no affine is looked for.
+        A start that is given is taken for nearly right: no affine is looked for. With `hold` it
+        is taken for right: only the gate is looked for, and the errors are judged.
         """
         one: Scales = self.sources(fixed, masks[0])
         other: Scales = self.sources(moving, masks[1])
@@ -223,6 +237,8 @@ class MatchingLocalisation(nn.Module):
             if steps:
                 # Each scale answers for itself: gradients stop between them.
                 flow = upsample_flow(flow.detach(), (shape[0], shape[1]))
+                if hold and start is not None:
+                    flow = start[..., ::stride, ::stride] / stride
                 logit = doubled(logit, shape)
             steps[stride], flow, more = level(
                 (one[stride], other[stride]),
@@ -230,11 +246,12 @@ class MatchingLocalisation(nn.Module):
                 flow,
                 overlap(flow, masks, stride),
                 refit=stride >= QUARTER and start is None,
+                hold=hold,
             )
             flows[stride] = flow
             logit = logit + more
         size = (fixed.shape[-2], fixed.shape[-1])
-        phi = upsample_flow(flow, size, stride)
+        phi = start if hold and start is not None else upsample_flow(flow, size, stride)
         skip = max(QUARTER // stride, 1)
         features = steps[stride].features[..., ::skip, ::skip]
         log_scale, misregistered = self.judge(features, phi)

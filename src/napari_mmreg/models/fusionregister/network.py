@@ -103,6 +103,8 @@ class FusionRegister(nn.Module):
         fixed_mask: Tensor | None = None,
         moving_mask: Tensor | None = None,
         start: Tensor | None = None,
+        *,
+        hold: bool = False,
     ) -> Localisation:
         """Find field and gate alone; arguments as of `forward`.
 
@@ -115,7 +117,7 @@ class FusionRegister(nn.Module):
         if rows % MULTIPLE or cols % MULTIPLE:
             raise ValueError(f"Sides must be multiples of {MULTIPLE}; they are {rows} x {cols}.")
         found: Localisation = self.localisation(
-            fixed, moving, fused, (fixed_mask, moving_mask), start
+            fixed, moving, fused, (fixed_mask, moving_mask), start, hold=hold
         )
         return found
 
@@ -128,6 +130,8 @@ class FusionRegister(nn.Module):
         moving_mask: Tensor | None = None,
         start: Tensor | None = None,
         attention: tuple[Attention, Attention] | None = None,
+        *,
+        hold: bool = False,
     ) -> Answer:
         """Correct a batch of fused images.
 
@@ -141,8 +145,10 @@ class FusionRegister(nn.Module):
             Where the search begins, (x, y) in pixels, if that is known to be nearly right.
         attention : pair of Attention, optional
             That of the whole picture, for its tiles.
+        hold : bool
+            The field stays as it starts: what is known is not looked for.
         """
-        found = self.localise(fixed, moving, fused, fixed_mask, moving_mask, start)
+        found = self.localise(fixed, moving, fused, fixed_mask, moving_mask, start, hold=hold)
         warped = corrected(fused, found.flow, found.gate, self.config.warping)
         result, used = warped, None
         if self.config.retention:

@@ -101,9 +101,19 @@ class PaperLocalisation(nn.Module):
         self.judge = Judge(double)
 
     def forward(
-        self, fixed: Tensor, moving: Tensor, fused: Tensor, masks: Masks, start: Tensor | None
+        self,
+        fixed: Tensor,
+        moving: Tensor,
+        fused: Tensor,
+        masks: Masks,
+        start: Tensor | None,
+        *,
+        hold: bool = False,
     ) -> Localisation:
-        """Localise; the moving image is warped by `start` (B, 2, H, W) first."""
+        """Localise; the moving image is warped by `start` (B, 2, H, W) first.
+
+        With `hold` the field is `start`, and only the gate is looked for.
+        """
         size = (fixed.shape[-2], fixed.shape[-1])
         moving = fill_outside(moving, masks[1])
         if start is not None:
@@ -118,11 +128,10 @@ class PaperLocalisation(nn.Module):
         raised = F.pixel_shuffle(self.up(torch.cat([decoded, mixed], 1)), 2)
         features = self.decode_whole(self.join_whole(torch.cat([raised, whole], 1)))
         more, logit = self.read_whole(features, sources)
-        flow = more + upsample_flow(field, size)
+        rest = torch.zeros_like(more) if hold else more + upsample_flow(field, size)
+        flow = rest if start is None else rest + start
         gate = logit.sigmoid()
-        detail = (corrected(features, flow, gate, self.warping), one, warp(other, flow))
-        if start is not None:
-            flow = flow + start
+        detail = (corrected(features, flow, gate, self.warping), one, warp(other, rest))
         log_scale, misregistered = self.judge(decoded[..., ::2, ::2], flow)
         return Localisation(flow, gate, log_scale, misregistered, {}, {1: flow}, None, detail)
 

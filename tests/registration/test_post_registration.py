@@ -1,5 +1,8 @@
 """`napari_mmreg.correct_fusion`: what goes in and out; the network's own tests are elsewhere."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +10,16 @@ from skimage import data
 
 import napari_mmreg
 from napari_mmreg.errors import Cancelled, InputError
-from napari_mmreg.fusion import correct_fusion, fuse
+from napari_mmreg.fusion import fuse
 from napari_mmreg.models import registry
 from napari_mmreg.models.fusionregister.model import FusionRegisterModel
+from napari_mmreg.registration import correct_fusion
 
 COFFEE = data.coffee()[40:200, 100:300]
 GREY, OTHER = COFFEE[..., 0], 255 - COFFEE[..., 2]
+
+
+bare = partial(correct_fusion, refine=False)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +44,7 @@ def test_it_is_public():
 )
 def test_the_result_is_like_the_fused_image(fixed, moving):
     fused = fuse(fixed, moving)
-    found = correct_fusion(fixed, moving)
+    found = bare(fixed, moving)
     assert found.fused.shape == fused.shape
     assert found.fused.dtype == fused.dtype
     assert found.displacement.shape == (160, 200, 2)
@@ -48,19 +55,17 @@ def test_the_result_is_like_the_fused_image(fixed, moving):
 
 def test_a_fused_image_of_any_method_can_be_given():
     fused = fuse(GREY, OTHER)
-    np.testing.assert_array_equal(
-        correct_fusion(GREY, OTHER, fused).fused, correct_fusion(GREY, OTHER).fused
-    )
-    as_float = correct_fusion(GREY, OTHER, fused / np.float32(255)).fused
+    np.testing.assert_array_equal(bare(GREY, OTHER, fused).fused, bare(GREY, OTHER).fused)
+    as_float = bare(GREY, OTHER, fused / np.float32(255)).fused
     assert as_float.dtype == np.float32
-    np.testing.assert_allclose(255 * as_float, correct_fusion(GREY, OTHER, fused).fused, atol=0.6)
+    np.testing.assert_allclose(255 * as_float, bare(GREY, OTHER, fused).fused, atol=0.6)
 
 
 def test_where_the_moving_image_has_no_data_the_fused_one_stays():
     valid = np.ones(GREY.shape, bool)
     valid[:, :40] = False
     fused = fuse(GREY, OTHER, valid=valid)
-    found = correct_fusion(GREY, OTHER, valid=valid)
+    found = bare(GREY, OTHER, valid=valid)
     np.testing.assert_array_equal(found.fused[:, :40], fused[:, :40])
     assert (found.fused != fused).any()
 
@@ -68,7 +73,7 @@ def test_where_the_moving_image_has_no_data_the_fused_one_stays():
 def test_colour_of_the_moving_image_goes_along(network, monkeypatch):
     calls = []
 
-    def shifted(network, fixed, registered, fused, valid, run):
+    def shifted(network, fixed, registered, fused, valid, run, known):
         from napari_mmreg.models.fusionregister.correct import Correction
 
         calls.append(fused)
@@ -79,12 +84,12 @@ def test_colour_of_the_moving_image_goes_along(network, monkeypatch):
     monkeypatch.setattr("napari_mmreg.models.fusionregister.correct.correct", shifted)
     fused = fuse(GREY, COFFEE) / 255.0
     colour = chroma(fused)
-    found = correct_fusion(GREY, COFFEE, fused.astype(np.float32)).fused - 0.5
+    found = bare(GREY, COFFEE, fused.astype(np.float32)).fused - 0.5
     inner = np.s_[10:-10, 10:-10]
     np.testing.assert_allclose(
         found[inner], np.clip(np.roll(colour, -3, axis=1), -0.5, 0.5)[inner], atol=1e-5
     )
-    own = correct_fusion(COFFEE, OTHER).fused / 255.0 - 0.5
+    own = bare(COFFEE, OTHER).fused / 255.0 - 0.5
     wanted = np.clip(chroma(fuse(COFFEE, OTHER) / 255.0), -0.5, 0.5)
     np.testing.assert_allclose(own, wanted, atol=0.003)
     assert len(calls) == 2
@@ -96,17 +101,61 @@ def chroma(image):
 
 def test_what_cannot_be_used_is_refused():
     with pytest.raises(InputError, match="on one grid"):
-        correct_fusion(GREY, OTHER, fuse(GREY, OTHER)[:-1])
+        bare(GREY, OTHER, fuse(GREY, OTHER)[:-1])
     with pytest.raises(InputError, match="floating point in"):
-        correct_fusion(GREY, OTHER, GREY.astype(np.uint16))
+        bare(GREY, OTHER, GREY.astype(np.uint16))
     with pytest.raises(InputError, match="fixed grid"):
-        correct_fusion(GREY, OTHER[:-1])
+        bare(GREY, OTHER[:-1])
 
 
 def test_progress_rises_to_one_and_it_can_be_cancelled():
     heard = []
-    correct_fusion(GREY, OTHER, progress=lambda stage, fraction: heard.append(fraction))
+    bare(GREY, OTHER, progress=lambda stage, fraction: heard.append(fraction))
     assert heard == sorted(heard)
     assert heard[-1] == 1
     with pytest.raises(Cancelled):
-        correct_fusion(GREY, OTHER, cancel=lambda: True)
+        bare(GREY, OTHER, cancel=lambda: True)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """What the registration of the two images says."""
+    said = SimpleNamespace(
+        status="ok", reasons=("why",), displacement=np.zeros((160, 200, 2), np.float32)
+    )
+    monkeypatch.setattr(
+        "napari_mmreg.registration.post_registration.register", lambda *args, **options: said
+    )
+    return said
+
+
+def test_what_fits_stays_as_it_is(registered):
+    fused = fuse(COFFEE, OTHER)
+    found = correct_fusion(COFFEE, OTHER, fused)
+    np.testing.assert_array_equal(found.fused, fused)
+    assert (found.status, found.reasons) == ("ok", ("why",))
+
+
+def test_the_certified_displacement_is_what_moves_the_image(registered):
+    registered.displacement[:, 100:, 1] = 4.0
+    fused = fuse(GREY, OTHER)
+    found = correct_fusion(GREY, OTHER, fused)
+    np.testing.assert_allclose(found.displacement, registered.displacement)
+    np.testing.assert_array_equal(found.fused[:, :100], fused[:, :100])
+    assert (found.fused[:, 100:] != fused[:, 100:]).mean() > 0.5
+    registered.status = "doubtful"
+    found = correct_fusion(GREY, OTHER, fused)
+    np.testing.assert_array_equal(found.fused, fused)
+    assert found.displacement.max() == 0
+
+
+def test_a_real_registration_of_images_that_fit_changes_nothing():
+    fused = fuse(GREY, OTHER)
+    np.testing.assert_array_equal(correct_fusion(GREY, OTHER, fused).fused, fused)
+
+
+def test_without_any_overlap_there_is_nothing_to_correct():
+    nowhere = np.zeros(GREY.shape, bool)
+    found = correct_fusion(GREY, OTHER, valid=nowhere)
+    np.testing.assert_array_equal(found.fused, fuse(GREY, OTHER, valid=nowhere))
+    assert found.status == "doubtful"

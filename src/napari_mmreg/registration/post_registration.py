@@ -15,7 +15,10 @@ from napari_mmreg.fusion.sources import Source, measure_source
 from napari_mmreg.imaging import check_image
 from napari_mmreg.imaging.grey import to_grey
 from napari_mmreg.imaging.normalise import fill_invalid
+from napari_mmreg.models import load_model
 from napari_mmreg.nn.device import choose_device, memory_advice
+from napari_mmreg.registration.path import register
+from napari_mmreg.registration.result import Status
 from napari_mmreg.run import CancelCheck, Progress, Run
 
 if TYPE_CHECKING:
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
 
 WHOLE = (slice(None), slice(None))
 
-FUSING = 0.3
-"""Share of the time that fusing takes."""
+FUSED, REGISTERED = 0.2, 0.8
+"""Shares of the whole after which the images are fused, and registered."""
+
+_NOT_CERTIFIED = "The network alone corrected the image; nothing certified its answer."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,11 +46,16 @@ class CorrectedFusion:
         *Convention*: (row, col), in pixels.
     misregistered : ndarray of float32, shape (H, W)
         Probability that a pixel was displaced by more than 2 px at 256-px scale, before.
+    status, reasons : str, tuple of str
+        Of the registration of the two images; the image is changed only if it is ``"ok"``.
+        Without refinement nothing is certified, and the status is ``"doubtful"``.
     """
 
     fused: NDArray[Any]
     displacement: NDArray[np.float32]
     misregistered: NDArray[np.float32]
+    status: Status
+    reasons: tuple[str, ...]
 
 
 def correct_fusion(
@@ -57,6 +67,8 @@ def correct_fusion(
     device: str = "auto",
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
+    *,
+    refine: bool = True,
 ) -> CorrectedFusion:
     """Put a fused image right where its sources do not quite fit.
 
@@ -74,6 +86,10 @@ def correct_fusion(
         Where `moving_registered` has data. Elsewhere the fused image is left as it is.
     device, progress, cancel
         As of `fuse`.
+    refine : bool
+        Whether the displacement is that of `register` with the model ``"fusionregister"``, which
+        is refined on the pair and certified (ours): what fits stays as it is. Without it the
+        network alone localises and corrects, as in the paper.
 
     Returns
     -------
@@ -97,16 +113,28 @@ def correct_fusion(
     """
     images, mask = check_pair(fixed, moving_registered, valid)
     report = progress or (lambda stage, fraction: None)  # noqa: ARG005
-    share = 0.0
     if fused is None:
-        share = FUSING
-        made = fuse(
-            *images, method, mask, device, lambda stage, done: report(stage, share * done), cancel
-        )
+        made = fuse(*images, method, mask, device, part_of(report, 0.0, FUSED), cancel)
     else:
         made = _check_fused(fused, images[0].shape[:2])
+    status: Status = "doubtful"
+    reasons: tuple[str, ...] = (_NOT_CERTIFIED,)
+    displacement = None
+    if refine and (mask is None or mask.any()):
+        result = register(
+            *images,
+            "fusionregister",
+            device,
+            moving_mask=mask,
+            progress=part_of(report, FUSED, REGISTERED),
+            cancel=cancel,
+        )
+        status, reasons = result.status, result.reasons
+        displacement = np.nan_to_num(result.displacement)
+        if status != "ok":
+            displacement = np.zeros_like(displacement)
     run = Run(device=choose_device(device), progress=report, cancel=cancel or (lambda: False))
-    with memory_advice(run.device), run.stage("Correcting", share, 1.0):
+    with memory_advice(run.device), run.stage("Correcting", REGISTERED if refine else FUSED, 1.0):
         sources = (
             measure_source(images[0], None, "fixed", run.check),
             measure_source(images[1], mask, "moving", run.check),
@@ -114,16 +142,21 @@ def correct_fusion(
         unit = np.float32(255 if made.dtype == np.uint8 else 1)
         values = made.astype(np.float32) / unit
         luminance = values if values.ndim == 2 else to_grey(values, (0.0, 1.0))[0]
-        found = _correct(sources, luminance, run)
-        result = found.fused
+        found = _correct(sources, luminance, displacement, run)
+        changed = found.fused
         if values.ndim == 3:
             colour = values - luminance[..., None]
             if not sources[0].coloured:
                 colour = _moved(colour, found.displacement)
-            result = result[..., None] + colour
-        result = np.clip(result, 0, 1)
-        image = np.rint(result * unit).astype(np.uint8) if unit > 1 else result
-    return CorrectedFusion(image, found.displacement, found.misregistered)
+            changed = changed[..., None] + colour
+        changed = np.clip(changed, 0, 1)
+        image = np.rint(changed * unit).astype(np.uint8) if unit > 1 else changed
+    return CorrectedFusion(image, found.displacement, found.misregistered, status, reasons)
+
+
+def part_of(progress: Progress, low: float, high: float) -> Progress:
+    """Return what reports into the part [low, high] of the whole."""
+    return lambda stage, fraction: progress(stage, low + (high - low) * fraction)
 
 
 def _check_fused(fused: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -144,16 +177,21 @@ def _check_fused(fused: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
     return image.astype(np.float32, copy=False)
 
 
-def _correct(sources: tuple[Source, Source], fused: NDArray[np.float32], run: Run) -> Correction:
+def _correct(
+    sources: tuple[Source, Source],
+    fused: NDArray[np.float32],
+    displacement: NDArray[np.float32] | None,
+    run: Run,
+) -> Correction:
     """Run the network on luminances."""
-    from napari_mmreg.models import load_model
     from napari_mmreg.models.fusionregister.correct import correct
 
     (fixed, fixed_known), (moving, moving_known) = (s.luminance(WHOLE) for s in sources)
     both = fixed_known & moving_known
     if fixed_known.any():
         fixed = fill_invalid(fixed, fixed_known)
-    return correct(load_model("fusionregister").network, fixed, moving, fused, both, run)  # type: ignore[attr-defined]
+    network: Any = load_model("fusionregister")
+    return correct(network.network, fixed, moving, fused, both, run, displacement)
 
 
 def _moved(colour: NDArray[np.float32], displacement: NDArray[np.float32]) -> NDArray[np.float32]:
