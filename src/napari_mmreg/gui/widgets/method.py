@@ -59,7 +59,9 @@ class MethodBox(QWidget):
         layout.addLayout(
             style.row(style.field_label(strings.DEVICE), self.device, self.refine, stretch=1)
         )
-        layout.addLayout(style.row(style.field_label(strings.FUSE), self.fusion, self.correct))
+        layout.addLayout(
+            style.row(style.field_label(strings.FUSE), self.fusion, self.correct, stretch=1)
+        )
         self.model.currentIndexChanged.connect(self._on_model)
         self.fusion.currentIndexChanged.connect(self._on_fusion)
         self._on_fusion()
