@@ -73,7 +73,7 @@ def ious(target: NDArray[Any], images: dict[str, NDArray[Any]], mask: NDArray[An
     return found
 
 
-def measure(mild: Case, aligned: Case, method: str) -> Row:
+def measure(mild: Case, aligned: Case, method: str, refine: bool) -> Row:
     """Fuse, correct and compare one pair with one method."""
     fixed, moving, true_moving = (
         np.rint(255 * to_grey(image, (0, 255))[0]).astype(np.uint8)
@@ -82,8 +82,8 @@ def measure(mild: Case, aligned: Case, method: str) -> Row:
     grid = np.moveaxis(np.indices(fixed.shape), 0, -1)
     mask = ndimage.binary_erosion(mild.mask & (moving > 0), iterations=4)
     target = fuse(fixed, true_moving, method)
-    given = fuse(fixed, moving, method)
-    found = correct_fusion(fixed, moving, given, device="cpu")
+    given = fuse(fixed, moving, method, moving > 0)
+    found = correct_fusion(fixed, moving, given, valid=moving > 0, device="cpu", refine=refine)
     row: Row = {"group": mild.group, "pair": mild.name}
     for name, image in (("before", given), ("after", found.fused)):
         row |= {f"{key} {name}": v for key, v in likeness(image, target, mask).items()}
@@ -95,7 +95,7 @@ def measure(mild: Case, aligned: Case, method: str) -> Row:
         measures = fusion_measures(fixed, moving, image, mask)
         row |= {f"{short} {name}": measures[key] for key, short in QUALITY.items()}
     # Pairs that fit: nothing is to be moved.
-    still = correct_fusion(fixed, true_moving, target, device="cpu")
+    still = correct_fusion(fixed, true_moving, target, device="cpu", refine=refine)
     moved = np.linalg.norm(still.displacement * aligned.scale, axis=-1)[aligned.mask]
     row["moved"], row["moved median"] = float(moved.mean()), float(np.median(moved))
     row["ssim aligned"] = ssim(still.fused, target, aligned.mask, 255)
@@ -168,7 +168,7 @@ def report(rows: dict[str, list[Row]]) -> str:
     return text
 
 
-def seconds(repeats: int = 3) -> float:
+def seconds(refine: bool, repeats: int = 3) -> float:
     """Return the least time of correcting 480 x 640 pixels with the threads there are."""
     rng = np.random.default_rng(0)
     image = ndimage.gaussian_filter(rng.random((480, 640)), 3).astype(np.float32)
@@ -176,7 +176,7 @@ def seconds(repeats: int = 3) -> float:
     least = np.inf
     for _ in range(repeats + 1):
         start = time.perf_counter()
-        correct_fusion(image, 1 - image, image, device="cpu")
+        correct_fusion(image, 1 - image, image, device="cpu", refine=refine)
         least = min(least, time.perf_counter() - start)
     return float(least)
 
@@ -186,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--per-modality", type=int, default=16)
     parser.add_argument("--modalities", nargs="*")
+    parser.add_argument("--no-refinement", action="store_true", help="the network alone")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -202,16 +203,18 @@ def main() -> None:
     )
     for mild, aligned in cases:
         for name, title in methods.items():
-            rows[title].append(measure(mild, aligned, name))
+            rows[title].append(measure(mild, aligned, name, not args.no_refinement))
     text = (
-        f"# FusionRegister on `val`\n\nFused images of {MILD} pairs and of the same pairs as they "
+        f"# FusionRegister on `val`, {'the network alone' if args.no_refinement else 'refined'}"
+        f"\n\nFused images of {MILD} pairs and of the same pairs as they "
         "are, by every fusion method, before → after correction; px at 256-px scale. Objects: "
         f"up to {OBJECTS} a pair, found in the aligned fusion by the built-in segmenter. The "
         "moving images of mildly misaligned pairs were resampled once, those of aligned ones never."
-        f" 480 x 640 takes {seconds():.2f} s with {args.threads} thread(s). Written by "
+        f" 480 x 640 takes {seconds(not args.no_refinement):.2f} s with {args.threads} thread(s). Written by "
         "`benchmarks/fusionregister.py`.\n" + report(rows)
     )
-    (RESULTS / "fusionregister.md").write_text(text, encoding="utf-8")
+    name = "fusionregister-bare.md" if args.no_refinement else "fusionregister.md"
+    (RESULTS / name).write_text(text, encoding="utf-8")
     print(text)
 
 

@@ -47,8 +47,9 @@ class CorrectedFusion:
     misregistered : ndarray of float32, shape (H, W)
         Probability that a pixel was displaced by more than 2 px at 256-px scale, before.
     status, reasons : str, tuple of str
-        Of the registration of the two images; the image is changed only if it is ``"ok"``.
-        Without refinement nothing is certified, and the status is ``"doubtful"``.
+        Of the registration of the two images; the image is changed only if it is ``"ok"``, and
+        `displacement` is zero otherwise. Without refinement nothing is certified, and the status
+        is ``"doubtful"``, but the network's answer is taken.
     """
 
     fused: NDArray[Any]
@@ -119,7 +120,7 @@ def correct_fusion(
         made = _check_fused(fused, images[0].shape[:2])
     status: Status = "doubtful"
     reasons: tuple[str, ...] = (_NOT_CERTIFIED,)
-    displacement = None
+    displacement, trusted = None, not refine
     if refine and (mask is None or mask.any()):
         result = register(
             *images,
@@ -130,9 +131,8 @@ def correct_fusion(
             cancel=cancel,
         )
         status, reasons = result.status, result.reasons
-        displacement = np.nan_to_num(result.displacement)
-        if status != "ok":
-            displacement = np.zeros_like(displacement)
+        trusted = status == "ok"
+        displacement = np.nan_to_num(result.displacement) if trusted else None
     run = Run(device=choose_device(device), progress=report, cancel=cancel or (lambda: False))
     with memory_advice(run.device), run.stage("Correcting", REGISTERED if refine else FUSED, 1.0):
         sources = (
@@ -143,6 +143,9 @@ def correct_fusion(
         values = made.astype(np.float32) / unit
         luminance = values if values.ndim == 2 else to_grey(values, (0.0, 1.0))[0]
         found = _correct(sources, luminance, displacement, run)
+        if not trusted:  # the network's map says where it does not fit; nothing is changed
+            nothing = np.zeros_like(found.displacement)
+            return CorrectedFusion(made.copy(), nothing, found.misregistered, status, reasons)
         changed = found.fused
         if values.ndim == 3:
             colour = values - luminance[..., None]
