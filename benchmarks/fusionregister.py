@@ -210,8 +210,8 @@ def main() -> None:
         "are, by every fusion method, before → after correction; px at 256-px scale. Objects: "
         f"up to {OBJECTS} a pair, found in the aligned fusion by the built-in segmenter. The "
         "moving images of mildly misaligned pairs were resampled once, those of aligned ones never."
-        f" 480 x 640 takes {seconds(not args.no_refinement):.2f} s with {args.threads} thread(s). Written by "
-        "`benchmarks/fusionregister.py`.\n" + report(rows)
+        f" 480 x 640 takes {seconds(not args.no_refinement):.2f} s with {args.threads} thread(s). "
+        "Written by `benchmarks/fusionregister.py`.\n" + report(rows)
     )
     name = "fusionregister-bare.md" if args.no_refinement else "fusionregister.md"
     (RESULTS / name).write_text(text, encoding="utf-8")
