@@ -68,7 +68,7 @@ def ious(target: NDArray[Any], images: dict[str, NDArray[Any]], mask: NDArray[An
         prompts = prompts_for(objects, segmenter)
         for name, image in images.items():
             other = find(segmenter, image, prompts, run)
-            scores = [compare_masks(objects[n], other[n], mask).iou for n in objects]
+            scores = [s.iou for s in compare_masks(objects, other, mask)]
             found[f"iou {name}"] = float(np.mean(scores))
     return found
 

@@ -36,9 +36,20 @@ def test_picture_error_counts_gradients():
     striped[..., ::2] = 1.0
     everywhere = torch.ones_like(image, dtype=torch.bool)
     # Half of the pixels are off by one, and so are all differences along x.
+    # A constant picture has no correlation with anything.
     assert float(losses.picture_error(striped, image, everywhere)) == pytest.approx(
-        0.5 + losses.EDGES
+        0.5 + losses.EDGES + losses.LIKENESS
     )
+
+
+def test_channels_that_say_the_same_are_redundant():
+    one = torch.randn(2, 1, 16, 20, generator=torch.Generator().manual_seed(0))
+    one = (one - one.mean((2, 3), keepdim=True)) / one.std((2, 3), keepdim=True, correction=0)
+    same = SimpleNamespace(scene=one.expand(-1, 6, -1, -1))
+    assert float(losses.redundancy_loss((same, same))) == pytest.approx(1.0, abs=1e-4)
+    other = torch.randn(2, 6, 16, 20, generator=torch.Generator().manual_seed(1))
+    apart = SimpleNamespace(scene=other / other.std((2, 3), keepdim=True))
+    assert float(losses.redundancy_loss((apart, apart))) < 0.02
 
 
 def test_scenes_are_compared_after_the_true_flow():
@@ -51,10 +62,8 @@ def test_scenes_are_compared_after_the_true_flow():
     moved = warp(scene, flow[..., ::4, ::4] / 4)
 
     def loss(fixed):
-        output = SimpleNamespace(
-            fixed=SimpleNamespace(scene=fixed), moving=SimpleNamespace(scene=scene)
-        )
-        return float(losses.scene_loss(output, batch))
+        both = SimpleNamespace(scene=fixed), SimpleNamespace(scene=scene)
+        return float(losses.scene_loss(both, batch))
 
     assert loss(moved) == 0
     assert loss(scene) > 0.5

@@ -117,3 +117,13 @@ register_model(
     ),
     "napari_mmreg.models.sasnet.model:SASNetModel",
 )
+register_model(
+    ModelInfo(
+        name="fusionregister",
+        title="FusionRegister",
+        purpose="Last step for pairs that nearly fit; says where they do not, corrects the fusion.",
+        licence="BSD-3-Clause",
+        reference="Bian et al., FusionRegister, CVPR 2026, arXiv:2603.07667",
+    ),
+    "napari_mmreg.models.fusionregister.model:FusionRegisterModel",
+)

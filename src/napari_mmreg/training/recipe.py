@@ -21,6 +21,7 @@ _RECIPES = {
     "regnetmamba2": "regnetmamba2",
     "rfnet": "rfnet",
     "sasnet": "sasnet",
+    "sasnet-rendering": "sasnet_rendering",
     "tiny": "tiny",
 }
 

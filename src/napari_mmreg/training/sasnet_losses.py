@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from napari_mmreg.models.sasnet.factors import EIGHTH, QUARTER
+from napari_mmreg.models.sasnet.factors import EIGHTH, QUARTER, Scene
 from napari_mmreg.models.sasnet.network import SASNet, SASNetOutput
 from napari_mmreg.nn.sampling import fill_outside, warp
 from napari_mmreg.training.batches import TrainingBatch
@@ -30,8 +30,9 @@ from napari_mmreg.training.losses import (
     vote_loss,
 )
 
-EDGES = 2.0
-"""Weight of the gradients' difference against that of the values."""
+EDGES, LIKENESS = 0.5, 0.5
+"""Weights of the gradients' difference and of 1 - NCC against the difference of the values. Where
+a picture is not yet certain, absolute differences of gradients ask for one without any."""
 
 
 def cell_truth(batch: TrainingBatch) -> tuple[Tensor, Tensor]:
@@ -40,9 +41,10 @@ def cell_truth(batch: TrainingBatch) -> tuple[Tensor, Tensor]:
 
 
 def picture_error(made: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean absolute difference of pictures (B, 1, H, W) and of their gradients where valid."""
+    """Difference of pictures (B, 1, H, W) where valid: of values, gradients, and 1 - NCC."""
     error = made - target
-    total = masked_mean(error.abs(), mask)
+    alike = masked_ncc(made, target, mask)
+    total = masked_mean(error.abs(), mask) + LIKENESS * (1 - alike).mean()
     for axis in (-1, -2):
         steps = mask.narrow(axis, 1, mask.shape[axis] - 1) & mask.narrow(
             axis, 0, mask.shape[axis] - 1
@@ -75,7 +77,9 @@ class Studio:
     masks: tuple[Tensor, Tensor, Tensor]
 
 
-def open_studio(network: SASNet, output: SASNetOutput, batch: TrainingBatch, count: int) -> Studio:
+def open_studio(
+    network: SASNet, both: tuple[Scene, Scene], batch: TrainingBatch, count: int
+) -> Studio:
     """Gather what `count` samples are rendered from."""
     masks = (batch.fixed_mask[:count], batch.moving_mask[:count], batch.valid[:count])
     pictures = (batch.fixed[:count], batch.moving[:count], batch.aligned[:count])
@@ -83,7 +87,7 @@ def open_studio(network: SASNet, output: SASNetOutput, batch: TrainingBatch, cou
         fill_outside(picture, mask) for picture, mask in zip(pictures, masks, strict=True)
     )
     codes = network.appearance(torch.cat([fixed, moving]), torch.cat(masks[:2])).chunk(2)
-    scenes = output.fixed.scene[:count], output.moving.scene[:count]
+    scenes = both[0].scene[:count], both[1].scene[:count]
     moved = warp(scenes[1], cell_truth(batch)[0][:count])
     return Studio(
         fixed, moving, aligned, (codes[0], codes[1]), (scenes[0], scenes[1], moved), masks
@@ -120,10 +124,22 @@ def cycle_loss(network: SASNet, studio: Studio, translated: Tensor) -> Tensor:
     return picture_error(again, studio.fixed[:count], studio.masks[0][:count])
 
 
-def scene_loss(output: SASNetOutput, batch: TrainingBatch) -> Tensor:
+def scene_loss(both: tuple[Scene, Scene], batch: TrainingBatch) -> Tensor:
     """Scene consistency: |s_f - s_m o flow|, the moving scene warped by the truth."""
     truth, valid = cell_truth(batch)
-    return masked_mean((output.fixed.scene - warp(output.moving.scene, truth)).abs(), valid)
+    return masked_mean((both[0].scene - warp(both[1].scene, truth)).abs(), valid)
+
+
+def redundancy_loss(both: tuple[Scene, Scene]) -> Tensor:
+    """Mean squared correlation between the scene's channels (ours).
+
+    Channels that all say one and the same are the easiest way to consistent scenes.
+    """
+    values = torch.cat([scene.scene.float() for scene in both]).flatten(2)
+    correlation = values @ values.transpose(1, 2) / values.shape[-1]
+    channels = correlation.shape[-1]
+    apart = 1 - torch.eye(channels, device=correlation.device)
+    return (correlation * apart).square().sum((1, 2)).mean() / (channels * (channels - 1))
 
 
 def equivariance_loss(network: SASNet, studio: Studio) -> Tensor:

@@ -14,7 +14,7 @@ from napari_mmreg.models.fusionregister.network import (
     probability,
 )
 from napari_mmreg.models.fusionregister.prior import fused_prior
-from napari_mmreg.models.protocol import ModelInfo
+from napari_mmreg.models.registry import get_info
 from napari_mmreg.models.trained import TrainedModel
 from napari_mmreg.nn.laplacian import laplacian_fusion
 from napari_mmreg.nn.sampling import pixel_grid
@@ -30,13 +30,7 @@ class FusionRegisterModel(TrainedModel):
     weights: one set of weights serves all backbones.
     """
 
-    info = ModelInfo(
-        name="fusionregister",
-        title="FusionRegister",
-        purpose="Last step for pairs that nearly fit; says where they do not, corrects the fusion.",
-        licence="BSD-3-Clause",
-        reference="Bian et al., FusionRegister, CVPR 2026, arXiv:2603.07667",
-    )
+    info = get_info("fusionregister")
     multiple = MULTIPLE
     sizes: ClassVar[tuple[int, ...]] = (256, 384)
     cell = 2

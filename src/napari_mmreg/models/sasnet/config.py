@@ -50,7 +50,7 @@ class SASNetConfig:
     def paper(cls) -> SASNetConfig:
         """Return the size of the paper's network, 3.35 M parameters with the geometric head."""
         return cls(
-            widths=(64, 128, 220),
+            widths=(64, 128, 198),
             blocks=(1, 2),
             appearance=(32, 64, 128),
             code=256,

@@ -48,7 +48,12 @@ def normalised(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.
 
 
 class SceneEncoder(nn.Module):
-    """E: instance normalisation after every convolution."""
+    """E: instance normalisation after every convolution.
+
+    What is matched and what is shown are different ends of one trunk (ours). Matching wants what
+    no sensor's contrast touches, and one map of that in every channel fulfils scene consistency;
+    the scene keeps grey values too, which the trunk gives up.
+    """
 
     def __init__(self, config: SASNetConfig) -> None:
         super().__init__()
@@ -65,6 +70,8 @@ class SceneEncoder(nn.Module):
         )
         self.around = conv(eighth, quarter, 1)
         self.last = nn.Sequential(conv(quarter, quarter, 1), nn.InstanceNorm2d(quarter))
+        self.values = normalised(QUARTER**2, quarter)
+        self.show = nn.Sequential(conv(2 * quarter, quarter), nn.InstanceNorm2d(quarter))
         self.leave_quarter = conv(quarter, config.matched, 1)
         self.leave_eighth = conv(eighth, eighth, 1)
 
@@ -78,16 +85,18 @@ class SceneEncoder(nn.Module):
         mask : Tensor of shape (B, 1, H, W), optional
             Where it has data.
         """
-        inputs = 2 * F.pixel_unshuffle(fill_outside(image, mask), 2) - 1
+        filled = 2 * fill_outside(image, mask) - 1
+        inputs = F.pixel_unshuffle(filled, 2)
         if self.structure:
             inputs = torch.cat([inputs, robust_channels(image, mask)], 1)
         quarter = self.quarter(self.stem(inputs))
         eighth = self.eighth(quarter)
         # Fine cells know what coarse ones know of their surroundings.
-        scene = self.last(F.relu(quarter + doubled(self.around(eighth), quarter.shape[-2:])))
+        trunk = F.relu(quarter + doubled(self.around(eighth), quarter.shape[-2:]))
+        values = self.values(F.pixel_unshuffle(filled, QUARTER))
         return Scene(
-            scene,
-            F.normalize(self.leave_quarter(scene).float(), dim=1),
+            self.show(torch.cat([trunk, values], 1)),
+            F.normalize(self.leave_quarter(self.last(trunk)).float(), dim=1),
             F.normalize(self.leave_eighth(eighth).float(), dim=1),
         )
 
@@ -131,7 +140,8 @@ class Renderer(nn.Module):
             StyleBlock(quarter, config.code) for _ in range(config.render_blocks)
         )
         self.widen = conv(quarter, 4 * half)
-        self.norm = AdaIN2d(half, config.code)
+        # Before the shuffle: offsets between its phases would pass for contrast.
+        self.norm = AdaIN2d(4 * half, config.code)
         self.last = conv(half, 4)
 
     def forward(self, scene: Tensor, appearance: Tensor) -> Tensor:
@@ -139,6 +149,6 @@ class Renderer(nn.Module):
         scene = self.enter(scene, appearance)
         for block in self.blocks:
             scene = block(scene, appearance)
-        half = F.relu(self.norm(F.pixel_shuffle(self.widen(scene), 2), appearance))
+        half = F.relu(F.pixel_shuffle(self.norm(self.widen(scene), appearance), 2))
         picture: Tensor = F.pixel_shuffle(self.last(half), 2).sigmoid()
         return picture

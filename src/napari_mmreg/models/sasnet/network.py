@@ -87,13 +87,17 @@ class SASNet(nn.Module):
         rows, cols = fixed.shape[-2:]
         if rows % EIGHTH or cols % EIGHTH:
             raise ValueError(f"Sides must be multiples of {EIGHTH}; they are {rows} x {cols}.")
-        scenes = self._scenes(fixed, moving, fixed_mask, moving_mask)
+        scenes = self.scenes(fixed, moving, fixed_mask, moving_mask)
         geometry = self.head(*scenes, (fixed_mask, moving_mask), taught)
         flow = upsample_flow(geometry.flow, (rows, cols), QUARTER)
         return SASNetOutput(flow, geometry, *scenes)
 
-    def _scenes(
-        self, fixed: Tensor, moving: Tensor, fixed_mask: Tensor | None, moving_mask: Tensor | None
+    def scenes(
+        self,
+        fixed: Tensor,
+        moving: Tensor,
+        fixed_mask: Tensor | None = None,
+        moving_mask: Tensor | None = None,
     ) -> tuple[Scene, Scene]:
         """Describe both images, in one batch where they can share it, which is faster."""
         if fixed.shape != moving.shape or (fixed_mask is None) != (moving_mask is None):
@@ -107,6 +111,10 @@ class SASNet(nn.Module):
             Scene(both.scene[:count], both.quarter[:count], both.eighth[:count]),
             Scene(both.scene[count:], both.quarter[count:], both.eighth[count:]),
         )
+
+    def rendering_parts(self) -> list[nn.Module]:
+        """Return what nothing but pictures comes from; geometry does not depend on it."""
+        return [self.scene.values, self.scene.show, self.appearance, self.renderer]
 
     def rerender(
         self, output: SASNetOutput, fixed: Tensor, fixed_mask: Tensor | None = None

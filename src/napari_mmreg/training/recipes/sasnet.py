@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_mmreg.models.sasnet.config import SASNetConfig
+from napari_mmreg.models.sasnet.factors import Scene
 from napari_mmreg.models.sasnet.network import SASNet
 from napari_mmreg.training import sasnet_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
@@ -25,6 +26,8 @@ class SASNetRecipe:
 
     Attributes
     ----------
+    geometry : bool
+        Whether geometry learns; without, the parts alone that pictures come from.
     scene, cycle, alignment : bool
         Scene consistency, cycle consistency, and all that teaches geometry: the paper's
         ablations.
@@ -57,6 +60,7 @@ class SASNetRecipe:
         "true affine and flow, NCC of the re-rendering on the flow alone, Laplace error head on "
         "detached features."
     )
+    geometry: bool = True
     scene: bool = True
     cycle: bool = True
     alignment: bool = True
@@ -70,8 +74,12 @@ class SASNetRecipe:
         """Return a new SAS-Net."""
         return SASNet(SASNetConfig.from_json(config))
 
-    def prepare(self, model: nn.Module, progress: float) -> None:
-        """All parts learn all the time."""
+    def prepare(self, model: nn.Module, progress: float) -> None:  # noqa: ARG002
+        """All parts learn all the time, or those alone that pictures come from."""
+        if not self.geometry:
+            model.requires_grad_(requires_grad=False)
+            for part in cast("SASNet", model).rendering_parts():
+                part.requires_grad_(requires_grad=True)
 
     def loss(self, model: nn.Module, batch: TrainingBatch, progress: float) -> dict[str, Tensor]:
         """Return the weighted terms."""
@@ -82,25 +90,42 @@ class SASNetRecipe:
         taught = None
         if float(torch.rand((), generator=generator)) >= self.predicted_share * progress:
             taught = jittered_truth(batch, self.jitter, generator)
+        if not self.geometry:
+            scenes = network.scenes(batch.fixed, batch.moving, *masks)
+            studio = losses.open_studio(network, scenes, batch, len(batch.fixed))
+            return self._rendering(network, scenes, studio, batch)
         output = network(batch.fixed, batch.moving, *masks, taught=taught)
-        studio = losses.open_studio(network, output, batch, self.rendered)
-        reconstruction, cross, translated = losses.rendering_losses(network, studio)
-        terms = {
-            "reconstruction": 0.5 * reconstruction,
-            "cross": cross,
-            "equivariance": 0.2 * losses.equivariance_loss(network, studio),
-        }
-        if self.scene:
-            terms["scene"] = 0.3 * losses.scene_loss(output, batch)
-        if self.cycle:
-            # One sample a step: encoding again costs as much as everything else of a sample.
-            terms["cycle"] = 0.5 * losses.cycle_loss(network, studio, translated[:1])
+        scenes = output.fixed, output.moving
+        studio = losses.open_studio(network, scenes, batch, self.rendered)
+        terms = self._rendering(network, scenes, studio, batch)
         if self.alignment:
             terms["match"], terms["vote"] = losses.matching_losses(network, output, batch)
             found = losses.flow_losses(output, batch)
             terms |= {name: weight * found[name] for name, weight in FLOW_WEIGHTS.items()}
             if progress >= self.likeness_from:
                 terms["likeness"] = 0.2 * losses.likeness_loss(network, output, studio, batch)
+        return terms
+
+    def _rendering(
+        self,
+        network: SASNet,
+        scenes: tuple[Scene, Scene],
+        studio: losses.Studio,
+        batch: TrainingBatch,
+    ) -> dict[str, Tensor]:
+        """Return what scenes, appearances and pictures learn from."""
+        reconstruction, cross, translated = losses.rendering_losses(network, studio)
+        terms = {
+            "reconstruction": 0.5 * reconstruction,
+            "cross": cross,
+            "equivariance": 0.1 * losses.equivariance_loss(network, studio),
+            "redundancy": 0.5 * losses.redundancy_loss(scenes),
+        }
+        if self.scene:
+            terms["scene"] = 0.1 * losses.scene_loss(scenes, batch)
+        if self.cycle:
+            # One sample a step: encoding again costs as much as everything else of a sample.
+            terms["cycle"] = 0.5 * losses.cycle_loss(network, studio, translated[:1])
         return terms
 
     def predict_flow(

@@ -1,0 +1,25 @@
+"""SAS-Net's pictures, learned after its geometry: ``mmreg train sasnet-rendering --init WEIGHTS``.
+
+Geometry is learned from sensors as different as appearance randomisation can make them; what one
+sensor's picture looks like in another's is learned from pictures as the sensors gave them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_mmreg.training.appearance import AppearanceConfig
+from napari_mmreg.training.recipes import sasnet
+
+RECIPE = replace(
+    sasnet.RECIPE,
+    geometry=False,
+    batches=replace(
+        sasnet.RECIPE.batches,
+        mono_share=0.0,
+        sizes=((128, 128), (112, 160), (160, 112)),
+        appearance=AppearanceConfig(strength=0.25, curve_share=0.0, invert_share=0.0,
+                                    thermal_share=0.0, occlusion_share=0.0),
+    ),
+    notes=sasnet.RECIPE.notes + " Then the pictures alone, geometry frozen: this run.",
+)  # fmt: skip
