@@ -149,6 +149,24 @@ def test_the_certified_displacement_is_what_moves_the_image(registered):
     assert found.displacement.max() == 0
 
 
+def test_what_the_method_can_do_itself_it_does_again(registered):
+    registered.displacement[..., 1] = 4.0
+    found = correct_fusion(GREY, OTHER)
+    there = np.broadcast_to(np.arange(200) < 196, GREY.shape)
+    expected = fuse(GREY, np.where(there, np.roll(OTHER, -4, 1), 0), valid=there)
+    np.testing.assert_array_equal(found.fused, expected)
+
+
+def test_a_known_displacement_is_not_looked_for(monkeypatch):
+    monkeypatch.setattr("napari_mmreg.registration.post_registration.register", None)
+    known = np.zeros((160, 200, 2))
+    known[..., 0] = 2.0
+    found = correct_fusion(GREY, OTHER, fuse(GREY, OTHER), displacement=known)
+    np.testing.assert_allclose(found.displacement, known)
+    with pytest.raises(InputError, match="two finite numbers"):
+        correct_fusion(GREY, OTHER, displacement=known[..., 0])
+
+
 def test_a_real_registration_of_images_that_fit_changes_nothing():
     fused = fuse(GREY, OTHER)
     np.testing.assert_array_equal(correct_fusion(GREY, OTHER, fused).fused, fused)

@@ -95,7 +95,7 @@ def fused_layers(
         if last and correct:
             report = _part(progress, steps - 1, steps)
             found = correct_fusion(
-                bundle.fixed, moving, image, method, valid, device, report, cancel
+                bundle.fixed, moving, None, method, valid, device, report, cancel
             )
             kwargs = shared_kwargs(bundle.snapshot, FOUND) | PROBABILITY
             specs.append(LayerSpec(FOUND, "image", found.misregistered, kwargs))

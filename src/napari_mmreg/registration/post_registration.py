@@ -29,7 +29,7 @@ WHOLE = (slice(None), slice(None))
 FUSED, REGISTERED = 0.2, 0.8
 """Shares of the whole after which the images are fused, and registered."""
 
-_NOT_CERTIFIED = "The network alone corrected the image; nothing certified its answer."
+_NOT_CERTIFIED = "Nothing certified the displacement by which the image was corrected."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +70,7 @@ def correct_fusion(
     cancel: CancelCheck | None = None,
     *,
     refine: bool = True,
+    displacement: ArrayLike | None = None,
 ) -> CorrectedFusion:
     """Put a fused image right where its sources do not quite fit.
 
@@ -79,8 +80,9 @@ def correct_fusion(
         What was fused, as for `fuse`: images that fit to within a few pixels, registered by any
         model or by nothing but their mounting.
     fused : array_like of shape (H, W) or (H, W, 3), optional
-        The fused image of any method: uint8, or floating point in [0, 1]. By default it is made
-        by `method`.
+        The fused image of any other method: uint8, or floating point in [0, 1]. The network
+        corrects it. By default it is made by `method`, and made again with the moving image where
+        it belongs (ours): as sharp as the method makes it.
     method : str
         A name that `napari_mmreg.fusion.list_fusions` knows.
     valid : array_like of bool, shape (H, W), optional
@@ -91,6 +93,9 @@ def correct_fusion(
         Whether the displacement is that of `register` with the model ``"fusionregister"``, which
         is refined on the pair and certified (ours): what fits stays as it is. Without it the
         network alone localises and corrects, as in the paper.
+    displacement : array_like of shape (H, W, 2), optional
+        What the registered image is known to be displaced by, see `CorrectedFusion`: nothing is
+        looked for then.
 
     Returns
     -------
@@ -120,8 +125,9 @@ def correct_fusion(
         made = _check_fused(fused, images[0].shape[:2])
     status: Status = "doubtful"
     reasons: tuple[str, ...] = (_NOT_CERTIFIED,)
-    displacement, trusted = None, not refine
-    if refine and (mask is None or mask.any()):
+    known = None if displacement is None else _check_displacement(displacement, made.shape[:2])
+    trusted = known is not None or not refine
+    if not trusted and (mask is None or mask.any()):
         result = register(
             *images,
             "fusionregister",
@@ -132,7 +138,7 @@ def correct_fusion(
         )
         status, reasons = result.status, result.reasons
         trusted = status == "ok"
-        displacement = np.nan_to_num(result.displacement) if trusted else None
+        known = np.nan_to_num(result.displacement) if trusted else None
     run = Run(device=choose_device(device), progress=report, cancel=cancel or (lambda: False))
     with memory_advice(run.device), run.stage("Correcting", REGISTERED if refine else FUSED, 1.0):
         sources = (
@@ -142,7 +148,7 @@ def correct_fusion(
         unit = np.float32(255 if made.dtype == np.uint8 else 1)
         values = made.astype(np.float32) / unit
         luminance = values if values.ndim == 2 else to_grey(values, (0.0, 1.0))[0]
-        found = _correct(sources, luminance, displacement, run)
+        found = _correct(sources, luminance, known, run)
         if not trusted:  # the network's map says where it does not fit; nothing is changed
             nothing = np.zeros_like(found.displacement)
             return CorrectedFusion(made.copy(), nothing, found.misregistered, status, reasons)
@@ -154,6 +160,8 @@ def correct_fusion(
             changed = changed[..., None] + colour
         changed = np.clip(changed, 0, 1)
         image = np.rint(changed * unit).astype(np.uint8) if unit > 1 else changed
+        if fused is None and known is not None and known.any():
+            image = _fuse_again(images, mask, known, method, run)
     return CorrectedFusion(image, found.displacement, found.misregistered, status, reasons)
 
 
@@ -180,6 +188,17 @@ def _check_fused(fused: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
     return image.astype(np.float32, copy=False)
 
 
+def _check_displacement(displacement: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return a known displacement."""
+    known = np.asarray(displacement, dtype=np.float32)
+    if known.shape != (*shape, 2) or not np.isfinite(known).all():
+        raise InputError(
+            f"The displacement has the shape {known.shape}. Pass two finite numbers, (row, col), "
+            f"for each of the {shape[0]} x {shape[1]} pixels."
+        )
+    return known
+
+
 def _correct(
     sources: tuple[Source, Source],
     fused: NDArray[np.float32],
@@ -195,6 +214,26 @@ def _correct(
         fixed = fill_invalid(fixed, fixed_known)
     network: Any = load_model("fusionregister")
     return correct(network.network, fixed, moving, fused, both, run, displacement)
+
+
+def _fuse_again(
+    images: tuple[NDArray[Any], NDArray[Any]],
+    mask: NDArray[np.bool_] | None,
+    displacement: NDArray[np.float32],
+    method: str,
+    run: Run,
+) -> NDArray[Any]:
+    """Fuse with the moving image moved to where it belongs."""
+    from napari_mmreg.geometry import DisplacementTransform
+
+    fixed, moving = images
+    shape = (fixed.shape[0], fixed.shape[1])
+    transform = DisplacementTransform(displacement)
+    valid = transform.valid(shape, shape)
+    if mask is not None:
+        valid &= transform.resample(mask.astype(np.uint8), shape, order=0) > 0
+    moved = transform.resample(moving, shape)
+    return fuse(fixed, moved, method, valid, run.device, cancel=run.cancel)
 
 
 def _moved(colour: NDArray[np.float32], displacement: NDArray[np.float32]) -> NDArray[np.float32]:
