@@ -136,8 +136,10 @@ def correct(
         attention, likely = found.attention, found.likely
         run.step(float(done[0]))
         for inputs, known_flow, share in zip(levels[1:], held[1:], done[1:], strict=True):
+            start = known_flow
+            if start is None:
+                start = upsample_flow(found.flow, _size(inputs))
             hold = known_flow is not None
-            start = known_flow if hold else upsample_flow(found.flow, _size(inputs))
             found = _tiled(network, inputs, start, attention, tile, run, hold=hold)
             run.step(float(share))
         grid = pixel_grid(*size, likely)[None] / 2 ** (len(levels) - 1)

@@ -167,7 +167,8 @@ class Level(nn.Module):
         rest = step.flow - base
         # What lies far from its surroundings is more likely wrong than bent.
         apart = rest.detach().square().sum(1, keepdim=True).log1p()
-        return base + self.trust(torch.cat([step.features, apart], 1)).sigmoid() * rest
+        trusted: Tensor = self.trust(torch.cat([step.features, apart], 1)).sigmoid()
+        return base + trusted * rest
 
 
 def agreed_affine(step: Increment, mask: Tensor) -> Tensor:
