@@ -82,6 +82,7 @@ class Sources:
     moving: NDArray[np.uint8]
     true_moving: NDArray[np.uint8]
     known: tuple[NDArray[Any] | None, NDArray[Any] | None]
+    refine: bool
 
 
 def prepare(mild: Case, aligned: Case, refine: bool) -> Sources:
@@ -94,9 +95,9 @@ def prepare(mild: Case, aligned: Case, refine: bool) -> Sources:
     if refine:
         for number, (image, valid) in enumerate(((moving, moving > 0), (true_moving, None))):
             result = register(fixed, image, "fusionregister", moving_mask=valid, device="cpu")
-            found = np.nan_to_num(result.displacement)
-            known[number] = found if result.status == "ok" else np.zeros_like(found)
-    return Sources(fixed, moving, true_moving, (known[0], known[1]))
+            if result.status == "ok":  # else what is done is looked for again
+                known[number] = np.nan_to_num(result.displacement)
+    return Sources(fixed, moving, true_moving, (known[0], known[1]), refine)
 
 
 def measure(mild: Case, aligned: Case, method: str, sources: Sources) -> Row:
@@ -107,10 +108,10 @@ def measure(mild: Case, aligned: Case, method: str, sources: Sources) -> Row:
     target = fuse(fixed, true_moving, method)
     given = fuse(fixed, moving, method, moving > 0)
     known, known_still = sources.known
-    options: Row = {"method": method, "device": "cpu", "refine": known is not None}
+    options: Row = {"method": method, "device": "cpu", "refine": sources.refine}
     found = correct_fusion(fixed, moving, given, valid=moving > 0, displacement=known, **options)
     pictures = {"before": given, "network": found.fused, "after": found.fused}
-    if known is not None:
+    if sources.refine:
         again = correct_fusion(fixed, moving, valid=moving > 0, displacement=known, **options)
         pictures["after"] = again.fused
     row: Row = {"group": mild.group, "pair": mild.name}

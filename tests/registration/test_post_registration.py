@@ -1,5 +1,6 @@
 """`napari_mmreg.correct_fusion`: what goes in and out; the network's own tests are elsewhere."""
 
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -143,10 +144,31 @@ def test_the_certified_displacement_is_what_moves_the_image(registered):
     np.testing.assert_allclose(found.displacement, registered.displacement)
     np.testing.assert_array_equal(found.fused[:, :100], fused[:, :100])
     assert (found.fused[:, 100:] != fused[:, 100:]).mean() > 0.5
+
+
+@pytest.mark.parametrize("likely", [0.4, 0.6])
+def test_without_a_certificate_the_map_decides(registered, monkeypatch, likely):
+    from napari_mmreg.models.fusionregister import correct as module
+
+    def correct(*args):
+        found = module.Correction(*[np.zeros(GREY.shape, np.float32)] * 4)
+        return replace(
+            found,
+            displacement=np.ones((*GREY.shape, 2), np.float32),
+            misregistered=np.full(GREY.shape, likely, np.float32),
+        )
+
+    monkeypatch.setattr(module, "correct", correct)
     registered.status = "doubtful"
+    fused = fuse(GREY, OTHER)
     found = correct_fusion(GREY, OTHER, fused)
-    np.testing.assert_array_equal(found.fused, fused)
-    assert found.displacement.max() == 0
+    assert found.status == "doubtful"
+    if likely < 0.5:
+        np.testing.assert_array_equal(found.fused, fused)
+        assert found.displacement.max() == 0
+    else:
+        assert found.fused.max() == 0
+        assert found.displacement.min() == 1
 
 
 def test_what_the_method_can_do_itself_it_does_again(registered):

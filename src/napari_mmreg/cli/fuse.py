@@ -64,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         found = _correct(fixed, registered, valid, arguments)
         fused = found.fused
         if found.status != "ok" and not arguments.quiet:
-            say(f"Nothing was corrected: {' '.join(found.reasons)}")
+            what = "Corrected by the network alone" if found.displacement.any() else "Left as it is"
+            say(f"{what}: {' '.join(found.reasons)}")
         if arguments.map:
             write_image(arguments.map, found.misregistered)
     else:

@@ -29,6 +29,9 @@ WHOLE = (slice(None), slice(None))
 FUSED, REGISTERED = 0.2, 0.8
 """Shares of the whole after which the images are fused, and registered."""
 
+DISPLACED = 0.5
+"""Mean probability of misregistration from which an answer that is not certified is taken."""
+
 _NOT_CERTIFIED = "Nothing certified the displacement by which the image was corrected."
 
 
@@ -47,9 +50,10 @@ class CorrectedFusion:
     misregistered : ndarray of float32, shape (H, W)
         Probability that a pixel was displaced by more than 2 px at 256-px scale, before.
     status, reasons : str, tuple of str
-        Of the registration of the two images; the image is changed only if it is ``"ok"``, and
-        `displacement` is zero otherwise. Without refinement nothing is certified, and the status
-        is ``"doubtful"``, but the network's answer is taken.
+        Of the registration of the two images. If it is not ``"ok"``, the network's own answer is
+        taken where its map says that most pixels are displaced, and nothing is changed and
+        `displacement` is zero where it does not. Without refinement nothing is certified, and the
+        status is ``"doubtful"``, but the network's answer is taken.
     """
 
     fused: NDArray[Any]
@@ -127,7 +131,8 @@ def correct_fusion(
     reasons: tuple[str, ...] = (_NOT_CERTIFIED,)
     known = None if displacement is None else _check_displacement(displacement, made.shape[:2])
     trusted = known is not None or not refine
-    if not trusted and (mask is None or mask.any()):
+    seen = mask is None or mask.any()
+    if not trusted and seen:
         result = register(
             *images,
             "fusionregister",
@@ -149,7 +154,8 @@ def correct_fusion(
         values = made.astype(np.float32) / unit
         luminance = values if values.ndim == 2 else to_grey(values, (0.0, 1.0))[0]
         found = _correct(sources, luminance, known, run)
-        if not trusted:  # the network's map says where it does not fit; nothing is changed
+        # Nobody vouches for the network alone: it moves only what it sees displaced as a whole.
+        if not trusted and (not seen or _mean_inside(found.misregistered, mask) < DISPLACED):
             nothing = np.zeros_like(found.displacement)
             return CorrectedFusion(made.copy(), nothing, found.misregistered, status, reasons)
         changed = found.fused
@@ -186,6 +192,10 @@ def _check_fused(fused: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
             "else tells its black from its white. Convert it first."
         )
     return image.astype(np.float32, copy=False)
+
+
+def _mean_inside(values: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> float:
+    return float((values if mask is None else values[mask]).mean())
 
 
 def _check_displacement(displacement: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
