@@ -31,7 +31,7 @@ class Registry(Generic[InfoT, ThingT]):
 
     def __init__(self, noun: str, aliases: dict[str, str] | None = None) -> None:
         self._noun = noun
-        self._aliases = aliases or {}
+        self.aliases = aliases or {}
         self.entries: dict[str, tuple[InfoT, str | Callable[[], ThingT]]] = {}
 
     def add(self, info: InfoT, factory: str | Callable[[], ThingT]) -> None:
@@ -42,7 +42,7 @@ class Registry(Generic[InfoT, ThingT]):
         InputError
             If the name is taken.
         """
-        if info.name in self.entries or info.name in self._aliases:
+        if info.name in self.entries or info.name in self.aliases:
             raise InputError(
                 f"There is already a {self._noun} called {info.name!r}. Choose another name."
             )
@@ -78,8 +78,8 @@ class Registry(Generic[InfoT, ThingT]):
         return thing
 
     def _find(self, name: str) -> tuple[InfoT, str | Callable[[], ThingT]]:
-        wanted = self._aliases.get(name, name)
+        wanted = self.aliases.get(name, name)
         if wanted not in self.entries:
-            known = ", ".join([*self._aliases, *self.entries])
+            known = ", ".join([*self.aliases, *self.entries])
             raise ModelError(f"There is no {self._noun} called {name!r}. Choose one of: {known}.")
         return self.entries[wanted]

@@ -53,7 +53,7 @@ def engine(monkeypatch):
         model=None,
     )
     monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
-    monkeypatch.setattr(registry, "DEFAULT", "stand-in")
+    monkeypatch.setattr(registry._MODELS, "aliases", {"auto": "stand-in"})
 
     def make():
         told.model = StandIn(told.answer)
