@@ -102,7 +102,7 @@ def shipped_flow(name):
 
 def test_shipped_weights_give_the_stored_flow(name):
     """Catches a change of the network, its inputs or its weights that changes answers."""
-    np.testing.assert_allclose(shipped_flow(name), np.load(golden(name)), atol=0.05)
+    np.testing.assert_allclose(shipped_flow(name), np.load(golden(name)), atol=0.1)
 
 
 def two_colours(true):
