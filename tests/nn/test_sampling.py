@@ -1,7 +1,14 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
-from napari_mmreg.nn.sampling import gaussian_blur, pixel_grid, sample, warp
+from napari_mmreg.nn.sampling import (
+    gaussian_blur,
+    pixel_grid,
+    sample,
+    separable_filter,
+    warp,
+)
 
 
 def test_warp_pulls_along_x_then_y():
@@ -35,3 +42,23 @@ def test_blur_keeps_a_constant_and_the_sum_inside():
     y = torch.arange(31.0) - 15
     assert blurred.sum().item() == pytest.approx(1, abs=1e-5)
     assert (blurred[0, 0].sum(1) * y**2).sum().item() == pytest.approx(1.5**2, rel=0.05)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_the_filter_and_its_gradient_are_those_of_a_convolution(step):
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, 3, 11, 14, generator=generator).requires_grad_()
+    down, across = (0.2, 0.5, -0.1), (0.1, 0.0, 0.3, 0.7, -0.4)
+    found = separable_filter(image, down, across, step)
+    padded = F.pad(image.reshape(6, 1, 11, 14), (2, 2, 1, 1), mode="replicate")
+    kernel = torch.outer(torch.tensor(down), torch.tensor(across))[None, None]
+    expected = F.conv2d(padded, kernel, stride=step).unflatten(0, (2, 3))
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    weight = torch.rand(found.shape, generator=generator)
+    slopes = [torch.autograd.grad((each * weight).sum(), image)[0] for each in (found, expected)]
+    torch.testing.assert_close(*slopes, atol=1e-5, rtol=0)
+
+
+def test_half_precision_is_summed_in_single():
+    image = torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(0)).bfloat16()
+    torch.testing.assert_close(gaussian_blur(image, 3.0), gaussian_blur(image.float(), 3.0))

@@ -13,8 +13,7 @@ from napari_mmreg.nn.sampling import gaussian_blur, separable_filter
 
 def image_gradient(image: Tensor) -> tuple[Tensor, Tensor]:
     """Scharr derivatives per pixel, (d/dx, d/dy), of a (B, C, H, W) tensor; edges replicated."""
-    smooth = image.new_tensor([3.0, 10.0, 3.0]) / 16.0
-    slope = image.new_tensor([-0.5, 0.0, 0.5])
+    smooth, slope = (3 / 16, 10 / 16, 3 / 16), (-0.5, 0.0, 0.5)
     return separable_filter(image, smooth, slope), separable_filter(image, slope, smooth)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import count
 
 import torch
 import torch.nn.functional as F
@@ -113,19 +115,52 @@ def _gaussian_taps(sigma: float) -> tuple[float, ...]:
     return tuple(t / total for t in taps)
 
 
-def separable_filter(image: Tensor, taps_y: Tensor, taps_x: Tensor) -> Tensor:
-    """Correlate every channel with an outer product of two odd kernels, edges replicated."""
-    batch, channels, rows, cols = image.shape
-    flat = image.reshape(batch * channels, 1, rows, cols)
-    pad_y, pad_x = taps_y.numel() // 2, taps_x.numel() // 2
-    flat = F.pad(flat, (pad_x, pad_x, pad_y, pad_y), mode="replicate")
-    flat = F.conv2d(flat, taps_y.view(1, 1, -1, 1))
-    return F.conv2d(flat, taps_x.view(1, 1, 1, -1)).view(batch, channels, rows, cols)
+def separable_filter(
+    image: Tensor, taps_y: Sequence[float], taps_x: Sequence[float], step: int = 1
+) -> Tensor:
+    """Correlate every channel with an outer product of two odd kernels, edges replicated.
+
+    A sum of shifted images: for single channels several times faster than a convolution, and
+    its gradient too.
+
+    Parameters
+    ----------
+    image : Tensor of shape (B, C, H, W)
+    taps_y, taps_x : sequence of float
+        The kernels, of odd length, from low to high index.
+    step : int
+        Only every `step`-th row and column is returned, beginning with the first.
+
+    Returns
+    -------
+    Tensor of shape (B, C, ceil(H / step), ceil(W / step))
+        At least float32.
+    """
+    image = image.to(torch.promote_types(image.dtype, torch.float32))  # it adds many small parts
+    rows, cols = image.shape[-2:]
+    pad_y, pad_x = len(taps_y) // 2, len(taps_x) // 2
+    padded = F.pad(image, (0, 0, pad_y, pad_y), mode="replicate")
+    image = _weighted_sum((padded[:, :, i : i + rows : step] for i in count()), taps_y)
+    padded = F.pad(image, (pad_x, pad_x, 0, 0), mode="replicate")
+    # Columns that are left out cost less than columns that are not neighbours in memory.
+    return _weighted_sum((padded[..., i : i + cols] for i in count()), taps_x)[..., ::step]
 
 
-def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
-    """Blur (B, C, H, W) with a Gaussian of `sigma` pixels; edges are replicated."""
+def _weighted_sum(images: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
+    pairs = zip(weights, images, strict=False)
+    weight, image = next(pairs)
+    total = image * weight
+    for weight, image in pairs:
+        total.add_(image, alpha=weight)
+    return total
+
+
+def gaussian_blur(image: Tensor, sigma: float, step: int = 1) -> Tensor:
+    """Blur (B, C, H, W) with a Gaussian of `sigma` pixels; edges are replicated.
+
+    Every `step`-th row and column is returned, as if the others were dropped afterwards.
+    """
     if sigma <= 0:
-        return image
-    taps = torch.tensor(_gaussian_taps(float(sigma)), device=image.device, dtype=image.dtype)
-    return separable_filter(image, taps, taps)
+        return image[..., ::step, ::step]
+    taps = _gaussian_taps(float(sigma))
+    return separable_filter(image, taps, taps, step)

@@ -43,7 +43,7 @@ def robust_channels(image: Tensor, mask: Tensor | None = None) -> Tensor:
     magnitude = length / (length + typical)
     turn = magnitude / length.square()
     double = [(gx.square() - gy.square()) * turn, 2 * gx * gy * turn]
-    picture = gaussian_blur(torch.cat([normal, magnitude, *double], 1), 0.8)[..., ::2, ::2]
-    half = gaussian_blur(filled, 0.8)[..., ::2, ::2]
+    picture = gaussian_blur(torch.cat([normal, magnitude, *double], 1), 0.8, step=2)
+    half = gaussian_blur(filled, 0.8, step=2)
     inside = inside[..., ::2, ::2]
     return torch.cat([picture, mind_ssc(half, dilation=1) - 0.5], 1) * inside

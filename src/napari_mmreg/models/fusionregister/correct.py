@@ -174,7 +174,7 @@ def _levels(full: list[Tensor]) -> list[list[Tensor]]:
     levels = [full]
     while max(_size(levels[0])) > COARSEST:
         *images, mask = levels[0]
-        halves = [gaussian_blur(image, HALVING)[..., ::2, ::2] for image in images]
+        halves = [gaussian_blur(image, HALVING, step=2) for image in images]
         levels.insert(0, [*halves, mask[..., ::2, ::2]])
     return levels
 
