@@ -52,7 +52,7 @@ def test_the_filter_and_its_gradient_are_those_of_a_convolution(step):
     found = separable_filter(image, down, across, step)
     padded = F.pad(image.reshape(6, 1, 11, 14), (2, 2, 1, 1), mode="replicate")
     kernel = torch.outer(torch.tensor(down), torch.tensor(across))[None, None]
-    expected = F.conv2d(padded, kernel, stride=step).unflatten(0, (2, 3))
+    expected = F.conv2d(padded, kernel, stride=step).squeeze(1).unflatten(0, (2, 3))
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
     weight = torch.rand(found.shape, generator=generator)
     slopes = [torch.autograd.grad((each * weight).sum(), image)[0] for each in (found, expected)]
