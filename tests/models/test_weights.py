@@ -31,6 +31,12 @@ def test_round_trip(folder):
     assert (config.model, config.constructor, config.extra) == ("m", {"width": 3}, {"step": 7})
 
 
+def test_loading_leaves_the_random_state_alone(folder):
+    before = torch.get_rng_state()
+    load_weights(folder, build)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_changed_weights_are_refused(folder):
     path = folder / "model.safetensors"
     content = bytearray(path.read_bytes())

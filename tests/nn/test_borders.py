@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
+from scipy.spatial import ConvexHull
 from skimage import data
 from skimage.draw import disk, polygon2mask
 
-from napari_mmreg.nn.borders import without_border
+from napari_mmreg.nn.borders import _filled, without_border
 
 PICTURE = (data.camera()[::2, ::2] / 255).astype(np.float32)
 ALL = np.ones(PICTURE.shape, bool)
@@ -31,3 +33,10 @@ def test_a_round_object_on_black_is_not_a_frame():
     rows, cols = disk((128, 128), 105)
     image[rows, cols] = PICTURE[rows, cols] + 0.05
     assert without_border(noisy(image), ALL) is ALL
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_area_of_a_hull_is_exact(seed):
+    points = np.random.default_rng(seed).integers(0, (40, 60), (3 + seed, 2))
+    corners = points[ConvexHull(points).vertices]
+    np.testing.assert_array_equal(_filled(corners, (40, 60)), polygon2mask((40, 60), corners))

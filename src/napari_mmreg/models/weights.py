@@ -112,6 +112,9 @@ def load_weights(
 ) -> nn.Module:
     """Build a network and load its weights; nothing in the files is executed.
 
+    The random numbers that the network is built with are drawn on the side: torch's generator
+    of the CPU goes on as if there had been none.
+
     Parameters
     ----------
     folder : path
@@ -132,10 +135,13 @@ def load_weights(
         If a file is missing or damaged, the sha256 differs, or the weights do not fit the
         network exactly.
     """
+    import torch
+
     config = read_config(folder)
     state = _read_state(Path(folder) / _WEIGHTS, config.sha256)
     try:
-        network = build(config.constructor)
+        with torch.random.fork_rng(devices=[]):
+            network = build(config.constructor)
         network.load_state_dict(state, strict=True)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
@@ -147,18 +153,19 @@ def load_weights(
 
 def _read_state(path: Path, sha256: str) -> dict[str, Tensor]:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     if not path.is_file():
         raise ModelError(f"{path} is missing. Install the weights again.")
-    if file_sha256(path) != sha256:
+    content = path.read_bytes()  # once: what is checked is what is loaded
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(
             f"{path} is not the file that {_CONFIG} describes (its sha256 differs): the download "
             f"broke off or the file was changed. Install the weights again."
         )
     try:
-        return dict(load_file(path))
-    except (OSError, SafetensorError) as error:
+        return dict(load(content))
+    except SafetensorError as error:
         raise ModelError(f"{path} is damaged ({error}). Install the weights again.") from error
 
 

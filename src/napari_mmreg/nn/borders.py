@@ -18,6 +18,7 @@ MIN_FILLED = 0.9
 MAX_CORNERS = 12
 TOLERANCE = 0.015
 """How far a corner of the outline may stand out and still be simplified away, of the size."""
+ROUNDING = 1e-9
 
 
 def without_border(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -59,7 +60,6 @@ def without_border(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArr
 def _polygon(data: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     """Return the convex hull of an area if it has few corners."""
     from scipy.spatial import ConvexHull, QhullError
-    from skimage.draw import polygon2mask
     from skimage.measure import approximate_polygon
 
     labels, count = ndimage.label(data)
@@ -82,7 +82,23 @@ def _polygon(data: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     around = np.linalg.norm(np.diff(outline, axis=0), axis=1).sum()
     if len(simple) - 1 > MAX_CORNERS or lost > 0.3 * tolerance * around:
         return None
-    return np.asarray(polygon2mask(data.shape, corners), dtype=np.bool_)
+    return _filled(corners, data.shape)
+
+
+def _filled(corners: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the pixels in and on a convex polygon, row by row; a test of each takes long."""
+    rows, cols = shape
+    first, last = np.full(rows, np.inf), np.full(rows, -np.inf)
+    for one, two in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        (top, left), (bottom, right) = sorted((tuple(one), tuple(two)))
+        if top == bottom:  # the edges beside it hold its ends
+            continue
+        side = slice(top, bottom + 1)
+        crossing = left + (right - left) * np.arange(bottom - top + 1) / (bottom - top)
+        first[side] = np.minimum(first[side], crossing)
+        last[side] = np.maximum(last[side], crossing)
+    col = np.arange(cols)
+    return (col >= first[:, None] - ROUNDING) & (col <= last[:, None] + ROUNDING)
 
 
 def _area(outline: NDArray[np.float64]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,15 @@ PACKAGES = ("numpy", "scipy", "scikit-image", "torch")
 def versions() -> dict[str, str]:
     """Return the versions of Python, of this package and of what computes."""
     found = {"python": platform.python_version(), "napari-mmreg": __version__}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # a build without metadata
-            found[package] = "unknown"
-    return found
+    return found | {package: _version(package) for package in PACKAGES}
+
+
+@cache  # it parses a file of metadata each time
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a build without metadata
+        return "unknown"
 
 
 def describe_run(
