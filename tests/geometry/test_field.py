@@ -52,6 +52,14 @@ def test_sampling_any_transform_keeps_its_map():
     assert_allclose(sampled.map(points), matrix.map(points), atol=1e-5)
 
 
+def test_at_its_own_places_a_field_is_exact_beside_missing_values():
+    field = np.random.default_rng(0).normal(size=(6, 7, 2)).astype(np.float32)
+    field[2, 3] = np.nan
+    points = np.array([(2, 2), (1, 3), (2, 3), (-4, 9), (1e300, 0)], float)
+    expected = points + field[[2, 1, 2, 0, 5], [2, 3, 3, 6, 0]]
+    assert_array_equal(DisplacementTransform(field).map(points), expected)
+
+
 def test_missing_displacements_stay_missing():
     field = np.zeros((5, 5, 2), dtype=np.float32)
     field[2, 2] = np.nan

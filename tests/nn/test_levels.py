@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -68,3 +71,13 @@ def test_shift_correlation_finds_the_shift_and_agrees_at_zero():
     mask = torch.ones_like(small.fixed_mask)
     expected = masked_correlation(maps, moved, mask).item()
     assert found[middle].item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_pair_is_cleaned_once_and_nothing_outlives_it():
+    pair = prepare_pair(FIXED, MOVING)
+    first = pair_tensors(pair, "cpu")
+    assert pair_tensors(pair, "cpu") is first
+    kept = weakref.ref(first[0])
+    del pair, first
+    gc.collect()
+    assert kept() is None

@@ -1,8 +1,22 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from napari_mmreg.nn.norm import LayerNorm2d, ModalityBatchNorm2d
+from napari_mmreg.nn.norm import LayerNorm2d, ModalityBatchNorm2d, unit_channels
+
+
+def test_unit_channels_are_normalised_ones_and_nothing_stays_nothing():
+    x = torch.randn(2, 5, 4, 7)
+    x[0, :, 1, 2] = 0
+    x.requires_grad_()
+    weight = torch.randn(2, 5, 4, 7)
+    found, expected = unit_channels(x), F.normalize(x, dim=1)
+    torch.testing.assert_close(found, expected)
+    known = (x != 0).all(1, keepdim=True)  # at zero the slope is that of the small number
+    slopes = [torch.autograd.grad((y * weight * known).sum(), x)[0] for y in (found, expected)]
+    torch.testing.assert_close(*slopes)
+    assert slopes[0].isfinite().all()
 
 
 def test_layer_norm_is_over_the_channels_of_each_pixel():

@@ -86,6 +86,11 @@ class DisplacementTransform(SmoothTransform):
         known = np.isfinite(index[:, 0]) & np.isfinite(index[:, 1])
         where = np.where(known[:, None], index, 0.0).T
         mapped = points.copy()
+        if np.array_equal(where, np.rint(where)):  # the field's own places
+            last = np.array(self._field.shape[:2])[:, None] - 1
+            mapped += self._field[tuple(np.clip(where, 0, last).astype(np.intp))]
+            mapped[~known] = np.nan
+            return mapped
         for axis in range(2):
             mapped[:, axis] += ndimage.map_coordinates(
                 self._field[..., axis], where, order=1, mode="nearest", output=np.float64

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_mmreg.geometry.transform import MatrixTransform, Transform
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Pair:
     """Fixed and moving image on one common working grid.
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_mmreg.errors import InputError
-from napari_mmreg.geometry import Transform, inside, pixel_grid
+from napari_mmreg.geometry import MatrixTransform, Transform, inside, pixel_grid
 from napari_mmreg.imaging.border import black_border
 from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing
 from napari_mmreg.imaging.grid import initial_transform, working_grid
@@ -123,7 +123,8 @@ def _on_grid(
             "The initial transform puts the two images side by side: they do not overlap. It "
             "must map fixed pixels to moving pixels, (row, col); try without it, or its inverse."
         )
-    factors = _pixels_per_step(positions)
+    uniform = isinstance(image_from_grid, MatrixTransform) and image_from_grid.is_affine
+    factors = _pixels_per_step(positions[:2, :2] if uniform else positions)
     reach = positions[found]
     margin = np.ceil(factors) + 1
     low = np.maximum(np.floor(reach.min(axis=0) - margin), 0).astype(np.intp)
@@ -147,19 +148,22 @@ def _on_grid(
     grey = fill_invalid(reduced.grey, valid)
 
     where = (positions - low + 0.5) / factors - 0.5
-    whole = np.rint(where)
-    if np.nanmax(np.abs(where - whole)) < 1e-6:  # a plain paste: keep the values exactly
-        where = whole
-    # Places without a position take the corner's value, and are filled below.
-    coordinates = np.nan_to_num(np.moveaxis(where, -1, 0), nan=0.0)
-    sampled = ndimage.map_coordinates(grey, coordinates, order=1, mode="nearest")
+    sampled = _sample(grey, where)
     usable = found
     if not valid.all():
-        weight = valid.astype(np.float32)
-        usable = found & (
-            ndimage.map_coordinates(weight, coordinates, order=1, mode="nearest") >= 0.5
-        )
+        usable = found & (_sample(valid.astype(np.float32), where) >= 0.5)
     return fill_invalid(normalise(sampled, usable, name), usable), usable
+
+
+def _sample(grey: NDArray[np.float32], where: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Sample (H, W) linearly at (h, w, 2); places without a position take the corner's value."""
+    where = np.nan_to_num(np.moveaxis(where, -1, 0), nan=0.0)
+    whole = np.rint(where)
+    if np.abs(where - whole).max() < 1e-6:  # a plain paste: keep the values exactly
+        last = np.array(grey.shape)[:, None, None] - 1
+        return grey[tuple(np.clip(whole, 0, last).astype(np.intp))]
+    sampled: NDArray[np.float32] = ndimage.map_coordinates(grey, where, order=1, mode="nearest")
+    return sampled
 
 
 def _pixels_per_step(positions: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.nn.matching import robust_affine, soft_matches
+from napari_mmreg.nn.norm import unit_channels
 from napari_mmreg.nn.sampling import warp
 
 
@@ -16,7 +16,7 @@ def matched_affine(
     """Return the affine (B, 2, 3) between two feature grids in cells, and the matches' weights."""
     rows, cols = fixed.shape[-2:]
     with torch.autocast(fixed.device.type, enabled=False):
-        unit = [F.normalize(f.float(), dim=1) for f in (fixed, moving)]
+        unit = [unit_channels(f.float()) for f in (fixed, moving)]
         places, weights = soft_matches(unit[0], unit[1], temperature)
         if mask is not None:
             weights = weights * mask.flatten(1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.correlation import local_correlation, peak_vote
+from napari_mmreg.nn.norm import unit_channels
 from napari_mmreg.nn.sampling import gaussian_blur, warp
 
 VOTE_SIGMA = 1.5
@@ -86,8 +86,8 @@ class IncrementHead(nn.Module):
         context: Tensor | None = None,
     ) -> Increment:
         """Refine `start` (B, 2, h, w), in cells; `mask` (B, 1, h, w) is where both have data."""
-        one = F.normalize(fixed, dim=1)
-        two = F.normalize(warp(moving, start), dim=1)
+        one = unit_channels(fixed)
+        two = unit_channels(warp(moving, start))
         similarity = local_correlation(one, two, self.radius) * fixed.shape[1]
         logits = similarity.float() / self.log_temperature.exp()
         vote, trust = peak_vote(logits, self.radius)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_mmreg.imaging import Pair
+
+Tensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 MARGIN = 3
 """Pixels next to missing data that are not used: filters look across the edge there."""
@@ -88,9 +91,21 @@ def describe(image: Tensor, mask: Tensor) -> Tensor:
     return orientation_channels(image, mask, sigma=SIGMA, smooth=SMOOTH)
 
 
-def pair_tensors(pair: Pair, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return fixed, moving, fixed mask and moving mask as (1, 1, h, w) float32."""
+_TENSORS: WeakKeyDictionary[Pair, dict[str, Tensors]] = WeakKeyDictionary()
 
+
+def pair_tensors(pair: Pair, device: str) -> Tensors:
+    """Return fixed, moving, fixed mask and moving mask as (1, 1, h, w) float32; not to be changed.
+
+    Predicting, refining and checking ask for the same; they are kept as long as the pair is.
+    """
+    kept = _TENSORS.setdefault(pair, {})
+    if device not in kept:
+        kept[device] = _clean_tensors(pair, device)
+    return kept[device]
+
+
+def _clean_tensors(pair: Pair, device: str) -> Tensors:
     def clean(
         grey: NDArray[np.float32], known: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -116,7 +131,7 @@ def _closed(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return closed[HOLE:-HOLE, HOLE:-HOLE]
 
 
-def build_level(tensors: tuple[Tensor, Tensor, Tensor, Tensor], size: int) -> Level:
+def build_level(tensors: Tensors, size: int) -> Level:
     """Shrink a pair so that its longer side has at most `size` pixels."""
     fixed, moving, fixed_mask, moving_mask = tensors
     rows, cols = fixed.shape[-2:]

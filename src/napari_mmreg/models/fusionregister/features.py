@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_mmreg.models.fusionregister.config import FusionRegisterConfig
 from napari_mmreg.nn.conv import conv
-from napari_mmreg.nn.norm import LayerNorm2d
+from napari_mmreg.nn.norm import LayerNorm2d, unit_channels
 from napari_mmreg.nn.sampling import doubled, fill_outside
 from napari_mmreg.nn.structure import CHANNELS, robust_channels
 
@@ -65,7 +65,7 @@ class SourceEncoder(nn.Module):
             4: self.leave_quarter(quarter_more),
             2: self.leave_half(half_more),
         }
-        return {stride: F.normalize(f.float(), dim=1) for stride, f in found.items()}
+        return {stride: unit_channels(f.float()) for stride, f in found.items()}
 
 
 class FusedEncoder(nn.Module):

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.nn.conv import conv
-from napari_mmreg.nn.norm import LayerNorm2d
+from napari_mmreg.nn.norm import LayerNorm2d, unit_channels
 from napari_mmreg.nn.sampling import pixel_grid, sample
 from napari_mmreg.nn.ssd_mixer import SSDMixer2d
 from napari_mmreg.nn.structure import CHANNELS, robust_channels
@@ -210,7 +209,7 @@ class RegNetMamba2(nn.Module):
 
 
 def _pair(both: Tensor) -> tuple[Tensor, Tensor]:
-    fixed, moving = F.normalize(both.float(), dim=1).chunk(2)
+    fixed, moving = unit_channels(both.float()).chunk(2)
     return fixed, moving
 
 

@@ -27,7 +27,7 @@ from napari_mmreg.nn.global_affine import (
     overlap,
 )
 from napari_mmreg.nn.matching import robust_affine
-from napari_mmreg.nn.norm import LayerNorm2d
+from napari_mmreg.nn.norm import LayerNorm2d, unit_channels
 from napari_mmreg.nn.sampling import pixel_grid, sample, warp
 from napari_mmreg.nn.structure import CHANNELS, robust_channels
 
@@ -124,9 +124,7 @@ class Encoder(nn.Module):
         grid = (pixel_grid(rows, cols, eighth) / 2).expand(len(eighth), -1, -1, -1)
         around = sample(eighth, grid)
         fine = self.leave_quarter(torch.cat([quarter, around], 1))
-        return F.normalize(fine.float(), dim=1), F.normalize(
-            self.leave_eighth(eighth).float(), dim=1
-        )
+        return unit_channels(fine.float()), unit_channels(self.leave_eighth(eighth).float())
 
 
 class Regression(nn.Module):
