@@ -1,10 +1,12 @@
 """How alike the moving image and its rendering as the fixed sensor would show it are to the fixed.
 
 After registration by the same model, inside the overlap, on the fixed grid: NCC and SSIM of the
-registered image as it is, with the fixed image's histogram, and as rendered. These compare
-pictures; they say nothing about the registration, whose error stands beside them. `--frames`
-renders a simulated series of scans that differ by noise alone, and measures how alike frames that
-follow each other are and how much their transforms differ. Writes ``results/rerendering-MODEL.md``.
+registered image as it is, with the fixed image's histogram, and as rendered. A rendering is mixed
+by what the fixed image shows in the overlap; "held out" are squares by which it was not mixed.
+All this compares pictures and says nothing about the registration, whose error stands beside it.
+`--frames` renders a simulated series of scans that differ by noise alone, and measures how alike
+frames that follow each other are and how much their transforms differ. Writes
+``results/rerendering-MODEL.md``.
 
 Usage: MMREG_DATA=... python benchmarks/rerendering.py sasnet [--per-modality 16] [--frames 12]
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,15 +28,21 @@ from napari_mmreg.bench import runner
 from napari_mmreg.bench.protocols import Case, Protocol
 from napari_mmreg.evaluation.similarity import ncc, ssim
 from napari_mmreg.geometry.scanlines import LINES, same_place
-from napari_mmreg.imaging import normalise, to_grey
+from napari_mmreg.imaging import normalise, prepare_pair, to_grey
 from napari_mmreg.imaging.interlaced import split_scan
-from napari_mmreg.registration import register
+from napari_mmreg.models import load_model
+from napari_mmreg.models.protocol import RENDERED
+from napari_mmreg.registration import RegistrationResult, register
+from napari_mmreg.registration.renderings import lift_rendering
+from napari_mmreg.run import Run
 from napari_mmreg.samples.bidirectional import bidirectional_scan
 from napari_mmreg.training.data import find_data, read_records
 
 RESULTS = Path(__file__).parent / "results"
 PROTOCOL = "N256"
-SHOWN = ("as it is", "histogram matched", "rendered")
+SHOWN = ("as it is", "histogram matched", "rendered", "held out")
+SQUARE = 32
+"""Sides, in pixels, of the squares of which every other one is held out."""
 
 
 def measure(case: Case, model: str, refine: bool) -> dict[str, float] | None:
@@ -47,11 +56,28 @@ def measure(case: Case, model: str, refine: bool) -> dict[str, float] | None:
     matched = registered.copy()
     matched[mask] = match_histograms(registered[mask], fixed[mask])
     found = {"RE": case.error(result.displacement + np.moveaxis(np.indices(fixed.shape), 0, -1))}
-    pictures = (registered, matched, result.extras["rerendered"])
+    pictures = (registered, matched, result.extras["rerendered"], held_out(case, result, model))
     for name, picture in zip(SHOWN, pictures, strict=True):
         found[f"NCC {name}"] = ncc(fixed, picture, mask)
         found[f"SSIM {name}"] = ssim(fixed, picture, mask, data_range=1.0)
     return found
+
+
+def held_out(case: Case, result: RegistrationResult, model: str) -> np.ndarray[Any, Any]:
+    """Return the rendering, each square mixed by the neighbours that touch its corners alone."""
+    pair = prepare_pair(case.fixed, case.moving)
+    rendering = load_model(model).predict(pair, Run()).extras[RENDERED]
+    on_grid = pair.moving_from_grid.inverse().compose(result.transform)
+    on_grid = on_grid.compose(pair.fixed_from_grid)
+    rows, cols = np.indices(pair.shape) // SQUARE
+    shape = case.fixed.shape[:2]
+    made = np.zeros(shape, np.float32)
+    for odd in (False, True):
+        known = pair.fixed_mask & ((rows + cols) % 2 == odd)
+        picture = lift_rendering(replace(pair, fixed_mask=known), on_grid, rendering, shape)
+        other = pair.fixed_from_grid.inverse().resample(1 - known.astype(np.uint8), shape, order=0)
+        made[other > 0] = picture[other > 0]
+    return made
 
 
 def grey(image: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -117,8 +143,8 @@ def main() -> None:
         "compare pictures and are no measure of registration. "
         f"{lost} pairs without a rendering (failed, or answered by another model) are left out. "
         "Written by `benchmarks/rerendering.py`.\n\n"
-        "| modality | pairs | RE | NCC as it is | histogram matched | rendered "
-        "| SSIM as it is | histogram matched | rendered |\n|---|---|---|---|---|---|---|---|---|\n"
+        f"| modality | pairs | RE | NCC {' | '.join(SHOWN)} | SSIM {' | '.join(SHOWN)} |\n"
+        f"|---|---|---{'|---' * 2 * len(SHOWN)}|\n"
     )
     text += row("all", every) + "".join(row(name, groups[name]) for name in sorted(groups))
     if args.frames > 1:

@@ -19,7 +19,14 @@ from napari_mmreg.training.recipe import get_recipe
 from napari_mmreg.training.recipes.sasnet import RECIPE
 
 SMALL = SASNetConfig(
-    widths=(8, 12, 16), blocks=(1, 1), appearance=(6, 8, 10), code=6, matched=8, hidden=8
+    widths=(8, 12, 16),
+    blocks=(1, 1),
+    appearance=(6, 8, 10),
+    code=6,
+    rendered=6,
+    mixed=3,
+    matched=8,
+    hidden=8,
 )
 
 
@@ -108,9 +115,10 @@ def test_a_rendering_is_a_picture_that_follows_the_appearance(loud):
     moving = images(seed=1)
     with torch.inference_mode():
         found = loud(images(seed=2), moving)
-        made = loud.rerender(found, images(seed=2))
-        other = loud.rerender(found, 0.2 * images(seed=2))
+        made, channels = loud.rerender(found, images(seed=2))
+        other = loud.rerender(found, 0.2 * images(seed=2)).picture
     assert made.shape == moving.shape
+    assert channels.shape == (len(moving), loud.config.mixed, *moving.shape[2:])
     assert made.min() >= 0
     assert made.max() <= 1
     assert (made - other).abs().max() > 1e-3
@@ -240,10 +248,8 @@ def test_the_model_answers_any_size(loud, shape):
     assert one.error_scale.shape == pair.shape
     np.testing.assert_array_equal(displacement, two.transform.displacement(pair.shape))
     rendered = one.extras["rendered"]
-    assert rendered.picture.shape == pair.shape
-    assert rendered.picture.dtype == np.float32
-    assert rendered.picture.min() >= 0
-    assert rendered.picture.max() <= 1
+    assert rendered.channels.shape == (*pair.shape, SMALL.mixed)
+    assert rendered.channels.dtype == np.float32
 
 
 def test_it_does_not_search_where_the_images_are_near(loud):
@@ -253,7 +259,7 @@ def test_it_does_not_search_where_the_images_are_near(loud):
     with torch.inference_mode():
         far, near = (model.look(Seen(fixed, moving, full, full, near=n)) for n in (False, True))
     torch.testing.assert_close(far.rendered, near.rendered)
-    assert near.rendered.shape == (64, 96)
+    assert near.rendered.shape == (SMALL.mixed, 64, 96)
     assert far.places.shape == near.places.shape == (64, 96, 2)
     assert (far.places - near.places).abs().max() > 0.1
 

@@ -42,6 +42,17 @@ def test_picture_error_counts_gradients():
     )
 
 
+def test_a_mixture_is_judged_where_it_was_not_mixed():
+    image, everywhere = texture(), torch.ones(1, 1, 64, 80, dtype=torch.bool)
+    assert image.shape == everywhere.shape
+    source = torch.full_like(image, 0.5)
+    knows = float(losses.mixture_error(1 - 0.5 * image, source, image, everywhere))
+    assert knows < 0.05
+    rows, cols = (torch.arange(n) // losses.PATCH for n in image.shape[-2:])
+    half = image * ((rows[:, None] + cols) % 2 == 0)
+    assert float(losses.mixture_error(half, source, image, everywhere)) > 5 * knows
+
+
 def test_channels_that_say_the_same_are_redundant():
     one = torch.randn(2, 1, 16, 20, generator=torch.Generator().manual_seed(0))
     one = (one - one.mean((2, 3), keepdim=True)) / one.std((2, 3), keepdim=True, correction=0)

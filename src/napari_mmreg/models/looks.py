@@ -81,8 +81,8 @@ class Look:
     matches : Tensor of shape (N, 5), or None
         Single matches: x and y in the fixed image, in the moving one as it was shown, and
         their probability.
-    rendered : Tensor of shape (H, W), or None
-        The moving image as it was shown, in another appearance, in [0, 1].
+    rendered : Tensor of shape (K, H, W), or None
+        What a picture of the moving image as it was shown can be mixed of, see `Rendering`.
     localisation : Tensor of shape (H, W), or None
         Probability that the images, as they were shown, are displaced by more than 2 px at
         256-px scale.
@@ -183,8 +183,8 @@ def predict(
     if found.matches is not None:
         extras["matches"] = _on_grid(found.matches, level, before)
     if found.rendered is not None:
-        picture = _enlarge(found.rendered[None, :rows, :cols], pair.shape)[..., 0]
-        extras[RENDERED] = Rendering(picture, _transform(before))
+        channels = _enlarge(found.rendered[:, :rows, :cols], pair.shape)
+        extras[RENDERED] = Rendering(channels, _transform(before))
     if localised is not None:
         rows, cols = localised_shape
         extras[LOCALISATION] = _enlarge(localised[None, :rows, :cols], pair.shape)[..., 0]

@@ -55,18 +55,18 @@ LOCALISATION = "localisation"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendering:
-    """The moving image as the fixed sensor would show it: made by a network, not measured.
+    """What the moving image as the fixed sensor would show it is mixed of, beside itself.
 
     Attributes
     ----------
-    picture : ndarray of float32, shape (h, w)
-        In [0, 1], where the pair's fixed image has its grey values.
-    moving_from_picture : MatrixTransform
-        Pixels of the picture to those of the pair's moving image.
+    channels : ndarray of float32, shape (h, w, K)
+        Of any range.
+    moving_from_channels : MatrixTransform
+        Their pixels to those of the pair's moving image.
     """
 
-    picture: NDArray[np.float32]
-    moving_from_picture: MatrixTransform
+    channels: NDArray[np.float32]
+    moving_from_channels: MatrixTransform
 
 
 @dataclass(frozen=True, slots=True, eq=False)

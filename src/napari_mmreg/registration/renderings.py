@@ -1,11 +1,23 @@
-"""A model's rendering of the moving image, brought to the fixed image's pixels (ours)."""
+"""The moving image as the fixed sensor would show it, on the fixed image's pixels (ours).
+
+What one sensor's grey levels mean to the other is known where the images lie upon each other. So
+the picture is mixed by least squares of a model's channels and of the moving image, a few factors
+for all pixels, after the registration and by what it handed back.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
+from scipy import ndimage
+
+from napari_mmreg.geometry import pixel_grid
+from napari_mmreg.geometry.warp import warp_image
+from napari_mmreg.nn.mixing import fit_mixture
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_mmreg.geometry import Transform
@@ -15,11 +27,15 @@ if TYPE_CHECKING:
 RERENDERED = "rerendered"
 """Key of `RegistrationResult.extras`."""
 
+WINDOW, FLOOR = 1.5, 0.01
+"""Sigma in pixels of the surroundings whose variance, above a floor, errors are divided by: what is
+off in a plain area is seen there, and similarity of structure counts it so."""
+
 
 def lift_rendering(
     pair: Pair, transform: Transform, rendering: Rendering, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Warp a rendering of the moving image as the image itself is warped.
+    """Mix a picture of a model's channels and the moving image, warped as that is.
 
     Parameters
     ----------
@@ -34,12 +50,43 @@ def lift_rendering(
     Returns
     -------
     ndarray of float32, shape (H, W)
-        In [0, 1]; 0 where the rendering has no data.
+        In [0, 1], as the pair's fixed image; 0 where the moving image has no data.
 
     Notes
     -----
     *Convention*: (row, col), pixel centres at integers, fixed to moving (pull).
     """
+    channels_from_moving = rendering.moving_from_channels.inverse()
+    factors, offset = _fit(pair, transform, channels_from_moving, rendering.channels)
     on_fixed = transform.compose(pair.fixed_from_grid.inverse())
-    picture_from_fixed = rendering.moving_from_picture.inverse().compose(on_fixed)
-    return picture_from_fixed.resample(rendering.picture, shape)
+    # Mixed first and warped then: one picture instead of many.
+    painted = channels_from_moving.compose(on_fixed).resample(
+        rendering.channels @ factors[:-1] + offset, shape
+    )
+    own = on_fixed.resample(pair.moving * factors[-1], shape)
+    valid = on_fixed.valid(shape, pair.shape)
+    picture: NDArray[np.float32] = np.where(valid, (painted + own).clip(0, 1), np.float32(0))
+    return picture
+
+
+def _fit(
+    pair: Pair,
+    transform: Transform,
+    channels_from_moving: Transform,
+    channels: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], np.float32]:
+    """Return factors of the channels and of the moving image, and the offset."""
+    there = transform.map(pixel_grid(*(slice(0, size) for size in pair.shape)))
+    known = pair.fixed_mask & warp_image(pair.moving_mask, there, order=0, fill=0)
+    seen = warp_image(channels, channels_from_moving.map(there))
+    own = warp_image(pair.moving, there)
+    mean = ndimage.gaussian_filter(pair.fixed, WINDOW)
+    spread = ndimage.gaussian_filter(np.square(pair.fixed - mean), WINDOW)
+    # All pixels: networks upsample in patterns, which every second one would not show.
+    parts = (
+        np.moveaxis(np.dstack([seen, own]), -1, 0),
+        pair.fixed[None],
+        (known / (spread + FLOOR))[None],
+    )
+    factors, offset = fit_mixture(*(torch.from_numpy(part)[None] for part in parts))
+    return factors[0, :, 0, 0].numpy(), np.float32(offset.item())

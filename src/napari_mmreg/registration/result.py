@@ -79,8 +79,9 @@ class RegistrationResult:
         the model's answer was made from. It is there if the model matches and the answer is its
         own: not after a failed run or a second opinion, nor if refinement turned it down.
         ``extras["rerendered"]``, float32 (H, W) in [0, 1], if the model renders: the moving
-        image as the fixed sensor would show it, warped by `transform`. It is a network's
-        picture: how alike it is to the fixed image says nothing about the registration.
+        image as the fixed sensor would show it, warped by `transform`. It is mixed of a network's
+        channels by what the fixed image shows there: how alike it is to that says nothing about
+        the registration.
         ``extras["localisation"]``, float32 (H, W), if the model localises: its own probability
         that the pair, as it came, was off by more than 2 px at 256-px scale.
     timings : dict of str to float

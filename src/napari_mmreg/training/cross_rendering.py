@@ -73,7 +73,7 @@ class CrossRenderer:
 
     def _shown(self, images: Tensor, masks: Tensor, chosen: Tensor, code: Tensor) -> Tensor:
         image, mask = images[chosen], masks[chosen]
-        made = self.network.renderer(self.network.scene(_grey(image), mask).scene, code)
+        made = self.network.renderer(self.network.scene(_grey(image), mask).scene, code).picture
         return images.index_copy(0, chosen, torch.where(mask, made.expand_as(image), image))
 
 

@@ -17,8 +17,10 @@ from torch.func import functional_call
 
 from napari_mmreg.models.sasnet.factors import EIGHTH, QUARTER, Scene
 from napari_mmreg.models.sasnet.network import SASNet, SASNetOutput
+from napari_mmreg.nn.mixing import fit_mixture, mix
 from napari_mmreg.nn.sampling import fill_outside, warp
 from napari_mmreg.training.batches import TrainingBatch
+from napari_mmreg.training.fusion_losses import ssim_map
 from napari_mmreg.training.losses import (
     affine_loss,
     bending,
@@ -33,6 +35,9 @@ from napari_mmreg.training.losses import (
 EDGES, LIKENESS = 0.5, 0.5
 """Weights of the gradients' difference and of 1 - NCC against the difference of the values. Where
 a picture is not yet certain, absolute differences of gradients ask for one without any."""
+
+PATCH = 16
+"""Sides of the squares, in pixels, of which every other one is mixed by and all are judged."""
 
 
 def cell_truth(batch: TrainingBatch) -> tuple[Tensor, Tensor]:
@@ -94,33 +99,53 @@ def open_studio(
     )
 
 
-def rendering_losses(network: SASNet, studio: Studio) -> tuple[Tensor, Tensor, Tensor]:
+def mixture_error(channels: Tensor, source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Difference, NCC and SSIM of a picture mixed of channels and of the source (ours).
+
+    It is mixed by every other square and judged in all: channels that know no more than what
+    happens to lie there would not do.
+    """
+    rows, cols = (torch.arange(n, device=mask.device) // PATCH for n in mask.shape[-2:])
+    known = mask * ((rows[:, None] + cols) % 2 == 0)
+    every = torch.cat([channels, source], 1)
+    made = mix(every, *fit_mixture(every, target, known))
+    alike = 1 - masked_ncc(made, target, mask).mean()
+    unlike = 1 - masked_mean(ssim_map(made, target), mask)
+    return masked_mean((made - target).abs(), mask) + LIKENESS * (alike + unlike)
+
+
+def rendering_losses(network: SASNet, studio: Studio) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Reconstruction, and cross-domain reconstruction after the geometry is undone.
 
     Returns
     -------
-    reconstruction, cross : Tensor
+    reconstruction, cross, mixture : Tensor
         Each scene in its own appearance; the warped moving scene in the fixed appearance, and
-        the fixed scene in the moving one.
+        the fixed scene in the moving one, by their codes and by mixing.
     translated : Tensor of shape (n, 1, H, W)
         The fixed scene in the moving appearance.
     """
     still, gone, moved = studio.scenes
     here, there = studio.codes
-    made = network.renderer(
+    painting = network.renderer(
         torch.cat([still, gone, moved, still]), torch.cat([here, there, here, there])
-    ).chunk(4)
+    )
+    made, channels = painting.picture.chunk(4), painting.channels.chunk(4)
     targets = (studio.fixed, studio.moving, studio.fixed, studio.aligned)
     masks = (*studio.masks, studio.masks[2])
     errors = [picture_error(*parts) for parts in zip(made, targets, masks, strict=True)]
-    return errors[0] + errors[1], errors[2] + errors[3], made[3]
+    valid = studio.masks[2]
+    mixture = mixture_error(channels[2], studio.aligned, studio.fixed, valid) + mixture_error(
+        channels[3], studio.fixed, studio.aligned, valid
+    )
+    return errors[0] + errors[1], errors[2] + errors[3], mixture, made[3]
 
 
 def cycle_loss(network: SASNet, studio: Studio, translated: Tensor) -> Tensor:
     """Show a fixed image as the moving sensor would, and that as the fixed one: nothing changed."""
     count = len(translated)
     scene = network.scene(translated, studio.masks[0][:count]).scene
-    again = network.renderer(scene, studio.codes[0][:count])
+    again = network.renderer(scene, studio.codes[0][:count]).picture
     return picture_error(again, studio.fixed[:count], studio.masks[0][:count])
 
 
@@ -194,4 +219,4 @@ def likeness_loss(
     moved = warp(output.moving.scene[:count].detach(), output.geometry.flow[:count].float())
     fixed_weights = {name: weight.detach() for name, weight in network.renderer.named_parameters()}
     made = functional_call(network.renderer, fixed_weights, (moved, studio.codes[0].detach()))
-    return 1 - masked_ncc(made, studio.fixed, known * studio.masks[0].to(flow)).mean()
+    return 1 - masked_ncc(made.picture, studio.fixed, known * studio.masks[0].to(flow)).mean()

@@ -25,6 +25,10 @@ class SASNetConfig:
         Length of the appearance code.
     render_blocks : int
         Residual blocks of the renderer.
+    rendered : int
+        Channels of the renderer at stride 2.
+    mixed : int
+        Channels beside the picture that an appearance known from registration is mixed of.
     matched : int
         Scene channels that are compared at stride 4.
     hidden : int
@@ -41,6 +45,8 @@ class SASNetConfig:
     appearance: tuple[int, ...] = (16, 32, 48)
     code: int = 48
     render_blocks: int = 1
+    rendered: int = 24
+    mixed: int = 16
     matched: int = 32
     hidden: int = 24
     radii: tuple[int, ...] = (3, 2)
@@ -55,6 +61,7 @@ class SASNetConfig:
             appearance=(32, 64, 128),
             code=256,
             render_blocks=1,
+            rendered=32,
             matched=48,
             hidden=32,
         )

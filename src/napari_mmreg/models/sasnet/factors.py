@@ -8,6 +8,7 @@ any scene. Layouts are ours, and so are the structure channels and the stride of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from napari_mmreg.models.sasnet.config import SASNetConfig
 from napari_mmreg.nn.adain import AdaIN2d, ContentBlock, StyleBlock
 from napari_mmreg.nn.conv import conv
+from napari_mmreg.nn.norm import unit_channels
 from napari_mmreg.nn.sampling import doubled, fill_outside
 from napari_mmreg.nn.structure import CHANNELS, robust_channels
 
@@ -96,8 +98,8 @@ class SceneEncoder(nn.Module):
         values = self.values(F.pixel_unshuffle(filled, QUARTER))
         return Scene(
             self.show(torch.cat([trunk, values], 1)),
-            F.normalize(self.leave_quarter(self.last(trunk)).float(), dim=1),
-            F.normalize(self.leave_eighth(eighth).float(), dim=1),
+            unit_channels(self.leave_quarter(self.last(trunk)).float()),
+            unit_channels(self.leave_eighth(eighth).float()),
         )
 
 
@@ -129,12 +131,32 @@ class AppearanceEncoder(nn.Module):
         return code
 
 
+class Painting(NamedTuple):
+    """What the renderer makes of a scene.
+
+    Attributes
+    ----------
+    picture : Tensor of shape (B, 1, H, W)
+        In [0, 1].
+    channels : Tensor of shape (B, M, H, W)
+        What an appearance known from registration is mixed of, see `nn.mixing`.
+    """
+
+    picture: Tensor
+    channels: Tensor
+
+
 class Renderer(nn.Module):
-    """R: a scene in an appearance, by adaptive instance normalisation."""
+    """R: a scene in an appearance, by adaptive instance normalisation.
+
+    A pooled code says what a sensor's pictures look like, not what this one makes of a thing that
+    it shows: whether roofs are brighter than trees to it. So the renderer also hands out channels
+    (ours), of which that is mixed by least squares once it is known what lies upon what.
+    """
 
     def __init__(self, config: SASNetConfig) -> None:
         super().__init__()
-        half, quarter = config.widths[0] // 2, config.widths[1]
+        half, quarter = config.rendered, config.widths[1]
         self.enter = AdaIN2d(quarter, config.code)
         self.blocks = nn.ModuleList(
             StyleBlock(quarter, config.code) for _ in range(config.render_blocks)
@@ -142,13 +164,13 @@ class Renderer(nn.Module):
         self.widen = conv(quarter, 4 * half)
         # Before the shuffle: offsets between its phases would pass for contrast.
         self.norm = AdaIN2d(4 * half, config.code)
-        self.last = conv(half, 4)
+        self.last = conv(half, 4 * (1 + config.mixed))
 
-    def forward(self, scene: Tensor, appearance: Tensor) -> Tensor:
-        """Return the picture (B, 1, H, W), in [0, 1], of a scene (B, C, H / 4, W / 4)."""
+    def forward(self, scene: Tensor, appearance: Tensor) -> Painting:
+        """Paint a scene (B, C, H / 4, W / 4)."""
         scene = self.enter(scene, appearance)
         for block in self.blocks:
             scene = block(scene, appearance)
         half = F.relu(F.pixel_shuffle(self.norm(self.widen(scene), appearance), 2))
-        picture: Tensor = F.pixel_shuffle(self.last(half), 2).sigmoid()
-        return picture
+        full = F.pixel_shuffle(self.last(half), 2)
+        return Painting(full[:, :1].sigmoid(), full[:, 1:].tanh())

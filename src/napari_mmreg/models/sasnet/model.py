@@ -21,9 +21,9 @@ class SASNetModel(TrainedModel):
     """SAS-Net for pairs of any size and aspect.
 
     The transform is that of the geometric head, which the paper does not have. The paper's own
-    output, the moving image as the fixed sensor would show it, is ``extras["rendered"]``. It is
-    rendered before it is warped (ours; the same up to the renderer's borders), so that its
-    geometry is that of the final transform, and no other.
+    output, the moving image as the fixed sensor would show it, is mixed of
+    ``extras["rendered"]`` after the registration (ours): channels that are rendered before they
+    are warped, so that the picture's geometry is that of the final transform, and no other.
     """
 
     info = get_info("sasnet")
@@ -45,7 +45,7 @@ class SASNetModel(TrainedModel):
         flow = found.flow[0].permute(1, 2, 0)
         rendered = None
         if seen.last:
-            rendered = self.network.rerender(found, seen.fixed, seen.fixed_mask)[0, 0]
+            rendered = self.network.rerender(found, seen.fixed, seen.fixed_mask).channels[0]
         error = F.interpolate(found.geometry.log_scale, scale_factor=QUARTER, mode="bilinear").exp()
         return looks.Look(
             places=pixel_grid(flow.shape[0], flow.shape[1], flow) + flow,

@@ -17,6 +17,7 @@ from napari_mmreg.models.sasnet.factors import (
     EIGHTH,
     QUARTER,
     AppearanceEncoder,
+    Painting,
     Renderer,
     Scene,
     SceneEncoder,
@@ -118,13 +119,13 @@ class SASNet(nn.Module):
 
     def rerender(
         self, output: SASNetOutput, fixed: Tensor, fixed_mask: Tensor | None = None
-    ) -> Tensor:
+    ) -> Painting:
         """Show what the moving image shows, where it shows it, as the fixed sensor would.
 
         Returns
         -------
-        Tensor of shape (B, 1, H, W)
-            A rendered picture in [0, 1] on the moving grid, not a measurement.
+        Painting
+            On the moving grid: rendered, not measured.
         """
-        picture: Tensor = self.renderer(output.moving.scene, self.appearance(fixed, fixed_mask))
-        return picture
+        painting: Painting = self.renderer(output.moving.scene, self.appearance(fixed, fixed_mask))
+        return painting

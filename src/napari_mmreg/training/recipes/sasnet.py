@@ -33,6 +33,8 @@ class SASNetRecipe:
         ablations.
     rendered : int
         Samples of a batch that are rendered; geometry is learned from all.
+    mixture : float
+        Weight of the pictures that are mixed by what lies upon what.
     likeness_from : float
         Progress from which the re-rendered image's NCC teaches the flow.
     jitter : float
@@ -57,14 +59,15 @@ class SASNetRecipe:
         "Reconstruction, cross-domain reconstruction, scene and cycle consistency and alignment "
         "as the paper names them. Ours: scenes are compared and rendered after the true flow, "
         "equivariance of the scene encoder, matching cross-entropies at strides 8 and 4, the "
-        "true affine and flow, NCC of the re-rendering on the flow alone, Laplace error head on "
-        "detached features."
+        "true affine and flow, pictures mixed by least squares, NCC of the re-rendering on the "
+        "flow alone, Laplace error head on detached features."
     )
     geometry: bool = True
     scene: bool = True
     cycle: bool = True
     alignment: bool = True
     rendered: int = 2
+    mixture: float = 1.0
     likeness_from: float = 0.2
     jitter: float = 10.0
     predicted_share: float = 0.5
@@ -114,10 +117,11 @@ class SASNetRecipe:
         batch: TrainingBatch,
     ) -> dict[str, Tensor]:
         """Return what scenes, appearances and pictures learn from."""
-        reconstruction, cross, translated = losses.rendering_losses(network, studio)
+        reconstruction, cross, mixture, translated = losses.rendering_losses(network, studio)
         terms = {
             "reconstruction": 0.5 * reconstruction,
             "cross": cross,
+            "mixture": self.mixture * mixture,
             "equivariance": 0.1 * losses.equivariance_loss(network, studio),
             "redundancy": 0.5 * losses.redundancy_loss(scenes),
         }
