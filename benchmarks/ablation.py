@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from napari_mmreg.models.fusionregister.prior import fused_prior
@@ -52,12 +53,17 @@ Measure = Callable[[nn.Module, list[PackedPair], argparse.Namespace], dict[str, 
 
 @dataclass(frozen=True)
 class Study:
-    """A recipe, its variants, and what is measured besides RE."""
+    """A recipe, its variants, and what is measured besides RE.
+
+    `learned` is the part of the network that begins with the shipped weights, as far as it has
+    them: what is compared does not show before that part works.
+    """
 
     recipe: str
     variants: dict[str, Variant]
     measure: Measure | None = None
     remark: str = ""
+    learned: str = ""
 
 
 @torch.inference_mode()
@@ -89,6 +95,7 @@ def correction(
     batches = BatchGenerator(held_out, config, seed=1)
     fuse = frozen_backbone("laplacian")
     found: dict[str, list[float]] = {"picture left": [], "edges left": [], "displacement left": []}
+    found["spatial frequency"] = []
     for batch in (next(batches) for _ in range(12)):
         masks = (batch.fixed_mask, batch.moving_mask)
         fused = fused_prior(fuse, batch.fixed, batch.moving, *masks)
@@ -97,6 +104,8 @@ def correction(
         for name, loss in (("picture left", picture_error), ("edges left", edge_loss)):
             parts = [float(loss(image, target, batch.valid)) for image in (answer.fused, fused)]
             found[name].append(parts[0] / parts[1])
+        sharp = [spatial_frequency(image, batch.valid) for image in (answer.fused, target)]
+        found["spatial frequency"].append(sharp[0] / sharp[1])
         left = (answer.flow - batch.flow, batch.flow)
         lengths = [float(masked_mean(f.norm(dim=1, keepdim=True), batch.valid)) for f in left]
         found["displacement left"].append(lengths[0] / lengths[1])
@@ -106,6 +115,16 @@ def correction(
 def picture_error(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Mean absolute difference."""
     return masked_mean((image - target).abs(), mask)
+
+
+def spatial_frequency(image: Tensor, mask: Tensor) -> float:
+    """Root of the mean squared differences along both axes (SF of fusion), where valid."""
+    total = 0.0
+    for axis in (-1, -2):
+        count = mask.shape[axis] - 1
+        both = mask.narrow(axis, 1, count) & mask.narrow(axis, 0, count)
+        total += float(masked_mean(image.diff(dim=axis).square(), both))
+    return total**0.5
 
 
 STUDIES = {
@@ -147,10 +166,12 @@ STUDIES = {
             "the paper's losses alone": Variant(recipe={"field_free": True}),
         },
         correction,
+        "The localisation begins with the shipped weights (with two scales, what fits of them). "
         "What is left, as a part of before, over 48 held-out mildly misaligned pairs fused by the "
         "Laplacian pyramid: mean absolute difference from the fusion of the aligned pair, the same "
-        "of the differences of Gaussians, length of the displacement. RE of these protocols is "
-        "beyond what the model is made for.",
+        "of the differences of Gaussians, length of the displacement; spatial frequency as a part "
+        "of the aligned fusion's. RE of these protocols is beyond what the model is made for.",
+        learned="localisation.",
     ),
     "cross-rendering": Study(
         "hrnet",
@@ -177,6 +198,8 @@ def train(study: Study, variant: Variant, folder: Path, args: argparse.Namespace
         BatchGenerator([p for p in pairs if p.split == "train"], batches, seed=0, change=change),
         TrainerConfig(out=folder, steps=args.steps, checkpoint_minutes=1e9),
     )
+    if study.learned:
+        begin(trainer, study)
     if trainer.run().ending == "stopped":
         raise SystemExit(1)
     model = trainer.average.eval()
@@ -195,6 +218,19 @@ def train(study: Study, variant: Variant, folder: Path, args: argparse.Namespace
     if study.measure:
         found |= study.measure(model, held_out, args)
     return found
+
+
+def begin(trainer: Trainer, study: Study) -> None:
+    """Give a part of the network the shipped weights."""
+    shipped = load_file(weights_folder(study.recipe) / "model.safetensors")
+    for network in (trainer.model, trainer.average):
+        own = network.state_dict()
+        known = {
+            name: values
+            for name, values in shipped.items()
+            if name.startswith(study.learned) and name in own and own[name].shape == values.shape
+        }
+        network.load_state_dict(known, strict=False)
 
 
 def table(study: Study, rows: dict[str, dict[str, float]], args: argparse.Namespace) -> str:
