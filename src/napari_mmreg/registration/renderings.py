@@ -64,8 +64,8 @@ def lift_rendering(
         rendering.channels @ factors[:-1] + offset, shape
     )
     own = on_fixed.resample(pair.moving * factors[-1], shape)
-    valid = on_fixed.valid(shape, pair.shape)
-    picture: NDArray[np.float32] = np.where(valid, (painted + own).clip(0, 1), np.float32(0))
+    known = on_fixed.resample(pair.moving_mask, shape, order=0)
+    picture: NDArray[np.float32] = np.where(known, (painted + own).clip(0, 1), np.float32(0))
     return picture
 
 

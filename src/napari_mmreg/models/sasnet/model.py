@@ -14,7 +14,10 @@ from napari_mmreg.models.sasnet.config import SASNetConfig
 from napari_mmreg.models.sasnet.factors import EIGHTH, QUARTER
 from napari_mmreg.models.sasnet.network import SASNet
 from napari_mmreg.models.trained import TrainedModel
-from napari_mmreg.nn.sampling import pixel_grid
+from napari_mmreg.nn.sampling import pixel_grid, separable_filter
+
+PHASES = (1 / 8, 2 / 8, 2 / 8, 2 / 8, 1 / 8)
+"""Takes out what repeats every two or four pixels: the renderer's shuffles draw patterns."""
 
 
 class SASNetModel(TrainedModel):
@@ -45,7 +48,8 @@ class SASNetModel(TrainedModel):
         flow = found.flow[0].permute(1, 2, 0)
         rendered = None
         if seen.last:
-            rendered = self.network.rerender(found, seen.fixed, seen.fixed_mask).channels[0]
+            channels = self.network.rerender(found, seen.fixed, seen.fixed_mask).channels
+            rendered = separable_filter(channels, PHASES, PHASES)[0]
         error = F.interpolate(found.geometry.log_scale, scale_factor=QUARTER, mode="bilinear").exp()
         return looks.Look(
             places=pixel_grid(flow.shape[0], flow.shape[1], flow) + flow,
