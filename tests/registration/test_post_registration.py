@@ -137,17 +137,20 @@ def test_what_fits_stays_as_it_is(registered):
     assert (found.status, found.reasons) == ("ok", ("why",))
 
 
-def test_the_certified_displacement_is_what_moves_the_image(registered):
+@pytest.mark.parametrize("status", ["ok", "doubtful"])
+def test_the_registrations_displacement_is_what_moves_the_image(registered, status):
+    registered.status = status
     registered.displacement[:, 100:, 1] = 4.0
     fused = fuse(GREY, OTHER)
     found = correct_fusion(GREY, OTHER, fused)
     np.testing.assert_allclose(found.displacement, registered.displacement)
     np.testing.assert_array_equal(found.fused[:, :100], fused[:, :100])
     assert (found.fused[:, 100:] != fused[:, 100:]).mean() > 0.5
+    assert found.status == status
 
 
 @pytest.mark.parametrize("likely", [0.4, 0.6])
-def test_without_a_certificate_the_map_decides(registered, monkeypatch, likely):
+def test_after_a_failed_registration_the_map_decides(registered, monkeypatch, likely):
     from napari_mmreg.models.fusionregister import correct as module
 
     def correct(*args):
@@ -159,10 +162,10 @@ def test_without_a_certificate_the_map_decides(registered, monkeypatch, likely):
         )
 
     monkeypatch.setattr(module, "correct", correct)
-    registered.status = "doubtful"
+    registered.status = "failed"
     fused = fuse(GREY, OTHER)
     found = correct_fusion(GREY, OTHER, fused)
-    assert found.status == "doubtful"
+    assert found.status == "failed"
     if likely < 0.5:
         np.testing.assert_array_equal(found.fused, fused)
         assert found.displacement.max() == 0
