@@ -95,7 +95,7 @@ def prepare(mild: Case, aligned: Case, refine: bool) -> Sources:
     if refine:
         for number, (image, valid) in enumerate(((moving, moving > 0), (true_moving, None))):
             result = register(fixed, image, "fusionregister", moving_mask=valid, device="cpu")
-            if result.status != "failed":  # else what is done is looked for again
+            if result.status == "ok":  # else what is done is looked for again
                 known[number] = np.nan_to_num(result.displacement)
     return Sources(fixed, moving, true_moving, (known[0], known[1]), refine)
 

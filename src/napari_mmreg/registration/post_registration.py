@@ -30,7 +30,7 @@ FUSED, REGISTERED = 0.2, 0.8
 """Shares of the whole after which the images are fused, and registered."""
 
 DISPLACED = 0.5
-"""Mean probability of misregistration from which the network's own answer is taken."""
+"""Mean probability of misregistration from which an answer that is not certified is taken."""
 
 _NOT_CERTIFIED = "Nothing certified the displacement by which the image was corrected."
 
@@ -50,8 +50,8 @@ class CorrectedFusion:
     misregistered : ndarray of float32, shape (H, W)
         Probability that a pixel was displaced by more than 2 px at 256-px scale, before.
     status, reasons : str, tuple of str
-        Of the registration of the two images. If it failed, the network's own answer is taken
-        where its map says that most pixels are displaced, and nothing is changed and
+        Of the registration of the two images. If it is not ``"ok"``, the network's own answer is
+        taken where its map says that most pixels are displaced, and nothing is changed and
         `displacement` is zero where it does not. Without refinement nothing is certified, and the
         status is ``"doubtful"``, but the network's answer is taken.
     """
@@ -142,8 +142,7 @@ def correct_fusion(
             cancel=cancel,
         )
         status, reasons = result.status, result.reasons
-        # Doubtful ones among images that nearly fit are better than none, and than the network's.
-        trusted = status != "failed"
+        trusted = status == "ok"
         known = np.nan_to_num(result.displacement) if trusted else None
     run = Run(device=choose_device(device), progress=report, cancel=cancel or (lambda: False))
     with memory_advice(run.device), run.stage("Correcting", REGISTERED if refine else FUSED, 1.0):
