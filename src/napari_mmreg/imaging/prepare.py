@@ -161,7 +161,8 @@ def _sample(grey: NDArray[np.float32], where: NDArray[np.float64]) -> NDArray[np
     whole = np.rint(where)
     if np.abs(where - whole).max() < 1e-6:  # a plain paste: keep the values exactly
         last = np.array(grey.shape)[:, None, None] - 1
-        return grey[tuple(np.clip(whole, 0, last).astype(np.intp))]
+        read: NDArray[np.float32] = grey[tuple(np.clip(whole, 0, last).astype(np.intp))]
+        return read
     sampled: NDArray[np.float32] = ndimage.map_coordinates(grey, where, order=1, mode="nearest")
     return sampled
 

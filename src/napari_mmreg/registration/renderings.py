@@ -83,10 +83,13 @@ def _fit(
     mean = ndimage.gaussian_filter(pair.fixed, WINDOW)
     spread = ndimage.gaussian_filter(np.square(pair.fixed - mean), WINDOW)
     # All pixels: networks upsample in patterns, which every second one would not show.
-    parts = (
-        np.moveaxis(np.dstack([seen, own]), -1, 0),
-        pair.fixed[None],
-        (known / (spread + FLOOR))[None],
+    every, target, weight = (
+        torch.from_numpy(part)[None]
+        for part in (
+            np.moveaxis(np.dstack([seen, own]), -1, 0),
+            pair.fixed[None],
+            (known / (spread + FLOOR))[None],
+        )
     )
-    factors, offset = fit_mixture(*(torch.from_numpy(part)[None] for part in parts))
+    factors, offset = fit_mixture(every, target, weight)
     return factors[0, :, 0, 0].numpy(), np.float32(offset.item())
