@@ -167,6 +167,22 @@ def matches(_viewer, dock) -> None:
         result_layer(dock, role).visible = True
 
 
+def rendering(viewer, dock) -> None:
+    """Fixed, registered, and as the fixed sensor would show it, one above the other."""
+    dock.method.model.select("sasnet")
+    run(dock)
+    for layer in viewer.layers:
+        layer.visible = False
+    chosen = [result_layer(dock, role) for role in (roles.RERENDERED, roles.REGISTERED)]
+    for layer in (*chosen, dock.images.pair[0]):
+        layer.visible = True
+        layer.blending = "translucent"
+    viewer.canvas.grid.enabled = True
+    viewer.canvas.grid.shape = (3, 1)
+    viewer.reset_view()
+    dock.area.verticalScrollBar().setValue(0)
+
+
 def fusion(viewer, dock) -> None:
     """The fused images of a finished run, before above after in napari's grid."""
     run(dock)
@@ -323,6 +339,7 @@ SCENES = {
     "misregistration": (load_thermal, misregistration),
     "compare_checkerboard": (load_thermal, compare_checkerboard),
     "matches": (load_thermal, matches),
+    "rendering": (load_thermal, rendering),
     "fusion": (load_thermal, fusion),
     "landmarks_marking": (load_thermal, landmarks_marking),
     "landmarks_errors": (load_thermal, landmarks_errors),
