@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from scipy import ndimage
+from torch import Tensor
 
 from napari_mmreg.geometry import pixel_grid
 from napari_mmreg.geometry.warp import warp_image
 from napari_mmreg.nn.mixing import fit_mixture
+from napari_mmreg.nn.sampling import sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,18 +80,24 @@ def _fit(
     """Return factors of the channels and of the moving image, and the offset."""
     there = transform.map(pixel_grid(*(slice(0, size) for size in pair.shape)))
     known = pair.fixed_mask & warp_image(pair.moving_mask, there, order=0, fill=0)
-    seen = warp_image(channels, channels_from_moving.map(there))
-    own = warp_image(pair.moving, there)
     mean = ndimage.gaussian_filter(pair.fixed, WINDOW)
     spread = ndimage.gaussian_filter(np.square(pair.fixed - mean), WINDOW)
     # All pixels: networks upsample in patterns, which every second one would not show.
-    every, target, weight = (
-        torch.from_numpy(part)[None]
-        for part in (
-            np.moveaxis(np.dstack([seen, own]), -1, 0),
-            pair.fixed[None],
-            (known / (spread + FLOOR))[None],
-        )
+    every = torch.cat(
+        [
+            _sampled(channels, channels_from_moving.map(there)),
+            _sampled(pair.moving[..., None], there),
+        ],
+        dim=1,
+    )
+    target, weight = (
+        torch.from_numpy(part)[None, None] for part in (pair.fixed, known / (spread + FLOOR))
     )
     factors, offset = fit_mixture(every, target, weight)
     return factors[0, :, 0, 0].numpy(), np.float32(offset.item())
+
+
+def _sampled(image: NDArray[np.float32], positions: NDArray[np.float64]) -> Tensor:
+    """Sample (h, w, K) linearly at (H, W, 2), as (1, K, H, W); many channels at once."""
+    places = torch.from_numpy(np.nan_to_num(positions[None, ..., ::-1]).astype(np.float32))
+    return sample(torch.from_numpy(image).permute(2, 0, 1)[None], places)
