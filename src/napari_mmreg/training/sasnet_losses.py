@@ -109,9 +109,8 @@ def mixture_error(channels: Tensor, source: Tensor, target: Tensor, mask: Tensor
     known = mask * ((rows[:, None] + cols) % 2 == 0)
     every = torch.cat([channels, source], 1)
     made = mix(every, *fit_mixture(every, target, known))
-    alike = 1 - masked_ncc(made, target, mask).mean()
-    unlike = 1 - masked_mean(ssim_map(made, target), mask)
-    return masked_mean((made - target).abs(), mask) + LIKENESS * (alike + unlike)
+    alike = masked_ncc(made, target, mask).mean() + masked_mean(ssim_map(made, target), mask)
+    return masked_mean((made - target).abs(), mask) + LIKENESS * (2 - alike)
 
 
 def rendering_losses(network: SASNet, studio: Studio) -> tuple[Tensor, Tensor, Tensor, Tensor]:
