@@ -111,7 +111,7 @@ register_model(
     ModelInfo(
         name="sasnet",
         title="SAS-Net",
-        purpose="Fast trained network; also renders the moving image as the fixed one would look.",
+        purpose="Fast trained network; also shows the moving image as the fixed sensor would.",
         licence="BSD-3-Clause",
         reference="Qin, SAS-Net, arXiv:2602.09050",
     ),
