@@ -10,17 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy import ndimage
-from torch import Tensor
 
 from napari_mmreg.geometry import pixel_grid
 from napari_mmreg.geometry.warp import warp_image
-from napari_mmreg.nn.mixing import fit_mixture
-from napari_mmreg.nn.sampling import sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from napari_mmreg.geometry import Transform
     from napari_mmreg.imaging import Pair
@@ -78,6 +75,10 @@ def _fit(
     channels: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], np.float32]:
     """Return factors of the channels and of the moving image, and the offset."""
+    import torch
+
+    from napari_mmreg.nn.mixing import fit_mixture
+
     there = transform.map(pixel_grid(*(slice(0, size) for size in pair.shape)))
     known = pair.fixed_mask & warp_image(pair.moving_mask, there, order=0, fill=0)
     mean = ndimage.gaussian_filter(pair.fixed, WINDOW)
@@ -99,5 +100,9 @@ def _fit(
 
 def _sampled(image: NDArray[np.float32], positions: NDArray[np.float64]) -> Tensor:
     """Sample (h, w, K) linearly at (H, W, 2), as (1, K, H, W); many channels at once."""
+    import torch
+
+    from napari_mmreg.nn.sampling import sample
+
     places = torch.from_numpy(np.nan_to_num(positions[None, ..., ::-1]).astype(np.float32))
     return sample(torch.from_numpy(image).permute(2, 0, 1)[None], places)
