@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,52 @@ from numpy.typing import NDArray
 from napari_mmreg.gui.placement import Placement, unit_factors
 
 _OVERLAY = "napari_mmreg_cursor"
+
+_guarded: WeakSet[Any] = WeakSet()
+"""The layer events of viewers whose removals are guarded already."""
+
+
+def guard_removals(viewer: Any) -> None:
+    """Make the canvas's own OpenGL context current whenever layers are removed.
+
+    napari 0.9 frees the textures, buffers and shaders of a removed layer at once
+    (``context.finish()``), in whichever context is current. That is often the one Qt composes the
+    window with: what is freed there is still bound in the canvas's context, and one of the next
+    frames reads freed memory, which ends the process. The guard stays for as long as the viewer:
+    result layers can be removed after every dock was closed.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        One without a window is left alone.
+    """
+    # Plugins get a proxy that hides private attributes, and napari has no public way to the canvas.
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    events = viewer.layers.events
+    window = getattr(viewer, "window", None)
+    if window is None or events in _guarded:
+        return
+    _guarded.add(events)
+    canvas = window._qt_viewer.canvas._scene_canvas  # noqa: SLF001
+
+    def make_current(_event: Any) -> None:
+        with suppress(RuntimeError, AttributeError):  # the window is gone already
+            canvas.set_current()
+
+    # Connected later than napari's own callback, so called before it.
+    events.removed.connect(make_current, position="first")
+    events.end_batch.connect(make_current, position="first")
+
+
+def replace_data(layer: Any, data: Any) -> None:
+    """Give a Points or Vectors layer other data, hidden or not.
+
+    napari does not slice a hidden layer: colours set after its data would be read, and its
+    former points drawn, by places that are gone.
+    """
+    layer.data = data
+    if not layer.visible:
+        layer.set_view_slice()
 
 
 def visible_corners(viewer: Any, placement: Placement) -> NDArray[np.float64] | None:

@@ -15,6 +15,7 @@ from napari.utils.events import EmitterGroup, Event
 from napari_mmreg.gui import bundle as bundles
 from napari_mmreg.gui import fields, strings
 from napari_mmreg.gui.bundle import Bundle
+from napari_mmreg.gui.compat import replace_data
 from napari_mmreg.gui.layer_spec import LayerSpec
 from napari_mmreg.gui.matches import link_matches
 from napari_mmreg.gui.modalities import METADATA_KEY
@@ -161,7 +162,8 @@ class RunBook:
         low, high = layer.edge_contrast_limits or (0.0, 1.0)
         scale = bundles.arrow_scale(high, max(bundle.snapshot.fixed.shape) / across)
         layer.name = bundles.arrows_name(number, scale)
-        layer.data, layer.length = vectors, scale
+        replace_data(layer, vectors)
+        layer.length = scale
         layer.features = {"length": lengths}
         layer.edge_color = "length"
         layer.edge_contrast_limits = (low, high)

@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mmreg.gui import strings
+from napari_mmreg.gui.compat import guard_removals
 from napari_mmreg.gui.widgets import style
 from napari_mmreg.gui.widgets.run_bar import StatusLine
 from napari_mmreg.gui.worker import Runner
@@ -51,6 +52,7 @@ class ScrollingDock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self._viewer: Any = napari_viewer
+        guard_removals(napari_viewer)
         self._closed = False
         self._links: list[tuple[Any, Callable[..., None]]] = []
         self._timers: list[QTimer] = []
