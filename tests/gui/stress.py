@@ -18,9 +18,9 @@ from qtpy.QtTest import QTest
 from skimage import data, transform
 
 from napari_mmreg import register
-from napari_mmreg.gui import strings
-from napari_mmreg.gui.dock import RegisterDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
+from napari_mmreg.gui.register.dock import RegisterDock
+from napari_mmreg.gui.shared import strings
 
 MOST_RUNS = 4
 

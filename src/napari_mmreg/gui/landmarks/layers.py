@@ -10,12 +10,12 @@ from napari.layers import Points
 from napari.layers.base import ActionType
 from numpy.typing import NDArray
 
-from napari_mmreg.gui.compat import replace_data
-from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.compat import replace_data
+from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.landmarks import SIDES, LandmarkBook, LandmarkPair, Side
 
 if TYPE_CHECKING:
-    from napari_mmreg.gui.snapshot import Picture
+    from napari_mmreg.gui.shared.snapshot import Picture
 
 NAMES = {"fixed": "fixed landmarks", "moving": "moving landmarks", "ghost": "landmark ghost"}
 SYMBOLS = {"fixed": "ring", "moving": "cross", "ghost": "x"}
