@@ -210,8 +210,8 @@ def mark_pairs(dock: LandmarksDock, name: str, step: int, wrong: int | None = No
     if wrong is not None:
         moving[wrong] += (3, 14)
     for here, there in zip(fixed, moving, strict=True):
-        dock.desk.book.add(here, there)
-    dock.desk.measure()
+        dock.controller.book.add(here, there)
+    dock.controller.measure()
 
 
 def landmarks_marking(viewer, dock) -> None:
@@ -219,7 +219,7 @@ def landmarks_marking(viewer, dock) -> None:
     mark_pairs(dock, "visible_thermal_simulated", 3)
     viewer.reset_view()
     dock.pairs.mark.click()
-    dock.desk.flow.click("fixed", np.array([236.0, 150.0]))
+    dock.controller.entry.click("fixed", np.array([236.0, 150.0]))
     settle(300)
 
 
@@ -227,7 +227,7 @@ def landmarks_errors(viewer, dock) -> None:
     """The table with a misplaced pair, which is found and said."""
     viewer.reset_view()
     mark_pairs(dock, "visible_thermal_simulated", 2, wrong=4)
-    dock.desk.select({5})
+    dock.controller.select({5})
     dock.fit.preview.setChecked(True)
     settle(300)
     dock.show_correction()
@@ -245,12 +245,12 @@ def landmarks_correction(viewer, dock) -> None:
         if not dock.busy:
             break
     settle(800)
-    for layer in dock.desk.runs.runs[0].layers.values():
+    for layer in dock.controller.runs.runs[0].layers.values():
         layer.visible = False
-    dock.desk.select({4})
+    dock.controller.select({4})
     settle(300)
     dock.show_correction()
-    viewer.layers.selection.active = dock.desk.runs.runs[-1].layers[roles.REGISTERED]
+    viewer.layers.selection.active = dock.controller.runs.runs[-1].layers[roles.REGISTERED]
 
 
 def evaluate(viewer, dock, sam: Path | None = None) -> EvaluateDock:

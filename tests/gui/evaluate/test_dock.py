@@ -18,7 +18,7 @@ from napari_mmreg.errors import Cancelled, ModelError
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.gui.evaluate import strings as texts
 from napari_mmreg.gui.evaluate.dock import EvaluateDock
-from napari_mmreg.gui.evaluate.evaluating import Candidate, Contender, fused_on_fixed, labels_on
+from napari_mmreg.gui.evaluate.evaluating import Candidate, ModelOutcome, fused_on_fixed, labels_on
 from napari_mmreg.gui.evaluate.models_box import rank
 from napari_mmreg.gui.evaluate.object_layers import STATES
 from napari_mmreg.gui.evaluate.session import points_in
@@ -263,13 +263,13 @@ def test_models_are_compared_and_the_winner_kept(make, fake_engine, qtbot, tmp_p
     ]
     dock.models.bar.button.click()
     _wait(qtbot, dock)
-    order = [c.candidate.title for c in dock.models.contenders]
+    order = [c.candidate.title for c in dock.models.outcomes]
     assert order == ["two", "one", "one, not refined"]
     table = dock.models.table
     assert _cells(table, 2)[1] == "failed"
     assert "No weights" in table.item(2, 0).toolTip()
     assert dock.models.chart._bars[0][0] == "two"
-    assert dock.shown is dock.models.contenders[0].evaluation
+    assert dock.shown is dock.models.outcomes[0].evaluation
     dock.models.keep.click()
     (run,) = dock.session.kept.runs
     assert run.layers[REGISTERED] in viewer.layers
@@ -408,15 +408,15 @@ def test_a_fused_image_comes_from_the_models_grid():
 
 
 def test_rank():
-    def contender(name, numbers, status="ok"):
+    def outcome(name, numbers, status="ok"):
         evaluation = SimpleNamespace(after=numbers)
         bundle = SimpleNamespace(result=SimpleNamespace(status=status))
-        return Contender(Candidate(name, name), bundle, evaluation)
+        return ModelOutcome(Candidate(name, name), bundle, evaluation)
 
-    make = partial(contender)
+    make = partial(outcome)
     ranked = rank(
         [
-            Contender(Candidate("none", "none"), None, None),
+            ModelOutcome(Candidate("none", "none"), None, None),
             make("far", {"re_rmse": 9.0, "object_iou": 0.9}),
             make("failed", {"re_rmse": 0.1}, "failed"),
             make("near", {"re_rmse": 1.0, "object_iou": 0.1}),

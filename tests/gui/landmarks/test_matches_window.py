@@ -65,10 +65,10 @@ def test_matches_are_seen_and_become_landmarks(make_napari_viewer, thermal, matc
     landmarks = LandmarksDock(viewer)
     viewer.window.add_dock_widget(landmarks, name="Landmarks")
     button = landmarks.pairs.propose
-    assert landmarks.desk.judging.base is run
+    assert landmarks.controller.fit_state.base is run
     assert button.toolTip() == strings.SEED_MATCHES_TIP.format(all=len(matches))
     button.click()
-    pairs = landmarks.desk.book.pairs
+    pairs = landmarks.controller.book.pairs
     assert len(pairs) == 12
     assert f"Added 12 of the result's {len(matches)} matches" in landmarks.status.text
     for pair in pairs:
@@ -76,8 +76,8 @@ def test_matches_are_seen_and_become_landmarks(make_napari_viewer, thermal, matc
         assert np.linalg.norm(matching - pair.fixed, axis=1).min() < 0.01
         np.testing.assert_allclose(pair.moving, thermal.truth.map(pair.fixed), atol=0.01)
     landmarks.pairs.undo.click()
-    assert len(landmarks.desk.book) == 0
-    landmarks.desk.propose(count=len(matches))
+    assert len(landmarks.controller.book) == 0
+    landmarks.controller.propose(count=len(matches))
     button.click()
     assert strings.NO_MATCHES_LEFT in landmarks.status.text
     dock.session.runs.remove(run.number)

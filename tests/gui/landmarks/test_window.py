@@ -34,12 +34,12 @@ class Window:
     """A napari window with the dock, and a hand on the mouse."""
 
     def __init__(self, viewer, dock):
-        self.viewer, self.dock, self.desk = viewer, dock, dock.desk
+        self.viewer, self.dock, self.controller = viewer, dock, dock.controller
         self.canvas = viewer.window._qt_viewer.canvas.native
 
     def spot(self, side, point):
         """Where a pixel of an image is on the canvas."""
-        place = self.desk.picture(side).placement
+        place = self.controller.picture(side).placement
         world = compat.to_world(self.viewer, place, np.asarray(point, float)[None])[0]
         camera = self.viewer.scene.camera
         size = np.array([self.canvas.height(), self.canvas.width()])
@@ -130,7 +130,7 @@ def mark(window, thermal, count=6):
 def test_mark_drag_undo_redo_delete_correct_save_and_reload(
     window, thermal, qtbot, tmp_path, monkeypatch, open_window
 ):
-    desk, book = window.desk, window.desk.book
+    controller, book = window.controller, window.controller.book
     visible = {layer: layer.visible for layer in window.viewer.layers}
     fixed, moving = mark(window, thermal)
     assert [pair.complete for pair in book.pairs] == [True] * 6
@@ -140,7 +140,7 @@ def test_mark_drag_undo_redo_delete_correct_save_and_reload(
     np.testing.assert_allclose(here, fixed, atol=pixel)
     # A click near the ghost takes the ghost, which lies within the reach of the mouse.
     np.testing.assert_allclose(there, moving, atol=14 * pixel)
-    assert desk.judging.measurement.after.mean < 2
+    assert controller.fit_state.measurement.after.mean < 2
     assert len(window.rows()) == 6
     assert window.dock.correct.text() == strings.CORRECT_ALONE
 
@@ -158,21 +158,21 @@ def test_mark_drag_undo_redo_delete_correct_save_and_reload(
     window.dock.pairs.undo.click()
 
     # Delete a pair from the table, and stop marking: everything is visible as it was.
-    desk.select({book.pairs[2].id})
+    controller.select({book.pairs[2].id})
     window.dock.pairs.remove.click()
     assert len(book) == 5
     window.dock.pairs.mark.click()
     assert {layer: layer.visible for layer in visible} == visible
     window.settle()
     table = window.rows()
-    transform = desk.judging.measurement.transform
+    transform = controller.fit_state.measurement.transform
     assert len(table) == 5
 
     # Correct: a new run with layers.
     before = set(window.viewer.layers)
     window.dock.correct.click()
     qtbot.waitUntil(lambda: not window.dock.busy, timeout=WAIT)
-    run = desk.runs.runs[-1]
+    run = controller.runs.runs[-1]
     assert len(set(window.viewer.layers) - before) == len(run.bundle.layers)
     assert run.bundle.result.model == "landmarks"
     assert [layer.name for layer in window.viewer.layers[-3:]] == list(NAMES.values())
@@ -200,7 +200,7 @@ def test_mark_drag_undo_redo_delete_correct_save_and_reload(
     again.settle()
     assert again.rows() == table
     np.testing.assert_array_equal(
-        again.desk.judging.measurement.transform.map(fixed), transform.map(fixed)
+        again.controller.fit_state.measurement.transform.map(fixed), transform.map(fixed)
     )
 
     # Open the saved file: same coordinates and errors again.
@@ -212,11 +212,11 @@ def test_mark_drag_undo_redo_delete_correct_save_and_reload(
 
 def test_the_ghost_is_accepted_with_a_key_dragged_and_skipped(window, thermal):
     mark(window, thermal, 5)
-    desk, book = window.desk, window.desk.book
+    controller, book = window.controller, window.controller.book
     place = thermal.fixed_points[0]
     window.click("fixed", place)
-    assert desk.flow.expecting == "moving"
-    ghost = np.array(desk.flow.ghost)
+    assert controller.entry.expecting == "moving"
+    ghost = np.array(controller.entry.ghost)
     assert np.linalg.norm(ghost - thermal.truth.map(place)) < 4
     assert window.dock.pairs.accept.isVisible()
     window.key(Qt.Key.Key_Return)
@@ -224,7 +224,7 @@ def test_the_ghost_is_accepted_with_a_key_dragged_and_skipped(window, thermal):
 
     place = thermal.fixed_points[8]
     window.click("fixed", place)
-    ghost = np.array(desk.flow.ghost)
+    ghost = np.array(controller.entry.ghost)
     window.drag("moving", ghost, np.add(ghost, (8, 8)))
     pixel = 1 / window.viewer.scene.camera.zoom
     np.testing.assert_allclose(book.pairs[-1].moving, np.add(ghost, (8, 8)), atol=2 * pixel)
@@ -233,20 +233,20 @@ def test_the_ghost_is_accepted_with_a_key_dragged_and_skipped(window, thermal):
     window.key(Qt.Key.Key_Escape)
     window.settle()
     assert not book.pairs[-1].complete
-    assert desk.flow.expecting == "fixed"
+    assert controller.entry.expecting == "fixed"
     assert "1 half-finished" in window.dock.pairs.count.text()
     assert window.rows()[-1][2] == strings.NOT_MARKED
     # Marking again goes on with it.
     window.dock.pairs.mark.click()
     window.dock.pairs.mark.click()
-    assert desk.flow.current.id == book.pairs[-1].id
+    assert controller.entry.current.id == book.pairs[-1].id
 
 
 def test_dragging_beside_landmarks_pans(window, thermal):
     mark(window, thermal, 2)
     centre = tuple(window.viewer.scene.camera.center)
     window.drag("fixed", (200, 60), (220, 120))
-    assert len(window.desk.book) == 2
+    assert len(window.controller.book) == 2
     assert tuple(window.viewer.scene.camera.center) != centre
 
 
@@ -261,23 +261,23 @@ def test_a_models_result_is_measured_and_corrected(
     register.run_bar.button.click()
     qtbot.waitUntil(lambda: not register.runner.busy and register._arriving is None, timeout=WAIT)
     window = open_window(viewer=viewer, show=False)
-    desk = window.desk
+    controller = window.controller
     run = register.session.runs.runs[0]
-    assert desk.judging.base is run  # the newest result is measured at once
+    assert controller.fit_state.base is run  # the newest result is measured at once
     transform = run.bundle.result.transform
     fixed = thermal.fixed_points[CHOSEN]
     for point in fixed:
-        desk.book.add(point, np.add(transform.map(point), (4, -2)))
+        controller.book.add(point, np.add(transform.map(point), (4, -2)))
     window.settle()
-    assert desk.judging.measurement.before.mean == pytest.approx(np.hypot(4, 2))
-    assert desk.judging.measurement.after.mean < 0.5
+    assert controller.fit_state.measurement.before.mean == pytest.approx(np.hypot(4, 2))
+    assert controller.fit_state.measurement.after.mean < 0.5
     assert window.dock.numbers.cells["before", 1].text() == "4.47"
     window.dock.numbers.unit.setCurrentIndex(1)
     window.dock.numbers.unit.activated.emit(1)
     assert window.dock.numbers.cells["before", 1].text() == "2.24"
     assert window.dock.numbers.heads[5].text() == "≤ 1.5 micrometer"
     window.dock.fit.strength.setValue(10)
-    assert 0.9 < desk.judging.measurement.after.mean < 1.4
+    assert 0.9 < controller.fit_state.measurement.after.mean < 1.4
     window.dock.fit.strength.setValue(20)
 
     window.dock.correct.click()
@@ -291,17 +291,17 @@ def test_a_models_result_is_measured_and_corrected(
     np.testing.assert_allclose(layer.scale, (0.5, 0.5))
     moved = corrected.bundle.result.transform.map(fixed) - transform.map(fixed)
     np.testing.assert_allclose(moved, np.tile((4, -2), (len(fixed), 1)), atol=0.5)
-    assert desk.judging.base is run
+    assert controller.fit_state.base is run
     register.shut_down()
-    assert desk.fitting_runs() == [run, corrected]  # the other dock still needs them
+    assert controller.fitting_runs() == [run, corrected]  # the other dock still needs them
 
 
 def test_the_table_sorts_checks_renames_and_selects(window, thermal):
     mark(window, thermal)
     window.dock.pairs.mark.click()
-    table, book = window.dock.pairs.table, window.desk.book
+    table, book = window.dock.pairs.table, window.controller.book
     table.sortByColumn(5, Qt.SortOrder.DescendingOrder)
-    errors = [window.desk.judging.measurement.of(pair)[2] for pair in table.ids()]
+    errors = [window.controller.fit_state.measurement.of(pair)[2] for pair in table.ids()]
     assert errors == sorted(errors, reverse=True)
     first = table.sorted.index(0, 0)
     table.sorted.setData(first, Qt.CheckState.Unchecked.value, Qt.ItemDataRole.CheckStateRole)
@@ -320,15 +320,15 @@ def test_the_table_sorts_checks_renames_and_selects(window, thermal):
         table.visualRect(index).center(),
     )
     chosen = table.ids()[2]
-    assert window.desk.selected == {chosen}
+    assert window.controller.selected == {chosen}
     assert window.viewer.scene.camera.zoom > zoom
     np.testing.assert_allclose(
         np.array(window.viewer.scene.camera.center)[-2:], book.get(chosen).fixed
     )
     for side in ("fixed", "moving"):
-        assert len(window.desk.layers.get(side).selected_data) == 1
+        assert len(window.controller.layers.get(side).selected_data) == 1
     window.settle()
-    assert set(window.dock.loupe._shown) == {"fixed", "moving"}
+    assert set(window.dock.zoom_view._shown) == {"fixed", "moving"}
 
 
 def test_the_preview_follows_and_leaves_nothing_behind(window, thermal):
@@ -336,12 +336,12 @@ def test_the_preview_follows_and_leaves_nothing_behind(window, thermal):
     window.dock.pairs.mark.click()
     moving = window.viewer.layers["thermal"]
     window.dock.fit.preview.setChecked(True)
-    layer = window.desk.preview.layer
+    layer = window.controller.preview.layer
     assert not moving.visible
     assert window.dock.images.pair[1] is moving  # the preview is no image to choose
     shown = layer.data.copy()
-    pair = window.desk.book.pairs[0]
-    window.desk.drag(pair.id, "moving", np.array(pair.moving) + 25, object())
+    pair = window.controller.book.pairs[0]
+    window.controller.drag(pair.id, "moving", np.array(pair.moving) + 25, object())
     assert not np.array_equal(layer.data, shown)
     window.dock.fit.preview.setChecked(False)
     assert moving.visible
@@ -359,12 +359,12 @@ def test_too_few_pairs_say_how_many_more(window, thermal):
 def test_proposed_pairs_are_good_and_undone_at_once(window, thermal):
     mark(window, thermal)
     window.dock.pairs.propose.click()
-    proposed = [pair for pair in window.desk.book.pairs if pair.source == "model"]
+    proposed = [pair for pair in window.controller.book.pairs if pair.source == "model"]
     assert len(proposed) >= 5
     missed = [np.linalg.norm(thermal.truth.map(pair.fixed) - pair.moving) for pair in proposed]
     assert np.median(missed) < 1.5
     window.dock.pairs.undo.click()
-    assert len(window.desk.book) == 6
+    assert len(window.controller.book) == 6
 
 
 def test_errors_are_sentences(window, tmp_path, monkeypatch):
@@ -388,9 +388,9 @@ def test_without_images_nothing_breaks(open_window):
     assert strings.HINT_NO_IMAGES in window.dock.status.text
     layer = window.viewer.add_image(np.zeros((64, 64)), name="one")
     other = window.viewer.add_image(np.zeros((64, 64)), name="two")
-    assert window.desk.ready
+    assert window.controller.ready
     window.viewer.layers.remove(layer)
-    assert not window.desk.ready
+    assert not window.controller.ready
     window.viewer.layers.remove(other)
 
 
@@ -399,14 +399,14 @@ def test_nothing_is_left_behind(open_window, pictures):
         *((p, {"name": n}) for p, n in zip(pictures, "ab", strict=True)), show=False
     )
     viewer, dock = window.viewer, window.dock
-    window.desk.start_marking()
-    window.desk.set_preview(on=True)
+    window.controller.start_marking()
+    window.controller.set_preview(on=True)
     dock.shut_down()
     assert [layer.name for layer in viewer.layers] == ["a", "b"]
     assert all(layer.visible for layer in viewer.layers)
     assert all("Marking" not in repr(callback) for callback in viewer.mouse_drag_callbacks)
-    desk = weakref.ref(window.desk)
+    controller = weakref.ref(window.controller)
     viewer.window.remove_dock_widget(dock)
-    del window.desk, window.dock, dock
+    del window.controller, window.dock, dock
     gc.collect()
-    assert desk() is None or not desk().ready
+    assert controller() is None or not controller().ready

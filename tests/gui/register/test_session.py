@@ -22,7 +22,7 @@ def _run(session, fixed, moving, **settings):
         lambda stage, fraction: None
     )
     assert outcome.error is None
-    list(session.deliver(outcome.bundle))
+    list(session.deliver(outcome.value))
     return session.runs.runs[-1]
 
 
@@ -214,7 +214,7 @@ def test_layers_deleted_during_the_run_do_not_hinder_the_result(session, viewer,
     job = session.job(session.snapshot(*pair, RunSettings()))
     viewer.layers.clear()
     outcome = job.execute(lambda stage, fraction: None)
-    list(session.deliver(outcome.bundle))
+    list(session.deliver(outcome.value))
     assert "[1] registered" in viewer.layers
 
 

@@ -48,14 +48,14 @@ def run(session, fixed, moving, progress=None, **settings):
     job = session.job(session.snapshot(fixed, moving, RunSettings(**settings)))
     outcome = job.execute(progress or (lambda stage, fraction: None))
     assert outcome.error is None
-    list(session.deliver(outcome.bundle))
+    list(session.deliver(outcome.value))
     return session.runs.runs[-1]
 
 
 def fuse_now(session, record, method="laplacian", **options):
     outcome = session.fuse_job(record, method, **options).execute(lambda stage, fraction: None)
     assert outcome.error is None
-    list(session.deliver_fused(outcome.bundle))
+    list(session.deliver_fused(outcome.value))
 
 
 def test_nothing_is_fused_unless_asked_for(viewer, sessions, pictures, engine):
@@ -173,8 +173,8 @@ def test_a_failed_run_shows_the_images_as_they_lay(viewer, sessions, pictures, f
     assert strings.FUSED_AS_BEFORE in record.bundle.note
     later = sessions(fake_engine(status="failed"))
     outcome = later.fuse_job(run(later, fixed, moving), "laplacian").execute(lambda *_: None)
-    assert [spec.role for spec in outcome.bundle.layers] == [BEFORE]
-    assert strings.FUSED_AS_BEFORE in outcome.bundle.note
+    assert [spec.role for spec in outcome.value.layers] == [BEFORE]
+    assert strings.FUSED_AS_BEFORE in outcome.value.note
 
 
 def test_a_finished_run_is_fused_without_the_model(viewer, sessions, pictures, engine):
@@ -203,7 +203,7 @@ def test_fused_layers_of_a_run_removed_meanwhile_are_dropped(viewer, sessions, p
     record = run(session, fixed, moving)
     outcome = session.fuse_job(record, "laplacian").execute(lambda stage, fraction: None)
     session.runs.remove(record.number)
-    list(session.deliver_fused(outcome.bundle))
+    list(session.deliver_fused(outcome.value))
     assert list(viewer.layers) == [fixed, moving]
 
 

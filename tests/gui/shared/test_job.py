@@ -14,8 +14,9 @@ from napari.components import ViewerModel
 from napari_mmreg.errors import Cancelled, InputError, ModelError
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.job import Job, choose_start, limited_threads, thread_count
+from napari_mmreg.gui.shared.job import RegistrationJob, choose_start
 from napari_mmreg.gui.shared.snapshot import RunSettings
+from napari_mmreg.gui.shared.task import limited_threads, thread_count
 
 
 def _silent(stage, fraction):
@@ -34,7 +35,7 @@ def _snapshot(fixed, moving, *, fixed_kwargs=None, moving_kwargs=None, masks=(),
 
 def test_the_engine_gets_what_the_dock_says(pictures, engine):
     snapshot = _snapshot(*pictures, model="classical", device="cpu", refine=False, seed=7)
-    outcome = Job(snapshot, engine).execute(_silent)
+    outcome = RegistrationJob(snapshot, engine).execute(_silent)
     fixed, moving, options = engine.calls[0]
     np.testing.assert_array_equal(fixed, pictures[0])
     np.testing.assert_array_equal(moving, pictures[1])
@@ -42,24 +43,28 @@ def test_the_engine_gets_what_the_dock_says(pictures, engine):
     assert (options["refine"], options["seed"]) == (False, 7)
     assert options["modalities"] == ("visible", "infrared")
     assert options["initial"] is None
-    assert outcome.bundle is not None
+    assert outcome.value is not None
     assert outcome.error is None
 
 
 def test_expected_errors_come_back_and_others_are_raised(pictures, fake_engine):
     error = ModelError("The weights are missing. Download them.")
-    outcome = Job(_snapshot(*pictures), fake_engine(error=error)).execute(_silent)
+    outcome = RegistrationJob(_snapshot(*pictures), fake_engine(error=error)).execute(_silent)
     assert outcome.error is error
     assert not outcome.cancelled
     with pytest.raises(ZeroDivisionError):
-        Job(_snapshot(*pictures), fake_engine(error=ZeroDivisionError())).execute(_silent)
-    outcome = Job(_snapshot(*pictures), fake_engine(error=MemoryError())).execute(_silent)
+        RegistrationJob(_snapshot(*pictures), fake_engine(error=ZeroDivisionError())).execute(
+            _silent
+        )
+    outcome = RegistrationJob(_snapshot(*pictures), fake_engine(error=MemoryError())).execute(
+        _silent
+    )
     assert str(outcome.error) == strings.OUT_OF_MEMORY
 
 
 def test_cancel_reaches_the_engine_and_nothing_comes_back(pictures, blocking_engine):
     engine = blocking_engine()
-    job = Job(_snapshot(*pictures), engine)
+    job = RegistrationJob(_snapshot(*pictures), engine)
     outcomes = []
     thread = threading.Thread(target=lambda: outcomes.append(job.execute(_silent)))
     thread.start()
@@ -73,7 +78,7 @@ def test_cancel_reaches_the_engine_and_nothing_comes_back(pictures, blocking_eng
 
 def test_a_second_run_waits_for_the_first_to_leave_the_engine(pictures, blocking_engine):
     first, second = blocking_engine(), blocking_engine()
-    jobs = [Job(_snapshot(*pictures), engine) for engine in (first, second)]
+    jobs = [RegistrationJob(_snapshot(*pictures), engine) for engine in (first, second)]
     outcomes = []
     threads = [
         threading.Thread(target=lambda j=job: outcomes.append(j.execute(_silent))) for job in jobs
@@ -87,12 +92,12 @@ def test_a_second_run_waits_for_the_first_to_leave_the_engine(pictures, blocking
     assert outcomes[0].cancelled
     first.let_go.set()
     threads[0].join(10)
-    assert outcomes[1].bundle is not None
+    assert outcomes[1].value is not None
 
 
 def test_progress_never_falls_and_ends_with_the_layers(pictures, engine):
     seen = []
-    Job(_snapshot(*pictures), engine).execute(lambda *report: seen.append(report))
+    RegistrationJob(_snapshot(*pictures), engine).execute(lambda *report: seen.append(report))
     stages, fractions = zip(*seen, strict=True)
     assert list(fractions) == sorted(fractions)
     assert stages[0] == strings.STAGE_LOADING
@@ -126,7 +131,7 @@ def test_places_that_say_nothing_are_passed_over(pictures, moving_kwargs):
 
 def test_places_that_are_asked_for_but_not_comparable_are_an_error(pictures, engine):
     snapshot = _snapshot(*pictures, fixed_kwargs=PLACED, start="layers")
-    outcome = Job(snapshot, engine).execute(_silent)
+    outcome = RegistrationJob(snapshot, engine).execute(_silent)
     assert isinstance(outcome.error, InputError)
     assert not engine.calls
 
@@ -143,7 +148,7 @@ def test_a_mask_is_a_labels_layer_wherever_it_lies(pictures, engine):
     fixed, moving = pictures
     mask = np.zeros(fixed.shape, int)
     mask[10:40, 20:60] = 3
-    Job(_snapshot(fixed, moving, masks=[mask]), engine).execute(_silent)
+    RegistrationJob(_snapshot(fixed, moving, masks=[mask]), engine).execute(_silent)
     np.testing.assert_array_equal(engine.calls[-1][2]["fixed_mask"], mask > 0)
     assert engine.calls[-1][2]["moving_mask"] is None
 
@@ -151,7 +156,7 @@ def test_a_mask_is_a_labels_layer_wherever_it_lies(pictures, engine):
     layers = viewer.add_image(fixed), viewer.add_image(moving)
     coarse = viewer.add_labels(mask[10:40:2, 20:60:2], scale=(2, 2), translate=(10.5, 20.5))
     snapshot = Session(viewer).snapshot(*layers, RunSettings(), coarse)
-    Job(snapshot, engine).execute(_silent)
+    RegistrationJob(snapshot, engine).execute(_silent)
     np.testing.assert_array_equal(engine.calls[-1][2]["fixed_mask"], mask > 0)
 
 

@@ -46,7 +46,7 @@ def run_with(viewer, fake_engine):
         moving = viewer.add_image(image[:70, :90], **kwargs.get("moving", {}))
         job = session.job(session.snapshot(fixed, moving, RunSettings()))
         outcome = job.execute(lambda stage, fraction: None)
-        list(session.deliver(outcome.bundle))
+        list(session.deliver(outcome.value))
         return session.runs.runs[-1], fixed, moving
 
     yield run

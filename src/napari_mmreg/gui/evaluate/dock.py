@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui.evaluate import strings as texts
-from napari_mmreg.gui.evaluate.evaluating import (
-    Compared,
-    Contender,
-    Evaluated,
-    FetchJob,
-    FetchOutcome,
-)
+from napari_mmreg.gui.evaluate.evaluating import FetchJob, ModelOutcome
 from napari_mmreg.gui.evaluate.evaluation_box import EvaluationBox
 from napari_mmreg.gui.evaluate.models_box import ModelsBox
 from napari_mmreg.gui.evaluate.segmenter_box import SegmenterBox
@@ -26,17 +21,17 @@ from napari_mmreg.gui.shared.job import Register
 from napari_mmreg.gui.shared.placement import Placement
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.snapshot import Picture
+from napari_mmreg.gui.shared.task import Job, T
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.combo import Combo
 from napari_mmreg.gui.shared.widgets.images import ImagePair
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar
-from napari_mmreg.gui.shared.worker import Task
 
 if TYPE_CHECKING:
     import napari
 
     from napari_mmreg.evaluation import Evaluation
-    from napari_mmreg.evaluation.segmentation.sam_download import SamSource
+    from napari_mmreg.evaluation.segmentation.sam_download import Fetched, SamSource
     from napari_mmreg.models import ModelInfo
 
 
@@ -66,7 +61,6 @@ class EvaluateDock(ScrollingDock):
             from napari_mmreg.models import list_models
 
             models = list_models()
-        self._pending: tuple[Placement, int] | None = None
         self.shown: Evaluation | None = None
         self.session = EvaluationSession(napari_viewer, register)
         self.what = Combo()
@@ -113,11 +107,9 @@ class EvaluateDock(ScrollingDock):
         for bar in self._bars:
             bar.cancelled.connect(self.cancel)
         self.runner.progressed.connect(self._on_progress)
-        self.runner.ended.connect(self._on_ended)
-        self.runner.crashed.connect(self._on_crashed)
         self.box.object_chosen.connect(self.session.objects.look_at)
         self.box.report_clicked.connect(self._on_report)
-        self.models.contender_chosen.connect(self._on_contender)
+        self.models.outcome_chosen.connect(self._on_outcome)
         self.models.keep_clicked.connect(self._on_keep)
 
     # Running
@@ -134,8 +126,8 @@ class EvaluateDock(ScrollingDock):
             self.say_error(str(error))
             return
         number = run.number if run is not None else self.session.free_number()
-        self._pending = (job.request.fixed.placement, number)
-        self._run(job, self.run_bar)
+        show = partial(self._show, placement=job.request.fixed.placement, number=number)
+        self._run(job, show, self.run_bar)
 
     def compare(self) -> None:
         """Register the two images with every ticked model and evaluate each."""
@@ -148,59 +140,43 @@ class EvaluateDock(ScrollingDock):
         except RegistrationError as error:
             self.say_error(str(error))
             return
-        self._pending = (self.session.picture(fixed).placement, self.session.free_number())
-        self._run(job, self.models.bar)
+        self._run(job, self.models.show_outcomes, self.models.bar)
 
     def cancel(self) -> None:
         """Stop; the button is back at once, the work follows."""
         if self.runner.busy:
             self.runner.cancel()
-            self._set_idle()
+            self.on_idle()
             self.status.show_note(strings.CANCELLED)
 
-    def _run(self, job: Task, bar: RunBar) -> None:
+    def _run(self, job: Job[T], done: Callable[[T], None], bar: RunBar) -> None:
         self.status.clear()
         self._bar = bar
         for each in self._bars:
             each.button.setEnabled(each is bar)
         bar.set_running(running=True)
-        self.runner.start(job)
+        self.run_job(job, done)
 
-    def _set_idle(self) -> None:
+    def on_idle(self) -> None:
+        """Give the buttons back."""
         self._bar.set_running(running=False)
         self._on_what()
 
     def _on_progress(self, stage: str, fraction: float) -> None:
         self._bar.show_progress(stage, fraction)
 
-    def _on_ended(self, outcome: Evaluated | Compared | FetchOutcome) -> None:
-        self._set_idle()
-        if outcome.error is not None:
-            self.say_error(str(outcome.error))
-        elif isinstance(outcome, Compared):
-            self.models.show_contenders(outcome.contenders)
-        elif isinstance(outcome, FetchOutcome) and outcome.fetched is not None:
-            self.segmenter.set_folder(str(outcome.fetched.folder))
-            self.status.show_note(
-                texts.FETCHED.format(
-                    folder=outcome.fetched.folder, sha256=outcome.fetched.sha256[:16] + "…"
-                )
-            )
-        elif isinstance(outcome, Evaluated) and outcome.evaluation is not None:
-            self._show(outcome.evaluation)
+    def _show_fetched(self, fetched: Fetched) -> None:
+        self.segmenter.set_folder(str(fetched.folder))
+        note = texts.FETCHED.format(folder=fetched.folder, sha256=fetched.sha256[:16] + "…")
+        self.status.show_note(note)
 
-    def _on_crashed(self, error: Exception) -> None:
-        self._set_idle()
-        self.say_crash(error)
-
-    def _show(self, evaluation: Evaluation) -> None:
+    def _show(self, evaluation: Evaluation, placement: Placement, number: int) -> None:
+        """Show numbers and object masks, which lie where the fixed image does."""
         self.shown = evaluation
         self.box.setVisible(True)
         self.box.show_evaluation(evaluation)
-        if self._pending is not None:
-            placement, number = self._pending
-            keep = [layer for layer in self.truth.labels if layer is not None]
-            self.session.objects.show(evaluation, placement, number, keep)
+        keep = [layer for layer in self.truth.labels if layer is not None]
+        self.session.objects.show(evaluation, placement, number, keep)
         self.updateGeometry()
 
     # Choosing
@@ -247,7 +223,7 @@ class EvaluateDock(ScrollingDock):
         self.segmenter.about.setText(self.session.about_segmenter(*self._pictures()))
 
     def _on_fetch(self, source: SamSource) -> None:
-        self._run(FetchJob(source), self.run_bar)
+        self._run(FetchJob(source), self._show_fetched, self.run_bar)
 
     def _on_free(self) -> None:
         if not self.runner.busy:
@@ -256,25 +232,24 @@ class EvaluateDock(ScrollingDock):
 
     # Results
 
-    def _on_contender(self, contender: Contender) -> None:
-        if contender.evaluation is not None and contender.bundle is not None:
-            placement = contender.bundle.snapshot.fixed.placement
-            self._pending = (placement, self.session.free_number())
-            self._show(contender.evaluation)
-        elif contender.error is not None:
-            self.status.show_error(str(contender.error))
+    def _on_outcome(self, outcome: ModelOutcome) -> None:
+        if outcome.evaluation is not None and outcome.bundle is not None:
+            placement = outcome.bundle.snapshot.fixed.placement
+            self._show(outcome.evaluation, placement, self.session.free_number())
+        elif outcome.error is not None:
+            self.status.show_error(str(outcome.error))
 
     def _on_keep(self) -> None:
-        contender = self.models.chosen
-        if contender is not None:
-            self.session.keep(contender)
+        outcome = self.models.chosen
+        if outcome is not None:
+            self.session.keep(outcome)
 
     def _on_report(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, texts.REPORT_TITLE)
         if not folder or self.shown is None:
             return
         try:
-            path = self.session.write_report(self.shown, self.models.contenders, folder)
+            path = self.session.write_report(self.shown, self.models.outcomes, folder)
         except OSError as error:
             self.say_error(texts.NOT_SAVED.format(error=error))
         else:
@@ -282,7 +257,7 @@ class EvaluateDock(ScrollingDock):
 
     # Closing
 
-    def let_go(self) -> None:
+    def on_close(self) -> None:
         """Leave the layers and free the segmenters."""
         self.images.close_links()
         self.truth.close_links()

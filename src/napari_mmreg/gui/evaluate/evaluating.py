@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg.errors import Cancelled, InputError, RegistrationError
+from napari_mmreg.errors import InputError, RegistrationError
 from napari_mmreg.gui.evaluate import strings as texts
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
-from napari_mmreg.gui.shared.job import Job, Register, limited_threads, one_at_a_time
+from napari_mmreg.gui.shared.job import Register, RegistrationJob
 from napari_mmreg.gui.shared.modalities import engine_modality
 from napari_mmreg.gui.shared.placement import moving_from_fixed
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, read
+from napari_mmreg.gui.shared.task import Job, Outcome, T, limited_threads
 from napari_mmreg.run import Progress
 
 if TYPE_CHECKING:
@@ -60,60 +60,23 @@ class EvaluationRequest:
     name: str = ""
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """How an evaluation ended: one of `evaluation` and `error` is set."""
+class EvaluateJob(Job["Evaluation"]):
+    """Evaluates one registration."""
 
-    evaluation: Evaluation | None = None
-    error: RegistrationError | None = None
-
-
-class _Task:
-    """What jobs share: stopping, one at a time, expected errors as values."""
-
-    what = ""
-
-    def __init__(self, threads: int = 0) -> None:
-        self._stop = threading.Event()
+    def __init__(self, request: EvaluationRequest, threads: int = 0) -> None:
+        super().__init__()
+        self.request = request
         self._threads = threads
 
     def __repr__(self) -> str:
-        return self.what
+        return texts.ACTIVITY_NAME
 
-    def cancel(self) -> None:
-        """Ask to stop; returns at once."""
-        self._stop.set()
-
-    def _check(self) -> None:
-        if self._stop.is_set():
-            raise Cancelled(strings.CANCELLED)
-
-    def _guarded(self, work: Callable[[], Evaluation]) -> Evaluated:
-        try:
-            with one_at_a_time(self._check):
-                import torch  # noqa: F401 - so that its threads are limited from the start
-
-                with limited_threads(self._threads):
-                    return Evaluated(evaluation=work())
-        except RegistrationError as error:
-            return Evaluated(error=error)
-        except MemoryError:
-            return Evaluated(error=InputError(strings.OUT_OF_MEMORY))
-
-
-class EvaluateJob(_Task):
-    """Evaluates one registration."""
-
-    what = texts.ACTIVITY_NAME
-
-    def __init__(self, request: EvaluationRequest, threads: int = 0) -> None:
-        super().__init__(threads)
-        self.request = request
-
-    def execute(self, progress: Progress) -> Evaluated:
-        """Run to the end. Expected errors come back in the outcome, others are raised."""
+    def _run(self, progress: Progress) -> Evaluation:
         progress(strings.STAGE_LOADING, 0.0)
-        return self._guarded(lambda: run_evaluation(self.request, progress, self._stop.is_set))
+        import torch  # noqa: F401 - so that its threads are limited from the start
+
+        with limited_threads(self._threads):
+            return run_evaluation(self.request, progress, self._stop.is_set)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +89,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False)
-class Contender:
+class ModelOutcome:
     """How one candidate did: its layers to be and its numbers, or why there are none."""
 
     candidate: Candidate
@@ -135,18 +98,10 @@ class Contender:
     error: RegistrationError | None = None
 
 
-@dataclass(frozen=True)
-class Compared:
-    """How a comparison ended; cancelled ones keep what is done."""
-
-    contenders: tuple[Contender, ...] = ()
-    error: RegistrationError | None = None
-
-
-class CompareJob(_Task):
+class CompareJob(Job["tuple[ModelOutcome, ...]"]):
     """Registers a pair with several models and evaluates each."""
 
-    what = texts.COMPARE_NAME
+    exclusive = False  # the runs that it starts are
 
     def __init__(
         self,
@@ -156,13 +111,16 @@ class CompareJob(_Task):
         segmenter: Callable[[], Segmenter | None],
         register: Register | None = None,
     ) -> None:
-        super().__init__(snapshot.settings.threads)
+        super().__init__()
         self._snapshot = snapshot
         self._candidates = tuple(candidates)
         self._truths = truths
         self._segmenter = segmenter
         self._register = register
-        self._inner: Job | None = None
+        self._inner: Job[Any] | None = None
+
+    def __repr__(self) -> str:
+        return texts.COMPARE_NAME
 
     def cancel(self) -> None:
         """Ask the comparison, and the run that is under way, to stop."""
@@ -170,33 +128,29 @@ class CompareJob(_Task):
         if self._inner is not None:
             self._inner.cancel()
 
-    def execute(self, progress: Progress) -> Compared:
+    def _run(self, progress: Progress) -> tuple[ModelOutcome, ...]:
         """Run one candidate after the other; one that fails does not stop the others."""
-        done: list[Contender] = []
+        done: list[ModelOutcome] = []
         for index, candidate in enumerate(self._candidates):
-            if self._stop.is_set():
-                return Compared(error=Cancelled(strings.CANCELLED))
+            self._check()
 
             def part(stage: str, fraction: float, index: int = index) -> None:
                 title = self._candidates[index].title
                 progress(f"{title}: {stage.lower()}", (index + fraction) / len(self._candidates))
 
             done.append(self._one(candidate, part))
-        if self._stop.is_set():
-            return Compared(error=Cancelled(strings.CANCELLED))
-        return Compared(tuple(done))
+        self._check()
+        return tuple(done)
 
-    def _one(self, candidate: Candidate, progress: Progress) -> Contender:
+    def _one(self, candidate: Candidate, progress: Progress) -> ModelOutcome:
         settings: RunSettings = replace(
             self._snapshot.settings, model=candidate.model, refine=candidate.refine
         )
-        self._inner = Job(replace(self._snapshot, settings=settings), self._register)
-        if self._stop.is_set():
-            self._inner.cancel()
-        outcome = self._inner.execute(lambda stage, done: progress(stage, 0.6 * done))
-        bundle = outcome.bundle
+        registration = RegistrationJob(replace(self._snapshot, settings=settings), self._register)
+        registered = self._execute(registration, lambda stage, done: progress(stage, 0.6 * done))
+        bundle = registered.value
         if bundle is None:
-            return Contender(candidate, None, None, outcome.error)
+            return ModelOutcome(candidate, None, None, registered.error)
         request = EvaluationRequest(
             self._snapshot.fixed,
             self._snapshot.moving,
@@ -205,44 +159,36 @@ class CompareJob(_Task):
             bundle,
             candidate.title,
         )
-        evaluated = self._guarded(
-            lambda: run_evaluation(
-                request, lambda stage, done: progress(stage, 0.6 + 0.4 * done), self._stop.is_set
-            )
-        )
-        return Contender(candidate, bundle, evaluated.evaluation, evaluated.error)
+        evaluation = EvaluateJob(request, settings.threads)
+        evaluated = self._execute(evaluation, lambda stage, done: progress(stage, 0.6 + 0.4 * done))
+        return ModelOutcome(candidate, bundle, evaluated.value, evaluated.error)
+
+    def _execute(self, job: Job[T], progress: Progress) -> Outcome[T]:
+        """Execute a part, which is cancelled with the whole."""
+        self._inner = job
+        if self._stop.is_set():
+            job.cancel()
+        return job.execute(progress)
 
 
-@dataclass(frozen=True)
-class FetchOutcome:
-    """How a download ended."""
-
-    fetched: Fetched | None = None
-    error: RegistrationError | None = None
-
-
-class FetchJob(_Task):
+class FetchJob(Job["Fetched"]):
     """Downloads a SAM that the user asked for."""
 
-    what = texts.FETCH_NAME
+    exclusive = False  # nothing is computed
 
     def __init__(self, source: SamSource) -> None:
         super().__init__()
         self._source = source
 
-    def execute(self, progress: Progress) -> FetchOutcome:
-        """Fetch it; expected errors come back in the outcome."""
+    def __repr__(self) -> str:
+        return texts.FETCH_NAME
+
+    def _run(self, progress: Progress) -> Fetched:
         from napari_mmreg.evaluation.segmentation.sam_download import fetch_sam
 
-        try:
-            fetched = fetch_sam(
-                self._source,
-                lambda done: progress(self._source.title, done),
-                self._stop.is_set,
-            )
-        except RegistrationError as error:
-            return FetchOutcome(error=error)
-        return FetchOutcome(fetched)
+        return fetch_sam(
+            self._source, lambda done: progress(self._source.title, done), self._stop.is_set
+        )
 
 
 def run_evaluation(

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QWidget
 
 from napari_mmreg.gui.evaluate import strings as texts
 from napari_mmreg.gui.evaluate.charts import BarChart
-from napari_mmreg.gui.evaluate.evaluating import Candidate, Contender
+from napari_mmreg.gui.evaluate.evaluating import Candidate, ModelOutcome
 from napari_mmreg.gui.evaluate.tables import Table
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.combo import Combo
@@ -28,16 +28,16 @@ class ModelsBox(QWidget):
     Signals
     -------
     keep_clicked()
-    contender_chosen(object)
-        The selected `Contender`.
+    outcome_chosen(object)
+        The selected `ModelOutcome`.
     """
 
     keep_clicked = Signal()
-    contender_chosen = Signal(object)
+    outcome_chosen = Signal(object)
 
     def __init__(self, models: Sequence[ModelInfo]) -> None:
         super().__init__()
-        self._contenders: list[Contender] = []
+        self._outcomes: list[ModelOutcome] = []
         self._candidates = [Candidate(info.name, info.name) for info in models]
         self._candidates += [
             Candidate(texts.UNREFINED.format(title=info.name), info.name, refine=False)
@@ -84,28 +84,28 @@ class ModelsBox(QWidget):
         ]
 
     @property
-    def contenders(self) -> list[Contender]:
+    def outcomes(self) -> list[ModelOutcome]:
         """Those that ran, the best first."""
-        return list(self._contenders)
+        return list(self._outcomes)
 
     @property
-    def chosen(self) -> Contender | None:
+    def chosen(self) -> ModelOutcome | None:
         """The selected one that has a result."""
         row = self.table.currentRow()
-        return self._contenders[row] if 0 <= row < len(self._contenders) else None
+        return self._outcomes[row] if 0 <= row < len(self._outcomes) else None
 
-    def show_contenders(self, contenders: Sequence[Contender]) -> None:
+    def show_outcomes(self, outcomes: Sequence[ModelOutcome]) -> None:
         """Fill table and plot, best first, and select the winner."""
         from napari_mmreg.evaluation.measures import BY_KEY
 
-        self._contenders = rank(contenders)
+        self._outcomes = rank(outcomes)
         self.table.clear_rows()
-        for contender in self._contenders:
-            numbers = contender.evaluation.after if contender.evaluation is not None else {}
+        for outcome in self._outcomes:
+            numbers = outcome.evaluation.after if outcome.evaluation is not None else {}
             error = "re_rmse" if "re_rmse" in numbers else "re_grid"
-            result = None if contender.bundle is None else contender.bundle.result
+            result = None if outcome.bundle is None else outcome.bundle.result
             cells = [
-                contender.candidate.title,
+                outcome.candidate.title,
                 "failed" if result is None else str(result.status),
                 *(
                     BY_KEY[key].text(numbers[key]) if key in numbers else "–"
@@ -113,56 +113,56 @@ class ModelsBox(QWidget):
                 ),
                 "–" if result is None else f"{sum(result.timings.values()):.1f}",
             ]
-            self.table.add_row(cells, str(contender.error or ""))
+            self.table.add_row(cells, str(outcome.error or ""))
         self.table.fit(8)
         have = [
             key
             for key in PLOTTED
-            if any(c.evaluation is not None and key in c.evaluation.after for c in contenders)
+            if any(c.evaluation is not None and key in c.evaluation.after for c in outcomes)
         ]
         self.plotted.set_items([(BY_KEY[key].title, key) for key in have])
         if have and self.plotted.value is None:
             self.plotted.select(have[0])
         self.result.setVisible(True)
         self._draw()
-        if self._contenders:
+        if self._outcomes:
             self.table.selectRow(0)
 
     def _draw(self) -> None:
         from napari_mmreg.evaluation.measures import BY_KEY
 
         key = self.plotted.value
-        known = [(c, c.evaluation) for c in self._contenders if c.evaluation is not None]
+        known = [(c, c.evaluation) for c in self._outcomes if c.evaluation is not None]
         if key is None or not known:
             self.chart.show_bars([], float("nan"))
             return
         bars = []
-        for contender, evaluation in known:
+        for outcome, evaluation in known:
             value = evaluation.after.get(key, float("nan"))
-            bars.append((contender.candidate.title, value, BY_KEY[key].text(value)))
+            bars.append((outcome.candidate.title, value, BY_KEY[key].text(value)))
         self.chart.show_bars(bars, known[0][1].before.get(key, float("nan")))
 
     def _on_row(self, row: int) -> None:
-        if 0 <= row < len(self._contenders):
-            contender = self._contenders[row]
-            self.keep.setEnabled(contender.bundle is not None)
-            self.contender_chosen.emit(contender)
+        if 0 <= row < len(self._outcomes):
+            outcome = self._outcomes[row]
+            self.keep.setEnabled(outcome.bundle is not None)
+            self.outcome_chosen.emit(outcome)
 
 
-def rank(contenders: Sequence[Contender]) -> list[Contender]:
+def rank(outcomes: Sequence[ModelOutcome]) -> list[ModelOutcome]:
     """Return the best first: by error at landmarks, else by the truth, IoU, MIND distance.
 
     Failed ones come last.
     """
 
-    def key(contender: Contender) -> tuple[float, float]:
-        if contender.evaluation is None:
+    def key(outcome: ModelOutcome) -> tuple[float, float]:
+        if outcome.evaluation is None:
             return 2.0, 0.0
-        numbers = contender.evaluation.after
-        failed = contender.bundle is not None and contender.bundle.result.status == "failed"
+        numbers = outcome.evaluation.after
+        failed = outcome.bundle is not None and outcome.bundle.result.status == "failed"
         for name, sign in (("re_rmse", 1), ("re_grid", 1), ("object_iou", -1), ("mind", 1)):
             if name in numbers:
                 return float(failed), sign * numbers[name]
         return float(failed), 0.0
 
-    return sorted(contenders, key=key)
+    return sorted(outcomes, key=key)

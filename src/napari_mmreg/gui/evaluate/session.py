@@ -14,9 +14,9 @@ from napari_mmreg.gui.evaluate import strings as texts
 from napari_mmreg.gui.evaluate.evaluating import (
     Candidate,
     CompareJob,
-    Contender,
     EvaluateJob,
     EvaluationRequest,
+    ModelOutcome,
     Points,
     Truths,
 )
@@ -205,11 +205,11 @@ class EvaluationSession:
 
     # Results
 
-    def keep(self, contender: Contender) -> list[Any]:
+    def keep(self, outcome: ModelOutcome) -> list[Any]:
         """Add the layers of a compared model, as a run."""
-        if contender.bundle is None:
+        if outcome.bundle is None:
             return []
-        return list(self.kept.add(self._renumbered(contender.bundle)))
+        return list(self.kept.add(self._renumbered(outcome.bundle)))
 
     def _renumbered(self, bundle: Bundle) -> Bundle:
         """Give layers made beforehand a number that is free now."""
@@ -224,7 +224,9 @@ class EvaluationSession:
         snapshot = replace(bundle.snapshot, run=number)
         return replace(bundle, snapshot=snapshot, layers=tuple(layers))
 
-    def write_report(self, shown: Evaluation, contenders: Sequence[Contender], folder: str) -> Path:
+    def write_report(
+        self, shown: Evaluation, outcomes: Sequence[ModelOutcome], folder: str
+    ) -> Path:
         """Write the report of what is shown; where it was compared, of the others too.
 
         Raises
@@ -234,7 +236,7 @@ class EvaluationSession:
         """
         from napari_mmreg.evaluation.report import write_report
 
-        others = [c.evaluation for c in contenders if c.evaluation is not None]
+        others = [c.evaluation for c in outcomes if c.evaluation is not None]
         if not any(other is shown for other in others):
             others = []
         every = [shown, *(other for other in others if other is not shown)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QPaintEvent
 
-    from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+    from napari_mmreg.gui.landmarks.controller import LandmarkController
 
 BEFORE, AFTER = QColor(150, 158, 168, 150), QColor("#2f9fe0")
 TEXT = QColor(150, 158, 168)
@@ -81,12 +81,12 @@ class Histogram(QWidget):
         painter.end()
 
 
-class Loupe(QWidget):
+class ZoomView(QWidget):
     """The selected pair in both images side by side: ring at the landmark, cross where it maps."""
 
-    def __init__(self, desk: LandmarkDesk, parent: QWidget | None = None) -> None:
+    def __init__(self, controller: LandmarkController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._desk = desk
+        self._controller = controller
         self.setFixedHeight(150)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(strings.LOUPE_TIP)
@@ -95,10 +95,10 @@ class Loupe(QWidget):
     def refresh(self) -> None:
         """Show the selected pair."""
         self._shown = {}
-        chosen = self._desk.selected
-        pair = self._desk.book.get(next(iter(chosen))) if len(chosen) == 1 else None
-        if pair is not None and self._desk.ready:
-            transform = self._desk.judging.best
+        chosen = self._controller.selected
+        pair = self._controller.book.get(next(iter(chosen))) if len(chosen) == 1 else None
+        if pair is not None and self._controller.ready:
+            transform = self._controller.fit_state.best
             expected = None if pair.fixed is None else transform.map(pair.fixed)
             if expected is not None and not np.isfinite(expected).all():
                 expected = None
@@ -108,7 +108,7 @@ class Loupe(QWidget):
 
     def _cut(self, side: Side, mark: Any, cross: Any) -> tuple[QImage, Any, Any, float] | None:
         """Return a square part of an image around a place, and where to draw the marks in it."""
-        picture, middle = self._desk.picture(side), mark if mark is not None else cross
+        picture, middle = self._controller.picture(side), mark if mark is not None else cross
         if picture is None or middle is None:
             return None
         half = max(round(max(picture.shape) / 16), 12)

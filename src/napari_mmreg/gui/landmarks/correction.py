@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_mmreg.gui.shared.job import Job, Register
+from napari_mmreg.gui.shared.job import Register, RegistrationJob
 from napari_mmreg.landmarks import FitSettings, LandmarkPair, Measurement
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ALONE = "landmarks"
 
 
-class CorrectionJob(Job):
+class CorrectionJob(RegistrationJob):
     """Examines a transform and builds its layers, in a worker thread.
 
     Parameters

@@ -1,33 +1,32 @@
-"""The *Landmarks* dock: puts the widgets together and connects them to the desk."""
+"""The *Landmarks* dock: puts the widgets together and connects them to the controller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import ErrorNotification, notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui.landmarks import strings
-from napari_mmreg.gui.landmarks.charts import Loupe
-from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+from napari_mmreg.gui.landmarks.charts import ZoomView
+from napari_mmreg.gui.landmarks.controller import LandmarkController
 from napari_mmreg.gui.landmarks.fit_box import FitBox
 from napari_mmreg.gui.landmarks.numbers_box import NumbersBox
 from napari_mmreg.gui.landmarks.pairs_box import PairsBox
 from napari_mmreg.gui.shared import strings as words
+from napari_mmreg.gui.shared.runs import keeping_selection
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.images import ImagePair
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Layer
 
-    from napari_mmreg.gui.shared.job import Outcome
+    from napari_mmreg.gui.shared.bundle import Bundle
 
 _MEASURE_INTERVAL_MS = 60
 """Numbers follow edits after this pause; a drag has quicker ones of its own."""
@@ -53,19 +52,17 @@ class LandmarksDock(ScrollingDock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
-        self._arriving: Iterator[Layer] | None = None
-        self.desk = LandmarkDesk(napari_viewer)
+        self.controller = LandmarkController(napari_viewer)
         self.images = ImagePair(napari_viewer, compact=True)
-        self.pairs = PairsBox(self.desk)
-        self.fit = FitBox(self.desk)
-        self.numbers = NumbersBox(self.desk)
-        self.loupe = Loupe(self.desk)
+        self.pairs = PairsBox(self.controller)
+        self.fit = FitBox(self.controller)
+        self.numbers = NumbersBox(self.controller)
+        self.zoom_view = ZoomView(self.controller)
         self.correct = QPushButton()
         self.correct.setStyleSheet(style.PRIMARY)
         self.correct.setToolTip(strings.CORRECT_TIP)
         self._build()
         self._measure_timer = self.timer(_MEASURE_INTERVAL_MS, self._measure)
-        self._deliver_timer = self.timer(0, self._deliver_next)
         self._connect()
         self._on_images()
 
@@ -77,7 +74,7 @@ class LandmarksDock(ScrollingDock):
             self.images,
             style.header(strings.PAIRS),
             self.pairs,
-            self.loupe,
+            self.zoom_view,
             style.header(strings.ERRORS),
             self.numbers,
             style.header(strings.TRANSFORM),
@@ -90,10 +87,10 @@ class LandmarksDock(ScrollingDock):
     def _connect(self) -> None:
         self.images.changed.connect(self._on_images)
         self.images.failed.connect(self.say_error)
-        self.follow(self.desk.events.edited, self._on_edited)
-        self.follow(self.desk.events.measured, self._on_measured)
-        self.follow(self.desk.events.said, self._on_said)
-        self.follow(self.desk.runs.events.changed, self._on_runs)
+        self.follow(self.controller.events.edited, self._on_edited)
+        self.follow(self.controller.events.measured, self._on_measured)
+        self.follow(self.controller.events.said, self._on_said)
+        self.follow(self.controller.runs.events.changed, self._on_runs)
         self.pairs.open_clicked.connect(self._on_open)
         self.pairs.save_clicked.connect(self._on_save)
         self.pairs.propose_clicked.connect(self._on_propose)
@@ -101,21 +98,14 @@ class LandmarksDock(ScrollingDock):
         self.fit.preview.toggled.connect(self._on_preview)
         self.numbers.changed.connect(self._measure)
         self.correct.clicked.connect(self._on_correct)
-        self.runner.ended.connect(self._on_ended)
-        self.runner.crashed.connect(self._on_crashed)
         for keys, callback in (
-            ("Ctrl+Z", self.desk.book.undo),
-            ("Ctrl+Shift+Z", self.desk.book.redo),
-            ("Delete", self.desk.remove_selected),
+            ("Ctrl+Z", self.controller.book.undo),
+            ("Ctrl+Shift+Z", self.controller.book.redo),
+            ("Delete", self.controller.remove_selected),
         ):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(callback)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a correction runs or its layers still arrive."""
-        return self.runner.busy or self._arriving is not None
 
     def show_correction(self) -> None:
         """Scroll to the end, where errors and correction are."""
@@ -128,37 +118,39 @@ class LandmarksDock(ScrollingDock):
     def _on_images(self) -> None:
         self.fit.preview.setChecked(False)
         self.status.clear()
-        self._guarded(lambda: self.desk.set_images(*self.images.pair))
+        self._guarded(lambda: self.controller.set_images(*self.images.pair))
         self._on_runs()
         self._measure()
 
     def _on_edited(self) -> None:
-        if len(self.desk.book):
+        if len(self.controller.book):
             self.images.keep()
         self.pairs.refresh()
         self._measure_timer.start()
 
     def _measure(self) -> None:
         self._measure_timer.stop()
-        self.desk.measure()
+        self.controller.measure()
 
     def _on_measured(self) -> None:
         self.pairs.refresh()
         self.numbers.refresh()
-        self.loupe.refresh()
-        alone = self.desk.judging.base is None
+        self.zoom_view.refresh()
+        alone = self.controller.fit_state.base is None
         self.correct.setText(strings.CORRECT_ALONE if alone else strings.CORRECT)
         if self.runner.busy:
             self.correct.setText(strings.STOP)
         self.correct.setEnabled(
-            self.runner.busy or self.desk.judging.measurement.transform is not None
+            self.runner.busy or self.controller.fit_state.measurement.transform is not None
         )
-        self.correct.setToolTip(self.desk.judging.measurement.problem or strings.CORRECT_TIP)
+        self.correct.setToolTip(
+            self.controller.fit_state.measurement.problem or strings.CORRECT_TIP
+        )
 
     def _on_propose(self) -> None:
-        count = self._guarded(self.desk.propose)
+        count = self._guarded(self.controller.propose)
         if count is not None:
-            matches = self.desk.judging.matches
+            matches = self.controller.fit_state.matches
             if matches is None:
                 text = strings.SEEDED.format(count=count) if count else strings.NO_SEEDS
             elif count:
@@ -170,67 +162,45 @@ class LandmarksDock(ScrollingDock):
     # Correction
 
     def _on_runs(self) -> None:
-        self.desk.layers.raise_()
+        self.controller.layers.raise_()
         self.fit.refresh()
         self._on_fit()
 
     def _on_fit(self) -> None:
-        if self.desk.preview.on:
-            self.desk.set_preview(on=True)  # another base
+        if self.controller.preview.on:
+            self.controller.set_preview(on=True)  # another base
         self._measure()
 
     def _on_preview(self, checked: bool) -> None:
-        self._guarded(lambda: self.desk.set_preview(on=checked))
+        self._guarded(lambda: self.controller.set_preview(on=checked))
 
     def _on_correct(self) -> None:
         if self.runner.busy:
             self.runner.cancel()
             self._on_measured()
             return
-        self._finish_delivery()
-        job = self._guarded(self.desk.correction)
+        self.finish_delivery()
+        job = self._guarded(self.controller.correction)
         if job is not None:
             self.status.clear()
-            self.desk.stop_marking()
-            self.runner.start(job)
+            self.controller.stop_marking()
+            self.run_job(job, self._show_correction)
             self._on_measured()
 
-    def _on_ended(self, outcome: Outcome) -> None:
-        if outcome.error is not None:
-            self.say_error(str(outcome.error))
-        elif outcome.bundle is not None:
-            self.fit.preview.setChecked(False)
-            self.status.show_result(outcome.bundle)
-            self._arriving = self.desk.runs.add(outcome.bundle)
-            self._deliver_next()
+    def on_idle(self) -> None:
+        """Give the button back."""
         self._on_measured()
 
-    def _on_crashed(self, error: Exception) -> None:
-        notification_manager.dispatch(ErrorNotification(error))
-        self.say_error(f"{type(error).__name__}: {error}")
-        self._on_measured()
-
-    def _deliver_next(self) -> None:
-        """Add one layer, then let the GUI breathe."""
-        if self._arriving is None:
-            return
-        selected = set(self._viewer.layers.selection)
-        more = next(self._arriving, None) is not None
-        self._viewer.layers.selection = {s for s in selected if s in self._viewer.layers}
-        if more:
-            self._deliver_timer.start()
-        else:
-            self._arriving = None
-
-    def _finish_delivery(self) -> None:
-        while self._arriving is not None:
-            self._deliver_next()
+    def _show_correction(self, bundle: Bundle) -> None:
+        self.fit.preview.setChecked(False)
+        self.status.show_result(bundle)
+        self.deliver(keeping_selection(self._viewer, self.controller.runs.add(bundle)))
 
     # Files and messages
 
     def _on_open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, strings.OPEN_TITLE, "", strings.OPEN_FILTER)
-        count = self._guarded(lambda: self.desk.open(path)) if path else None
+        count = self._guarded(lambda: self.controller.open(path)) if path else None
         if count is not None:
             name = Path(path).name
             self._say(strings.OPENED.format(count=count, path=name))
@@ -245,7 +215,7 @@ class LandmarksDock(ScrollingDock):
         target = Path(path).with_suffix(suffix)
 
         def save() -> bool:
-            self.desk.save(target, how)
+            self.controller.save(target, how)
             return True
 
         if self._guarded(save):
@@ -254,7 +224,7 @@ class LandmarksDock(ScrollingDock):
 
     def _in_units(self, how: str) -> bool:
         """Whether a file of this kind holds physical coordinates."""
-        pictures = (self.desk.picture("fixed"), self.desk.picture("moving"))
+        pictures = (self.controller.picture("fixed"), self.controller.picture("moving"))
         return how == "bigwarp" and any(
             picture is not None and picture.placement.calibrated for picture in pictures
         )
@@ -275,8 +245,7 @@ class LandmarksDock(ScrollingDock):
 
     # Closing
 
-    def let_go(self) -> None:
+    def on_close(self) -> None:
         """Keep the landmarks, and leave the layers."""
-        self._arriving = None
         self.images.close_links()
-        self.desk.close()
+        self.controller.close()

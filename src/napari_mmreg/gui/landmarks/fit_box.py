@@ -14,7 +14,7 @@ from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.combo import Combo
 
 if TYPE_CHECKING:
-    from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+    from napari_mmreg.gui.landmarks.controller import LandmarkController
 
 _SMOOTHINGS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """What the smoothing sliders can be set to."""
@@ -29,14 +29,14 @@ class FitBox(QWidget):
     Signals
     -------
     changed()
-        The user changed something; the desk knows already.
+        The user changed something; the controller knows already.
     """
 
     changed = Signal()
 
-    def __init__(self, desk: LandmarkDesk) -> None:
+    def __init__(self, controller: LandmarkController) -> None:
         super().__init__()
-        self._desk = desk
+        self._controller = controller
         self._filling = False
         self._chose_alone = False
         self.base = Combo()
@@ -72,34 +72,34 @@ class FitBox(QWidget):
             slider.valueChanged.connect(self._on_changed)
 
     def refresh(self) -> None:
-        """Offer the runs that fit, show the desk's settings."""
+        """Offer the runs that fit, show the controller's settings."""
         self._filling = True
-        self.setEnabled(self._desk.ready)
-        judging = self._desk.judging
-        runs = self._desk.fitting_runs()
+        self.setEnabled(self._controller.ready)
+        fit_state = self._controller.fit_state
+        runs = self._controller.fitting_runs()
         known = self.base.values
         items = [(strings.BASE_ALONE, None), *((run.title, run) for run in runs)]
         self.base.set_items(items)
         new = [run for run in runs if run not in known and not is_correction(run)]
-        if judging.base not in runs:
-            judging.base = None
+        if fit_state.base not in runs:
+            fit_state.base = None
         # The newest result is what one wants to look at, unless one said otherwise.
-        if new and not self._chose_alone and judging.base is None:
-            judging.base = new[-1]
-        self.base.setCurrentIndex(self.base.values.index(judging.base))
+        if new and not self._chose_alone and fit_state.base is None:
+            fit_state.base = new[-1]
+        self.base.setCurrentIndex(self.base.values.index(fit_state.base))
         self._show()
         self._filling = False
 
     def _show(self) -> None:
-        judging = self._desk.judging
-        settings, share = judging.settings, judging.reach_share
+        fit_state = self._controller.fit_state
+        settings, share = fit_state.settings, fit_state.reach_share
         self.kind.select(settings.kind)
         self.spline.setValue(_nearest(settings.spline_smoothing))
         self.strength.setValue(round(20 * settings.strength))
         self.reach.setValue(_REACH_STEPS if share is None else round(20 * share))
         amount = settings.smoothing
         self.smoothing.setValue(0 if amount is None else 1 + _nearest(amount))
-        alone = judging.base is None
+        alone = fit_state.base is None
         for name, row in self.rows.items():
             row.setVisible(
                 name == "base"
@@ -114,7 +114,7 @@ class FitBox(QWidget):
 
     def _on_base(self) -> None:
         self._chose_alone = self.base.value is None
-        self._desk.judging.base = self.base.value
+        self._controller.fit_state.base = self.base.value
         self.refresh()
         self.changed.emit()
 
@@ -123,13 +123,15 @@ class FitBox(QWidget):
             return
         place, reach = self.smoothing.value(), self.reach.value()
         settings = replace(
-            self._desk.judging.settings,
+            self._controller.fit_state.settings,
             kind=self.kind.value,
             spline_smoothing=_SMOOTHINGS[self.spline.value()],
             strength=self.strength.value() / 20,
             smoothing=None if place == 0 else _SMOOTHINGS[place - 1],
         )
-        self._desk.judging.configure(settings, None if reach == _REACH_STEPS else reach / 20)
+        self._controller.fit_state.configure(
+            settings, None if reach == _REACH_STEPS else reach / 20
+        )
         self._filling = True
         self._show()
         self._filling = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,7 +11,10 @@ from napari_mmreg.gui.shared import compat
 from napari_mmreg.landmarks import Side
 
 if TYPE_CHECKING:
-    from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+    from napari_mmreg.gui.landmarks.entry import PairEntry
+    from napari_mmreg.gui.landmarks.layers import LandmarkLayers
+    from napari_mmreg.gui.shared.snapshot import Picture
+    from napari_mmreg.landmarks import LandmarkBook
 
 CLICK = 5.0
 """Screen pixels that the mouse may move during a click."""
@@ -20,17 +23,41 @@ NEAR = 12.0
 """Screen pixels from a landmark at which it is grabbed."""
 
 
+class Editor(Protocol):
+    """What marking needs to know and to change."""
+
+    book: LandmarkBook
+    entry: PairEntry
+    layers: LandmarkLayers
+
+    def image(self, side: Side) -> Any:
+        """Return an image layer, None if there is none."""
+
+    def picture(self, side: Side) -> Picture | None:
+        """Return what is seen of an image layer, None if there is none."""
+
+    def select(self, ids: Iterable[int]) -> None:
+        """Select pairs."""
+
+    def drag(self, pair_id: int, side: Side, point: Any, gesture: object) -> None:
+        """Move a landmark while the mouse is down."""
+
+    def finish_drag(self) -> None:
+        """Let the numbers that a drag had left out be computed."""
+
+
 class Marking:
     """Turns presses on the canvas into edits, while it is on.
 
     Parameters
     ----------
-    desk : LandmarkDesk
+    editor : Editor
+        Whose pairs are marked.
     viewer : napari.components.ViewerModel
     """
 
-    def __init__(self, desk: LandmarkDesk, viewer: Any) -> None:
-        self._desk = desk
+    def __init__(self, editor: Editor, viewer: Any) -> None:
+        self._editor = editor
         self._viewer = viewer
         self._visible: dict[Any, tuple[bool, bool]] = {}
         self._active_layer: Any = None
@@ -60,8 +87,8 @@ class Marking:
         """Show the image that is to be clicked, and look at the ghost."""
         if not self.on:
             return
-        side = self._desk.flow.expecting
-        layer = self._desk.layers.get(side)
+        side = self._editor.entry.expecting
+        layer = self._editor.layers.get(side)
         if layer is not None and self._viewer.layers.selection.active is not layer:
             layer.mode = "pan_zoom"  # clicks are ours now
             self._viewer.layers.selection.active = layer
@@ -72,8 +99,8 @@ class Marking:
         self._look_at_ghost()
 
     def _show_only(self, side: Side) -> None:
-        image = self._desk.image(side)
-        keep = {image, self._desk.layers.get(side), self._desk.layers.get("ghost")}
+        image = self._editor.image(side)
+        keep = {image, self._editor.layers.get(side), self._editor.layers.get("ghost")}
         for layer in self._viewer.layers:
             wanted = layer in keep
             if layer.visible != wanted:
@@ -90,8 +117,8 @@ class Marking:
 
     def _look_at_ghost(self) -> None:
         """Move the camera if the ghost lies outside of what the canvas shows."""
-        point = self._desk.flow.ghost
-        picture = self._desk.picture("moving")
+        point = self._editor.entry.ghost
+        picture = self._editor.picture("moving")
         if point is None or picture is None:
             return
         corners = compat.visible_corners(self._viewer, picture.placement)
@@ -107,7 +134,7 @@ class Marking:
             return
         start = np.asarray(event.pos, dtype=np.float64)
         hit = self._hit(event.position)
-        side, grabbed = hit if hit is not None else (self._desk.flow.expecting, None)
+        side, grabbed = hit if hit is not None else (self._editor.entry.expecting, None)
         gesture, dragged = object(), False
         event.handled = hit is not None
         yield
@@ -122,21 +149,21 @@ class Marking:
                 event.handled = True
             yield
         if grabbed is None and not dragged:
-            self._desk.flow.click(side, self._pixel(side, event.position))
+            self._editor.entry.click(side, self._pixel(side, event.position))
         elif grabbed == "ghost":
-            self._desk.flow.accept()
+            self._editor.entry.accept()
         elif isinstance(grabbed, int):
-            self._desk.select({grabbed})
+            self._editor.select({grabbed})
             if dragged:
                 self._drag(side, grabbed, event.position, gesture)
-                self._desk.finish_drag()
+                self._editor.finish_drag()
 
     def _drag(self, side: Side, grabbed: int | str, position: Any, gesture: object) -> None:
         point = self._pixel(side, position)
         if isinstance(grabbed, int):
-            self._desk.drag(grabbed, side, point, gesture)
+            self._editor.drag(grabbed, side, point, gesture)
         else:
-            self._desk.flow.move_ghost(point)
+            self._editor.entry.move_ghost(point)
 
     def _hit(self, position: Any) -> tuple[Side, int | str] | None:
         """Return the landmark or ghost under the mouse."""
@@ -144,19 +171,19 @@ class Marking:
         least = NEAR
         sides: tuple[Side, ...] = ("fixed", "moving")
         for side in sides:
-            layer = self._desk.layers.get(side)
-            picture = self._desk.picture(side)
+            layer = self._editor.layers.get(side)
+            picture = self._editor.picture(side)
             if layer is None or picture is None or not layer.visible:
                 continue
             here = self._pixel(side, position)
             zoom = compat.screen_pixels_per_pixel(self._viewer, picture.placement)
             places: list[tuple[Any, int | str]] = [
                 (pair.at(side), pair.id)
-                for pair in self._desk.book.pairs
+                for pair in self._editor.book.pairs
                 if pair.at(side) is not None
             ]
-            if side == "moving" and self._desk.flow.ghost is not None:
-                places.insert(0, (self._desk.flow.ghost, "ghost"))
+            if side == "moving" and self._editor.entry.ghost is not None:
+                places.insert(0, (self._editor.entry.ghost, "ghost"))
             for place, what in places:
                 distance = float(np.linalg.norm((np.asarray(place) - here) * zoom))
                 if distance < least:
@@ -164,7 +191,7 @@ class Marking:
         return best
 
     def _pixel(self, side: Side, position: Any) -> Any:
-        picture = self._desk.picture(side)
+        picture = self._editor.picture(side)
         if picture is None:  # pragma: no cover - marking is on with two images only
             raise RuntimeError("no image")
         world = np.asarray(position, dtype=np.float64)[-2:]

@@ -14,25 +14,25 @@ from napari_mmreg.gui.shared.widgets.combo import Combo
 from napari_mmreg.landmarks import summarise
 
 if TYPE_CHECKING:
-    from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+    from napari_mmreg.gui.landmarks.controller import LandmarkController
 
 _COLUMNS = ("before", "after", "left_out")
 
 
 class NumbersBox(QWidget):
-    """Shows a desk's measurement.
+    """Shows a controller's measurement.
 
     Signals
     -------
     changed()
-        Unit, limit or colour is another one; the desk knows already.
+        Unit, limit or colour is another one; the controller knows already.
     """
 
     changed = Signal()
 
-    def __init__(self, desk: LandmarkDesk) -> None:
+    def __init__(self, controller: LandmarkController) -> None:
         super().__init__()
-        self._desk = desk
+        self._controller = controller
         self._filling = False
         self.unit = Combo()
         self.unit.setToolTip(strings.UNIT_TIP)
@@ -90,29 +90,29 @@ class NumbersBox(QWidget):
         return widget
 
     def refresh(self) -> None:
-        """Show the desk's numbers."""
-        judging, found = self._desk.judging, self._desk.judging.measurement
+        """Show the controller's numbers."""
+        fit_state, found = self._controller.fit_state, self._controller.fit_state.measurement
         self._filling = True
         items: list[tuple[str, bool]] = [(strings.UNIT_PX, False)]
-        if judging.physical_unit is not None:
-            items.append((judging.physical_unit, True))
+        if fit_state.physical_unit is not None:
+            items.append((fit_state.physical_unit, True))
         self.unit.set_items(items)
-        self.unit.setCurrentIndex(int(judging.physical))
-        self.limit.setValue(judging.threshold)
-        self.limit.setSuffix(f" {judging.unit}")
+        self.unit.setCurrentIndex(int(fit_state.physical))
+        self.limit.setValue(fit_state.threshold)
+        self.limit.setSuffix(f" {fit_state.unit}")
         self._filling = False
         for head, text in zip(self.heads, strings.SUMMARY_HEAD, strict=True):
-            head.setText(text.format(limit=judging.threshold, unit=judging.unit))
+            head.setText(text.format(limit=fit_state.threshold, unit=fit_state.unit))
         for name in _COLUMNS:
             error = getattr(found, name)
-            numbers = {} if error is None else summarise(error, judging.threshold)
+            numbers = {} if error is None else summarise(error, fit_state.threshold)
             for column, key in enumerate(("mean", "rmse", "median", "max"), start=1):
                 self.cells[name, column].setText(_number(numbers.get(key)))
             rate = numbers.get("success_rate")
             self.cells[name, 5].setText(strings.NOT_MARKED if rate is None else f"{rate:.0%}")
         before = None if found.before is None else found.before.errors
         after = None if found.after is None else found.after.errors
-        self.histogram.show_errors(before, after, judging.threshold, judging.unit)
+        self.histogram.show_errors(before, after, fit_state.threshold, fit_state.unit)
         self.histogram.setVisible(before is not None)
         sentences = [suspicion.sentence for suspicion in found.suspects]
         self.suspects.setText("\n".join(f"⚠ {sentence}" for sentence in sentences[:4]))
@@ -121,12 +121,12 @@ class NumbersBox(QWidget):
     def _on_changed(self) -> None:
         if self._filling:
             return
-        judging, physical = self._desk.judging, bool(self.unit.value)
-        if physical != judging.physical:
-            judging.set_physical(physical=physical)
+        fit_state, physical = self._controller.fit_state, bool(self.unit.value)
+        if physical != fit_state.physical:
+            fit_state.set_physical(physical=physical)
         else:
-            judging.threshold = self.limit.value()
-        self._desk.layers.colour_by = self.colour.value
+            fit_state.threshold = self.limit.value()
+        self._controller.layers.colour_by = self.colour.value
         self.changed.emit()
 
 

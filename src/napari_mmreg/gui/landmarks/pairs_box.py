@@ -15,11 +15,11 @@ from napari_mmreg.gui.shared.widgets.combo import Combo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+    from napari_mmreg.gui.landmarks.controller import LandmarkController
 
 
 class PairsBox(QWidget):
-    """Shows and edits a desk's pairs.
+    """Shows and edits a controller's pairs.
 
     Signals
     -------
@@ -30,9 +30,9 @@ class PairsBox(QWidget):
     save_clicked = Signal()
     propose_clicked = Signal()
 
-    def __init__(self, desk: LandmarkDesk) -> None:
+    def __init__(self, controller: LandmarkController) -> None:
         super().__init__()
-        self._desk = desk
+        self._controller = controller
         self.mark = QPushButton(strings.MARK)
         self.mark.setCheckable(True)
         self.mark.setToolTip(strings.MARK_TIP)
@@ -48,7 +48,7 @@ class PairsBox(QWidget):
         self.hint = style.wrapping(style.quiet_label())
         self.hint.setMinimumHeight(2 * self.hint.fontMetrics().lineSpacing() + 4)
         self.count = style.quiet_label()
-        self.table = PairTable(desk)
+        self.table = PairTable(controller)
         layout = style.column(self)
         layout.addLayout(style.row(self.mark, self.show_mode, self.accept, self.skip, stretch=0))
         layout.addWidget(self.hint)
@@ -61,96 +61,98 @@ class PairsBox(QWidget):
         self._connect()
 
     def _connect(self) -> None:
-        desk = self._desk
+        controller = self._controller
         self.mark.clicked.connect(self._on_mark)
         self.show_mode.activated.connect(self._on_show)
         pairs: list[tuple[QPushButton, Callable[[], object]]] = [
-            (self.accept, desk.flow.accept),
-            (self.skip, desk.flow.skip),
-            (self.undo, desk.book.undo),
-            (self.redo, desk.book.redo),
-            (self.remove, desk.remove_selected),
+            (self.accept, controller.entry.accept),
+            (self.skip, controller.entry.skip),
+            (self.undo, controller.book.undo),
+            (self.redo, controller.book.redo),
+            (self.remove, controller.remove_selected),
         ]
         for button, action in pairs:
             button.clicked.connect(lambda _=False, action=action: action())
         self.propose.clicked.connect(self.propose_clicked)
         self.open.clicked.connect(self.open_clicked)
         self.save.clicked.connect(self.save_clicked)
-        self.table.picked.connect(desk.select)
-        self.table.gone_to.connect(desk.zoom_to)
+        self.table.picked.connect(controller.select)
+        self.table.gone_to.connect(controller.zoom_to)
 
     def refresh(self) -> None:
-        """Show what the desk knows."""
-        desk, book = self._desk, self._desk.book
-        marking = desk.marking.on
-        self.mark.setEnabled(desk.ready)
+        """Show what the controller knows."""
+        controller, book = self._controller, self._controller.book
+        marking = controller.marking.on
+        self.mark.setEnabled(controller.ready)
         self.mark.setChecked(marking)
         self.mark.setText(strings.MARK_STOP if marking else strings.MARK)
-        self.show_mode.setVisible(not marking or desk.flow.ghost is None)
-        self.accept.setVisible(marking and desk.flow.ghost is not None)
-        self.skip.setVisible(marking and desk.flow.current is not None)
+        self.show_mode.setVisible(not marking or controller.entry.ghost is None)
+        self.accept.setVisible(marking and controller.entry.ghost is not None)
+        self.skip.setVisible(marking and controller.entry.current is not None)
         self.undo.setEnabled(bool(book.undo_label))
         self.redo.setEnabled(bool(book.redo_label))
         self.undo.setToolTip(_step(strings.UNDO_TIP, strings.NOTHING_TO_UNDO, book.undo_label))
         self.redo.setToolTip(_step(strings.REDO_TIP, strings.NOTHING_TO_REDO, book.redo_label))
-        self.remove.setEnabled(bool(desk.selected))
-        matches = desk.judging.matches
+        self.remove.setEnabled(bool(controller.selected))
+        matches = controller.fit_state.matches
         self.propose.setToolTip(
             strings.SEED_TIP
             if matches is None
             else strings.SEED_MATCHES_TIP.format(all=len(matches))
         )
         for button in (self.propose, self.open):
-            button.setEnabled(desk.ready)
-        self.save.setEnabled(desk.ready and len(book) > 0)
+            button.setEnabled(controller.ready)
+        self.save.setEnabled(controller.ready and len(book) > 0)
         self.hint.setText(self._hint())
         self.count.setText(self._count())
         self.table.refresh()
 
     def _hint(self) -> str:
-        desk = self._desk
-        if not desk.ready:
+        controller = self._controller
+        if not controller.ready:
             return strings.HINT_NO_IMAGES
-        if not desk.marking.on:
+        if not controller.marking.on:
             return strings.HINT_IDLE
-        pair = desk.flow.current
-        name = str(desk.book.state.next_id) if pair is None else pair.name
-        if desk.flow.expecting == "fixed":
+        pair = controller.entry.current
+        name = str(controller.book.state.next_id) if pair is None else pair.name
+        if controller.entry.expecting == "fixed":
             return strings.HINT_FIXED.format(name=name)
-        if desk.flow.ghost is None:
+        if controller.entry.ghost is None:
             return strings.HINT_MOVING.format(name=name)
         text = strings.HINT_GHOST.format(name=name)
-        return f"{text} {strings.GHOST_MATCHED}" if desk.flow.matched else text
+        return f"{text} {strings.GHOST_MATCHED}" if controller.entry.matched else text
 
     def _count(self) -> str:
-        desk, pairs = self._desk, self._desk.book.pairs
+        controller, pairs = self._controller, self._controller.book.pairs
         used = sum(pair.used for pair in pairs)
         half = sum(not pair.complete for pair in pairs)
         template = strings.COUNT_ONE if len(pairs) == 1 else strings.COUNT
         parts = [template.format(used=used, all=len(pairs))]
         if half:
             parts.append(strings.COUNT_HALF.format(half=half))
-        if desk.judging.missing:
+        if controller.fit_state.missing:
             kind = (
-                strings.KINDS[desk.judging.settings.kind]
-                if desk.judging.base is None
+                strings.KINDS[controller.fit_state.settings.kind]
+                if controller.fit_state.base is None
                 else strings.CORRECT
             )
-            parts.append(strings.COUNT_MORE.format(more=desk.judging.missing, kind=kind.lower()))
-        elif desk.judging.measurement.problem:
-            parts.append(desk.judging.measurement.problem)
+            parts.append(
+                strings.COUNT_MORE.format(more=controller.fit_state.missing, kind=kind.lower())
+            )
+        elif controller.fit_state.measurement.problem:
+            parts.append(controller.fit_state.measurement.problem)
         return " · ".join(parts)
 
     def _on_mark(self, checked: bool) -> None:
         if checked:
-            self._desk.start_marking()
+            self._controller.start_marking()
         else:
-            self._desk.stop_marking()
+            self._controller.stop_marking()
         self.refresh()
 
     def _on_show(self) -> None:
-        self._desk.marking.show = self.show_mode.value
-        self._desk.marking.update()
+        self._controller.marking.show = self.show_mode.value
+        self._controller.marking.update()
 
 
 def _button(text: str, tip: str = "") -> QPushButton:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QObject
     from qtpy.QtWidgets import QWidget
 
-    from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+    from napari_mmreg.gui.landmarks.controller import LandmarkController
     from napari_mmreg.landmarks import LandmarkPair
 
 COLUMNS = tuple(strings.COLUMNS)
@@ -34,16 +34,16 @@ _VISIBLE_ROWS = 7
 
 
 class PairModel(QAbstractTableModel):
-    """A desk's pairs, one per row."""
+    """A controller's pairs, one per row."""
 
-    def __init__(self, desk: LandmarkDesk, parent: QObject | None = None) -> None:
+    def __init__(self, controller: LandmarkController, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._desk = desk
+        self._controller = controller
         self._pairs: tuple[LandmarkPair, ...] = ()
 
     def refresh(self) -> bool:
-        """Read the desk; return whether rows came or went."""
-        pairs = self._desk.book.pairs
+        """Read the controller; return whether rows came or went."""
+        pairs = self._controller.book.pairs
         if [pair.id for pair in pairs] != [pair.id for pair in self._pairs]:
             self.beginResetModel()
             self._pairs = pairs
@@ -106,10 +106,10 @@ class PairModel(QAbstractTableModel):
         pair = self._pairs[index.row()]
         if role == Qt.ItemDataRole.CheckStateRole:
             checked = Qt.CheckState(value) == Qt.CheckState.Checked
-            self._desk.book.enable([pair.id], enabled=checked)
+            self._controller.book.enable([pair.id], enabled=checked)
             return True
         if role == Qt.ItemDataRole.EditRole:
-            self._desk.book.rename(pair.id, str(value))
+            self._controller.book.rename(pair.id, str(value))
             return True
         return False
 
@@ -128,7 +128,7 @@ class PairModel(QAbstractTableModel):
         if column == "name":
             return _natural(pair.name)
         if column in ERRORS:
-            return self._desk.judging.measurement.of(pair.id)[ERRORS.index(column)]
+            return self._controller.fit_state.measurement.of(pair.id)[ERRORS.index(column)]
         if column == "source":
             return pair.source
         point = pair.fixed if column == "fixed" else pair.moving
@@ -142,7 +142,7 @@ class PairModel(QAbstractTableModel):
         if column in ERRORS:
             error = self._value(pair, column)
             if np.isfinite(error):
-                rgba = pair_colour(pair, error, self._desk.judging.threshold)
+                rgba = pair_colour(pair, error, self._controller.fit_state.threshold)
                 return QColor.fromRgbF(*rgba)
         return None
 
@@ -160,7 +160,7 @@ class _Sorted(QSortFilterProxyModel):
 
 
 class PairTable(QTableView):
-    """Shows a desk's pairs.
+    """Shows a controller's pairs.
 
     Signals
     -------
@@ -171,11 +171,11 @@ class PairTable(QTableView):
     picked = Signal(list)
     gone_to = Signal(int)
 
-    def __init__(self, desk: LandmarkDesk, parent: QWidget | None = None) -> None:
+    def __init__(self, controller: LandmarkController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._desk = desk
+        self._controller = controller
         self._showing = False
-        self.pairs = PairModel(desk, self)
+        self.pairs = PairModel(controller, self)
         self.sorted = _Sorted(self)
         self.sorted.setSourceModel(self.pairs)
         self.setModel(self.sorted)
@@ -206,11 +206,11 @@ class PairTable(QTableView):
         self.clicked.connect(self._on_clicked)
 
     def refresh(self) -> None:
-        """Show what the desk knows, with its selection."""
+        """Show what the controller knows, with its selection."""
         self._showing = True
         try:
             self.pairs.refresh()
-            self._select(self._desk.selected)
+            self._select(self._controller.selected)
         finally:
             self._showing = False
 

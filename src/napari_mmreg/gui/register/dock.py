@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
@@ -11,25 +11,25 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui.register.compare_box import CompareBox
-from napari_mmreg.gui.register.fusing import FuseJob
 from napari_mmreg.gui.register.method import AdvancedBox, MethodBox, collect
 from napari_mmreg.gui.register.runs_box import RunsBox
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.activity import Activity
+from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.compat import camera_emitters
 from napari_mmreg.gui.shared.fused import FILES, NO_FUSION, save_fused
-from napari_mmreg.gui.shared.job import Job, Outcome, Register
+from napari_mmreg.gui.shared.job import Register
 from napari_mmreg.gui.shared.runs import RunRecord
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.settings import read_defaults
+from napari_mmreg.gui.shared.task import Job
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.images import ImagePair
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Layer
 
     from napari_mmreg.models import ModelInfo
 
@@ -61,8 +61,6 @@ class RegisterDock(ScrollingDock):
 
             models = list_models()
         self._activity: Activity | None = None
-        self._arriving: Iterator[Layer] | None = None
-        self._fusing = False
         defaults = read_defaults()
         self.session = Session(napari_viewer, register)
         self.images = ImagePair(napari_viewer)
@@ -77,7 +75,6 @@ class RegisterDock(ScrollingDock):
         self._results = self._build()
         self._arrows_timer = self.timer(_ARROWS_INTERVAL_MS, self._apply_arrows)
         self._camera_timer = self.timer(_CAMERA_INTERVAL_MS, self.session.comparison.refresh)
-        self._deliver_timer = self.timer(0, self._deliver_next)
         self._connect()
         self._on_pair()
         self._on_run(None)
@@ -119,8 +116,6 @@ class RegisterDock(ScrollingDock):
         self.run_bar.started.connect(self.start)
         self.run_bar.cancelled.connect(self.cancel)
         self.runner.progressed.connect(self._on_progress)
-        self.runner.ended.connect(self._on_ended)
-        self.runner.crashed.connect(self._on_crashed)
         self.runs.chosen.connect(self._on_run)
         self.runs.save_clicked.connect(self._on_save)
         self.runs.fuse_clicked.connect(self.fuse)
@@ -138,7 +133,7 @@ class RegisterDock(ScrollingDock):
 
     def start(self) -> None:
         """Register what is chosen; an error is shown as a sentence."""
-        self._finish_delivery()
+        self.finish_delivery()
         fixed, moving = self.images.pair
         settings = collect(self.method, self.advanced, self.runs.arrows.value())
         try:
@@ -152,78 +147,56 @@ class RegisterDock(ScrollingDock):
         except RegistrationError as error:
             self.say_error(str(error))
             return
-        self._start(self.session.job(snapshot))
+        self._start(self.session.job(snapshot), self._show_run)
 
     def fuse(self) -> None:
         """Fuse the images of the chosen run, which does not run again."""
-        self._finish_delivery()
+        self.finish_delivery()
         run = self.runs.run
         if run is None:
             return
         method, correct = self.method.fusion.value, self.method.correct.isChecked()
         if method == NO_FUSION:
             method, correct = DEFAULT, False
-        self._start(self.session.fuse_job(run, method, correct=correct))
+        self._start(self.session.fuse_job(run, method, correct=correct), self._show_fused)
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job[Bundle], done: Callable[[Bundle], None]) -> None:
         self.status.clear()
         self.run_bar.set_running(running=True)
         self.run_bar.set_ready(ready=True)
         self.runs.fuse.setEnabled(False)
         self._activity = Activity()
-        self._fusing = isinstance(job, FuseJob)
-        self.runner.start(job)
+        self.run_job(job, done)
 
     def cancel(self) -> None:
         """Stop the run; the button is back at once, the engine follows."""
         if self.runner.busy:
             self.runner.cancel()
-            self._set_idle()
+            self.on_idle()
             self.status.show_note(strings.CANCELLED)
 
-    def _set_idle(self) -> None:
+    def on_idle(self) -> None:
+        """Give the buttons back and leave the activity area."""
         self.run_bar.set_running(running=False)
         self.runs.fuse.setEnabled(True)
         activity, self._activity = self._activity, None
         if activity is not None:
             activity.close()
         self._on_pair()
+        self.method.check_devices()
 
     def _on_progress(self, stage: str, fraction: float) -> None:
         self.run_bar.show_progress(stage, fraction)
         if self._activity is not None:
             self._activity.show(stage, fraction)
 
-    def _on_ended(self, outcome: Outcome) -> None:
-        self._set_idle()
-        self.method.check_devices()
-        if outcome.error is not None:
-            self.say_error(str(outcome.error))
-        elif outcome.bundle is not None and self._fusing:
-            self.status.show_note(outcome.bundle.note, strings.DONE_WORD)
-            self._arriving = self.session.deliver_fused(outcome.bundle)
-            self._deliver_next()
-        elif outcome.bundle is not None:
-            self.status.show_result(outcome.bundle)
-            self._arriving = self.session.deliver(outcome.bundle)
-            self._deliver_next()
+    def _show_run(self, bundle: Bundle) -> None:
+        self.status.show_result(bundle)
+        self.deliver(self.session.deliver(bundle))
 
-    def _on_crashed(self, error: Exception) -> None:
-        self._set_idle()
-        self.say_crash(error)
-
-    def _deliver_next(self) -> None:
-        """Add one layer, then let the GUI breathe."""
-        if self._arriving is None:
-            return
-        if next(self._arriving, None) is None:
-            self._arriving = None
-        else:
-            self._deliver_timer.start()
-
-    def _finish_delivery(self) -> None:
-        while self._arriving is not None:
-            self._deliver_next()
+    def _show_fused(self, bundle: Bundle) -> None:
+        self.status.show_note(bundle.note, strings.DONE_WORD)
+        self.deliver(self.session.deliver_fused(bundle))
 
     # Results
 
@@ -238,7 +211,7 @@ class RegisterDock(ScrollingDock):
         self.compare.set_run(run)
 
     def _on_save(self) -> None:
-        self._finish_delivery()
+        self.finish_delivery()
         run = self.runs.run
         folder = QFileDialog.getExistingDirectory(self, strings.SAVE_TITLE)
         if run is None or not folder:
@@ -260,7 +233,7 @@ class RegisterDock(ScrollingDock):
     def _on_remove(self) -> None:
         run = self.runs.run
         if run is not None:
-            self._finish_delivery()
+            self.finish_delivery()
             self.session.runs.remove(run.number)
             self.status.clear()
 
@@ -292,10 +265,9 @@ class RegisterDock(ScrollingDock):
 
     # Closing
 
-    def let_go(self) -> None:
+    def on_close(self) -> None:
         """Leave the activity area, the layers and the session."""
-        self._set_idle()
-        self._arriving = None
+        self.on_idle()
         self.compare.stop()
         self.images.close_links()
         self.advanced.close_links()

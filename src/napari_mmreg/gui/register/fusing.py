@@ -8,11 +8,11 @@ from napari_mmreg.fusion import get_fusion_info
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.fused import fused_layers, scaled
-from napari_mmreg.gui.shared.job import Job, limited_threads
+from napari_mmreg.gui.shared.task import Job, limited_threads
 from napari_mmreg.run import Progress
 
 
-class FuseJob(Job):
+class FuseJob(Job[Bundle]):
     """Makes the fused images of a run; its bundle holds their layers and what to say.
 
     Parameters
@@ -26,7 +26,8 @@ class FuseJob(Job):
     """
 
     def __init__(self, bundle: Bundle, method: str, *, correct: bool = False) -> None:
-        super().__init__(bundle.snapshot)
+        super().__init__()
+        self.snapshot = bundle.snapshot
         self._bundle = bundle
         self._method = method
         self._correct = correct

@@ -13,8 +13,8 @@ from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.compat import point_in
 from napari_mmreg.gui.shared.fused import FILES
-from napari_mmreg.gui.shared.job import Job, Register
-from napari_mmreg.gui.shared.runs import RunBook, RunRecord
+from napari_mmreg.gui.shared.job import Register, RegistrationJob
+from napari_mmreg.gui.shared.runs import RunBook, RunRecord, keeping_selection
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, take_picture
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ class Session:
             settings=settings,
         )
 
-    def job(self, snapshot: Snapshot) -> Job:
+    def job(self, snapshot: Snapshot) -> RegistrationJob:
         """Return what a worker thread executes."""
-        return Job(snapshot, self._register)
+        return RegistrationJob(snapshot, self._register)
 
     def fuse_job(self, run: RunRecord, method: str, *, correct: bool = False) -> FuseJob:
         """Return what a worker thread executes to fuse a finished run's images."""
@@ -86,18 +86,12 @@ class Session:
 
     def deliver(self, bundle: Bundle) -> Iterator[Layer]:
         """Add the layers of a finished run one by one."""
-        yield from self._keeping_selection(self.runs.add(bundle))
+        yield from keeping_selection(self._viewer, self.runs.add(bundle))
 
     def deliver_fused(self, bundle: Bundle) -> Iterator[Layer]:
         """Add the layers that a `FuseJob` made to their run one by one, instead of former ones."""
         added = self.runs.add_layers(bundle.snapshot.run, bundle.layers, FILES)
-        yield from self._keeping_selection(added)
-
-    def _keeping_selection(self, arriving: Iterator[Layer]) -> Iterator[Layer]:
-        selected = set(self._viewer.layers.selection)
-        yield from arriving
-        # The user's selection stays, minus layers deleted meanwhile.
-        self._viewer.layers.selection = {s for s in selected if s in self._viewer.layers}
+        yield from keeping_selection(self._viewer, added)
 
     def _on_runs_changed(self) -> None:
         known: list[RunRecord] = self.runs.runs

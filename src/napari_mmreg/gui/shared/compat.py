@@ -17,6 +17,11 @@ _guarded: WeakSet[Any] = WeakSet()
 """The layer events of viewers whose removals are guarded already."""
 
 
+def bare_viewer(viewer: Any) -> Any:
+    """Return the viewer inside the proxy that napari makes for every plugin's dock."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
 def guard_removals(viewer: Any) -> None:
     """Make the canvas's own OpenGL context current whenever layers are removed.
 
@@ -31,8 +36,7 @@ def guard_removals(viewer: Any) -> None:
     viewer : napari.components.ViewerModel
         One without a window is left alone.
     """
-    # Plugins get a proxy that hides private attributes, and napari has no public way to the canvas.
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = bare_viewer(viewer)  # napari has no public way to the canvas
     events = viewer.layers.events
     window = getattr(viewer, "window", None)
     if window is None or events in _guarded:

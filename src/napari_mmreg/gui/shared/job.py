@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg.errors import Cancelled, InputError, RegistrationError
+from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle, build
 from napari_mmreg.gui.shared.fused import NO_FUSION, scaled, with_fused
 from napari_mmreg.gui.shared.modalities import engine_modality
 from napari_mmreg.gui.shared.placement import frames_overlap, moving_from_fixed
 from napari_mmreg.gui.shared.snapshot import Picture, Snapshot, read
+from napari_mmreg.gui.shared.task import Job, limited_threads
 from napari_mmreg.run import Progress
 
 if TYPE_CHECKING:
@@ -33,24 +29,8 @@ _ENGINE_SHARE = 0.94
 _LAYERS_SHARE = 0.96
 """The same with the layers; the rest is fusing, where that is wanted."""
 
-_one_run_at_a_time = threading.Lock()
-"""The number of torch threads belongs to the process: two runs would undo each other's."""
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: exactly one of `bundle` and `error` is set."""
-
-    bundle: Bundle | None = None
-    error: RegistrationError | None = None
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the user stopped it."""
-        return isinstance(self.error, Cancelled)
-
-
-class Job:
+class RegistrationJob(Job[Bundle]):
     """A run that can be executed in any thread, told to stop from another.
 
     Parameters
@@ -61,31 +41,12 @@ class Job:
     """
 
     def __init__(self, snapshot: Snapshot, register: Register | None = None) -> None:
+        super().__init__()
         self.snapshot = snapshot
         self._register = register
-        self._stop = threading.Event()
 
     def __repr__(self) -> str:
         return f"the registration of “{self.snapshot.moving.name}”"
-
-    def cancel(self) -> None:
-        """Ask the run to stop; returns at once."""
-        self._stop.set()
-
-    @property
-    def cancel_requested(self) -> bool:
-        """Whether `cancel` was called."""
-        return self._stop.is_set()
-
-    def execute(self, progress: Progress) -> Outcome:
-        """Run to the end. Expected errors come back in the outcome, others are raised."""
-        try:
-            with one_at_a_time(self._check):
-                return Outcome(bundle=self._run(progress))
-        except RegistrationError as error:
-            return Outcome(error=error)
-        except MemoryError:
-            return Outcome(error=InputError(strings.OUT_OF_MEMORY))
 
     def engine(self) -> Register:
         """Load what registers; called in the worker thread."""
@@ -94,10 +55,6 @@ class Job:
         from napari_mmreg.registration import register
 
         return register
-
-    def _check(self) -> None:
-        if self._stop.is_set():
-            raise Cancelled(strings.CANCELLED)
 
     def _run(self, progress: Progress) -> Bundle:
         progress(strings.STAGE_LOADING, 0.0)
@@ -134,37 +91,6 @@ class Job:
             report = scaled(progress, _LAYERS_SHARE, 1.0)
             correct = settings.correct_fusion
             return with_fused(bundle, settings.fusion, correct, report, self._stop.is_set)
-
-
-@contextmanager
-def one_at_a_time(check: Callable[[], None]) -> Iterator[None]:
-    """Wait for a former, cancelled run to leave the engine; `check` may end the waiting."""
-    while not _one_run_at_a_time.acquire(timeout=0.05):
-        check()
-    try:
-        yield
-    finally:
-        _one_run_at_a_time.release()
-
-
-def thread_count(limit: int) -> int:
-    """Return how many CPU threads a run may use; 0 leaves one core to the GUI."""
-    return limit if limit > 0 else max((os.cpu_count() or 2) - 1, 1)
-
-
-@contextmanager
-def limited_threads(limit: int) -> Iterator[None]:
-    """Hold torch to `limit` threads meanwhile (see `thread_count`); nothing without torch."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    former = torch.get_num_threads()
-    torch.set_num_threads(min(thread_count(limit), former))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(former)
 
 
 def _spacings(snapshot: Snapshot) -> dict[str, tuple[float, float] | None]:

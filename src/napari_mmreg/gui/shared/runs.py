@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Layer
@@ -15,7 +16,7 @@ from napari.utils.events import EmitterGroup, Event
 from napari_mmreg.gui.shared import bundle as bundles
 from napari_mmreg.gui.shared import fields, strings
 from napari_mmreg.gui.shared.bundle import Bundle
-from napari_mmreg.gui.shared.compat import replace_data
+from napari_mmreg.gui.shared.compat import bare_viewer, replace_data
 from napari_mmreg.gui.shared.layer_spec import LayerSpec
 from napari_mmreg.gui.shared.matches import link_matches
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
@@ -45,8 +46,8 @@ class RunRecord:
         )
 
 
-_shared: dict[int, RunBook] = {}
-"""The books that docks use, by the viewer's identity; see `RunBook.of`."""
+_shared: WeakKeyDictionary[Any, RunBook] = WeakKeyDictionary()
+"""The book that a viewer's docks share, by the events of its layer list; see `RunBook.of`."""
 
 
 class RunBook:
@@ -66,10 +67,15 @@ class RunBook:
 
     @classmethod
     def of(cls, viewer: Any) -> RunBook:
-        """Return the book that all docks of a viewer share; every user must `close` it."""
-        book = _shared.get(id(viewer))
+        """Return the book that all docks of a viewer share; every user must `close` it.
+
+        napari gives every dock a proxy of its own around the viewer: what is inside counts.
+        """
+        viewer = bare_viewer(viewer)
+        key = viewer.layers.events
+        book = _shared.get(key)
         if book is None:
-            book = _shared[id(viewer)] = cls(viewer)
+            book = _shared[key] = cls(viewer)
         else:
             book._users += 1
         return book
@@ -79,8 +85,9 @@ class RunBook:
         self._users -= 1
         if self._users:
             return
-        if _shared.get(id(self._viewer)) is self:
-            del _shared[id(self._viewer)]
+        key = self._viewer.layers.events
+        if _shared.get(key) is self:
+            del _shared[key]
         self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self._runs.clear()
 
@@ -188,3 +195,10 @@ def make_layer(spec: LayerSpec) -> Layer:
     if isinstance(kwargs.get("edge_colormap"), tuple):
         kwargs["edge_colormap"] = Colormap(kwargs["edge_colormap"], name="mmreg arrows")
     return Layer.create(np.asarray(spec.data), kwargs, spec.kind)
+
+
+def keeping_selection(viewer: Any, arriving: Iterator[Layer]) -> Iterator[Layer]:
+    """Add layers one by one; the user's selection stays, minus layers deleted meanwhile."""
+    selected = set(viewer.layers.selection)
+    yield from arriving
+    viewer.layers.selection = {layer for layer in selected if layer in viewer.layers}

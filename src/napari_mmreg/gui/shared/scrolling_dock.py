@@ -1,8 +1,8 @@
-"""What all docks share: one scrolling column, and letting go of the viewer when they are closed."""
+"""What all docks share: one scrolling column, jobs, arriving layers, crashes and closing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import ErrorNotification, notification_manager, show_error
@@ -11,12 +11,14 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.compat import guard_removals
+from napari_mmreg.gui.shared.task import Job, Outcome, T
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.run_bar import StatusLine
 from napari_mmreg.gui.shared.worker import Runner
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
     from qtpy.QtGui import QCloseEvent
 
 _LEAST_HEIGHT = 200
@@ -26,7 +28,8 @@ class ScrollingDock(QWidget):
     """A dock of parts below each other, with a status line and one job at a time.
 
     A subclass calls `stack` once with its parts, `follow` for what it hears of the viewer, `timer`
-    for its timers, and puts into `let_go` what else is to be done when it closes.
+    for its timers, `run_job` for what a worker thread does and `deliver` for layers; it overrides
+    `on_idle` for what follows a job and `on_close` for what else is to be done when it closes.
 
     Parameters
     ----------
@@ -60,6 +63,11 @@ class ScrollingDock(QWidget):
         self.area = QScrollArea()
         self.runner = Runner(self)
         self.status = StatusLine()
+        self._done: Callable[[Any], None] | None = None
+        self._arriving: Iterator[Layer] | None = None
+        self._deliver_timer = self.timer(0, self._deliver_next)
+        self.runner.ended.connect(self._on_ended)
+        self.runner.crashed.connect(self._on_crashed)
 
     # Building
 
@@ -110,6 +118,61 @@ class ScrollingDock(QWidget):
         spare = bar.sizeHint().width() if bar is not None else 0
         return QSize(self.content_width() + spare, _LEAST_HEIGHT)
 
+    # Jobs and layers
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs or its layers still arrive."""
+        return self.runner.busy or self._arriving is not None
+
+    def run_job(self, job: Job[T], done: Callable[[T], None]) -> None:
+        """Execute a job in a worker thread.
+
+        Parameters
+        ----------
+        job : Job
+        done : callable
+            Gets the job's value, in the GUI thread; an expected error is shown instead.
+        """
+        self._done = done
+        self.runner.start(job)
+
+    def on_idle(self) -> None:
+        """Do what the subclass does whenever a job has ended, before its outcome is shown."""
+
+    def _on_ended(self, outcome: Outcome[Any]) -> None:
+        done, self._done = self._done, None
+        self.on_idle()
+        if outcome.error is not None:
+            self.say_error(str(outcome.error))
+        elif done is not None:
+            done(outcome.value)
+
+    def _on_crashed(self, error: Exception) -> None:
+        self._done = None
+        self.on_idle()
+        self.say_crash(error)
+
+    def deliver(self, layers: Iterator[Layer]) -> None:
+        """Take layers out of an iterator that adds them to the viewer, one at a time."""
+        self.finish_delivery()
+        self._arriving = layers
+        self._deliver_next()
+
+    def finish_delivery(self) -> None:
+        """Add at once what has not arrived yet."""
+        while self._arriving is not None:
+            self._deliver_next()
+
+    def _deliver_next(self) -> None:
+        """Add one layer, then let the GUI breathe."""
+        if self._arriving is None:
+            return
+        if next(self._arriving, None) is None:
+            self._arriving = None
+        else:
+            self._deliver_timer.start()
+
     # Errors
 
     def say_error(self, sentence: str) -> None:
@@ -146,12 +209,13 @@ class ScrollingDock(QWidget):
             return
         self._closed = True
         self.runner.cancel()
+        self._arriving = self._done = None
         for timer in self._timers:
             timer.stop()
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()
-        self.let_go()
+        self.on_close()
 
-    def let_go(self) -> None:
+    def on_close(self) -> None:
         """Do what else the subclass has to do when it closes; called once."""

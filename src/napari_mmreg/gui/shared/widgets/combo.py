@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """Carries a value as an item's data: Qt would copy dicts, lists and strings of its own."""
+
+    value: Any
 
 
 class Combo(QComboBox):
@@ -14,7 +22,6 @@ class Combo(QComboBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._values: list[Any] = []
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -32,25 +39,25 @@ class Combo(QComboBox):
         former = self.value
         blocked = self.blockSignals(True)
         self.clear()
-        self._values = [value for _, value in items]
-        self.addItems([text for text, _ in items])
+        for text, value in items:
+            self.addItem(text, _Held(value))
         self.select(former)
         self.blockSignals(blocked)
 
     @property
     def value(self) -> Any:
         """The chosen value, or None."""
-        index = self.currentIndex()
-        return self._values[index] if 0 <= index < len(self._values) else None
+        held = self.currentData()
+        return None if held is None else held.value
 
     @property
     def values(self) -> list[Any]:
         """All values, in order."""
-        return list(self._values)
+        return [self.itemData(index).value for index in range(self.count())]
 
     def select(self, value: Any) -> bool:
         """Choose a value; False if it is not there."""
-        for index, known in enumerate(self._values):
+        for index, known in enumerate(self.values):
             if known is value or (isinstance(value, str | int) and known == value):
                 self.setCurrentIndex(index)
                 return True

@@ -32,7 +32,7 @@ ALL_OVER = 2.0
 LIMIT = 3.0
 
 
-class Judging:
+class FitState:
     """The numbers of one pair of images.
 
     Attributes

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from napari.utils.events import EmitterGroup, Event
 
-from napari_mmreg.landmarks import LandmarkPair, Side
-from napari_mmreg.landmarks.snap import best_match
+from napari_mmreg.landmarks import LandmarkBook, LandmarkPair, Side
 
-if TYPE_CHECKING:
-    from napari_mmreg.gui.landmarks.desk import LandmarkDesk
+Locate = Callable[[Any], tuple[Any, bool]]
+"""Fixed point (row, col) to the expected moving one, None if unknown, and whether it was seen."""
 
 
-class PairFlow:
+class PairEntry:
     """Turns clicks into pairs: fixed, then moving, then the next pair.
+
+    Events: ``entered`` (its ``value`` is the id of the pair that got a place), ``skipped``,
+    ``ghost`` (its ``value`` is where the ghost is now, or None).
+
+    Parameters
+    ----------
+    book : LandmarkBook
+        Gets the pairs.
+    locate : callable
+        Says where the moving landmark of a fixed point is expected.
 
     Attributes
     ----------
@@ -24,11 +35,13 @@ class PairFlow:
         Whether the ghost was found in the image, not only computed.
     """
 
-    def __init__(self, desk: LandmarkDesk) -> None:
-        self._desk = desk
+    def __init__(self, book: LandmarkBook, locate: Locate) -> None:
+        self._book = book
+        self._locate = locate
         self._current: int | None = None
         self.ghost: Any = None
         self.matched = False
+        self.events = EmitterGroup(source=self, entered=Event, skipped=Event, ghost=Event)
 
     @property
     def expecting(self) -> Side:
@@ -39,21 +52,20 @@ class PairFlow:
     @property
     def current(self) -> LandmarkPair | None:
         """The half-finished pair that the next click completes."""
-        pair = None if self._current is None else self._desk.book.get(self._current)
+        pair = None if self._current is None else self._book.get(self._current)
         return pair if pair is not None and not pair.complete else None
 
     def click(self, side: Side, point: Any) -> None:
         """Mark a place: of the current pair if it has none there yet, else of a new one."""
         pair = self.current
         if pair is None or pair.at(side) is not None:
-            pair_id = self._desk.book.add(**{side: point})
+            pair_id = self._book.add(**{side: point})
             self.expect(pair_id)
         else:
             pair_id = pair.id
-            self._desk.book.place(pair_id, side, point)
+            self._book.place(pair_id, side, point)
             self.expect(None)
-        self._desk.select({pair_id})
-        self._desk.marking.update()
+        self.events.entered(value=pair_id)
 
     def accept(self) -> None:
         """Take the ghost as the moving landmark."""
@@ -63,36 +75,22 @@ class PairFlow:
     def move_ghost(self, point: Any) -> None:
         """Put the ghost elsewhere, while it is dragged."""
         self.ghost = np.asarray(point, dtype=np.float64)
-        self._desk.layers.show_ghost(self.ghost)
+        self.events.ghost(value=self.ghost)
 
     def skip(self) -> None:
         """Leave the pair half-finished and mark the next one."""
         self.expect(None)
-        self._desk.marking.update()
-        self._desk.events.edited()
+        self.events.skipped()
 
     def expect(self, pair_id: int | None) -> None:
         """Go on with a pair that lacks a place, or with a new one; show the ghost."""
         self._current = pair_id
         pair, self.ghost = self.current, None
-        if pair is not None and pair.fixed is not None and self._desk.marking.on:
-            self.ghost, self.matched = self._expected(pair.fixed)
-        self._desk.layers.show_ghost(self.ghost)
+        if pair is not None and pair.fixed is not None:
+            self.ghost, self.matched = self._locate(pair.fixed)
+        self.events.ghost(value=self.ghost)
 
     def follow(self) -> None:
         """Notice that an edit, such as undo, finished or removed the current pair."""
         if self._current is not None and self.current is None:
             self.expect(None)
-
-    def _expected(self, fixed_point: Any) -> tuple[Any, bool]:
-        """Return where a fixed point should be in the moving image, and whether it was seen."""
-        transform = self._desk.judging.best
-        fixed, moving = self._desk.picture("fixed"), self._desk.picture("moving")
-        if fixed is None or moving is None:
-            return None, False
-        match = best_match(fixed.data, moving.data, fixed_point, transform)
-        if match is not None and match.clear:
-            return np.array(match.point), True
-        expected = transform.map(fixed_point)
-        within = (expected >= 0) & (expected <= np.array(moving.shape) - 1)  # False for NaN
-        return (expected, False) if within.all() else (None, False)

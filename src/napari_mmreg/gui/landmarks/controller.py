@@ -7,14 +7,15 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.utils.events import EmitterGroup, Event
 
 from napari_mmreg.errors import InputError, RegistrationError
 from napari_mmreg.geometry import Transform
 from napari_mmreg.gui.landmarks import files, strings
 from napari_mmreg.gui.landmarks.correction import CorrectionJob, history_of
-from napari_mmreg.gui.landmarks.flow import PairFlow
-from napari_mmreg.gui.landmarks.judging import LIMIT, Judging
+from napari_mmreg.gui.landmarks.entry import PairEntry
+from napari_mmreg.gui.landmarks.fit_state import LIMIT, FitState
 from napari_mmreg.gui.landmarks.layers import LandmarkLayers
 from napari_mmreg.gui.landmarks.marking import Marking
 from napari_mmreg.gui.landmarks.preview import Preview
@@ -26,9 +27,10 @@ from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, tak
 from napari_mmreg.landmarks import FitSettings, LandmarkBook, Side
 from napari_mmreg.landmarks.seeds import match_pairs, seed_pairs
 from napari_mmreg.landmarks.sessions import SavedSession, load_session, save_session, session_path
+from napari_mmreg.landmarks.snap import best_match
 
 
-class LandmarkDesk:
+class LandmarkController:
     """Landmarks of two images in one viewer.
 
     Events: ``edited`` (pairs, ghost or selection changed; numbers are old), ``measured``
@@ -47,23 +49,26 @@ class LandmarkDesk:
         self._dragging = False
         self.selected: set[int] = set()
         self.events = EmitterGroup(source=self, edited=Event, measured=Event, said=Event)
-        self.judging = Judging()
+        self.fit_state = FitState()
         self.book = LandmarkBook()
         self.runs = RunBook.of(viewer)
-        self.flow = PairFlow(self)
+        self.entry = PairEntry(self.book, self._locate)
         self.marking = Marking(self, viewer)
         self.preview = Preview(viewer)
         self.layers = LandmarkLayers(
             viewer,
             self.book,
-            self.flow.click,
+            self.entry.click,
             {
-                "Enter": self.flow.accept,
-                "Escape": self.flow.skip,
+                "Enter": self.entry.accept,
+                "Escape": self.entry.skip,
                 "Control-Z": self.book.undo,
                 "Control-Shift-Z": self.book.redo,
             },
         )
+        self.entry.events.entered.connect(self._on_entered)
+        self.entry.events.skipped.connect(self._on_skipped)
+        self.entry.events.ghost.connect(self._on_ghost)
         self.book.listen(self._on_book)
 
     def close(self) -> None:
@@ -89,8 +94,8 @@ class LandmarkDesk:
         self.preview.hide()
         self.layers.detach()
         self._images, self._pictures, self._path = {}, {}, None
-        self.selected, self.judging = set(), Judging()
-        self.flow.expect(None)
+        self.selected, self.fit_state = set(), FitState()
+        self.entry.expect(None)
         self.book.clear()
 
     def _begin(self, images: dict[Side, Any]) -> None:
@@ -100,7 +105,7 @@ class LandmarkDesk:
             for side, layer in images.items()
         }
         start = choose_start(self._snapshot(0))[1]
-        self.judging = Judging(self._pictures, start)
+        self.fit_state = FitState(self._pictures, start)
         self.layers.attach(self._pictures["fixed"], self._pictures["moving"])
         about = "|".join(
             f"{self._pictures[side].shape}{layer.source.path or ''}"
@@ -129,14 +134,14 @@ class LandmarkDesk:
         if self.ready:
             self.marking.start()
             pending = self.book.pending
-            self.flow.expect(None if pending is None else pending.id)
+            self.entry.expect(None if pending is None else pending.id)
             self.marking.update()
             self.events.edited()
 
     def stop_marking(self) -> None:
         """Take no clicks any more."""
         self.marking.stop()
-        self.flow.expect(None)
+        self.entry.expect(None)
         self.events.edited()
 
     def drag(self, pair_id: int, side: Side, point: Any, gesture: object) -> None:
@@ -179,7 +184,7 @@ class LandmarkDesk:
         near the best known transform.
         """
         self._need_images()
-        base, matches = self.judging.base, self.judging.matches
+        base, matches = self.fit_state.base, self.fit_state.matches
         if matches is not None:
             marked = [pair.fixed for pair in self.book.pairs if pair.fixed is not None]
             pairs = match_pairs(matches, count, marked)
@@ -187,7 +192,7 @@ class LandmarkDesk:
             pairs = seed_pairs(
                 self._pictures["fixed"].data,
                 self._pictures["moving"].data,
-                self.judging.best,
+                self.fit_state.best,
                 count,
                 None if base is None else base.bundle.result.misregistration,
             )
@@ -195,12 +200,36 @@ class LandmarkDesk:
             self.book.extend(pairs)
         return len(pairs)
 
+    def _on_entered(self, event: Any) -> None:
+        self.select({event.value})
+        self.marking.update()
+
+    def _on_skipped(self) -> None:
+        self.marking.update()
+        self.events.edited()
+
+    def _on_ghost(self, event: Any) -> None:
+        self.layers.show_ghost(event.value)
+
+    def _locate(self, fixed_point: Any) -> tuple[Any, bool]:
+        """Return where a fixed point should be in the moving image, and whether it was seen."""
+        if not (self.ready and self.marking.on):
+            return None, False
+        transform = self.fit_state.best
+        fixed, moving = self._pictures["fixed"], self._pictures["moving"]
+        match = best_match(fixed.data, moving.data, fixed_point, transform)
+        if match is not None and match.clear:
+            return np.array(match.point), True
+        expected = transform.map(fixed_point)
+        within = (expected >= 0) & (expected <= np.array(moving.shape) - 1)  # False for NaN
+        return (expected, False) if within.all() else (None, False)
+
     def _on_book(self) -> None:
         if self._dragging:
             self.layers.refresh(places_only=True)
             return
         self.selected = {pair_id for pair_id in self.selected if self.book.get(pair_id) is not None}
-        self.flow.follow()
+        self.entry.follow()
         self.layers.refresh()
         self.marking.update()
         self.events.edited()
@@ -209,7 +238,7 @@ class LandmarkDesk:
 
     def fitting_runs(self) -> list[RunRecord]:
         """Return the runs whose results belong to the chosen images, oldest first."""
-        return [run for run in self.runs.runs if self.judging.fits(run)]
+        return [run for run in self.runs.runs if self.fit_state.fits(run)]
 
     def measure(self, *, leave_out: bool = True) -> None:
         """Compute all numbers anew, show them on the layers and the preview, keep the session.
@@ -219,11 +248,11 @@ class LandmarkDesk:
         leave_out : bool
             Without, only what a drag can wait for.
         """
-        self.judging.measure(self.book.pairs, leave_out=leave_out)
-        found = self.judging.measurement
+        self.fit_state.measure(self.book.pairs, leave_out=leave_out)
+        found = self.fit_state.measurement
         if leave_out:
             self.layers.errors = {pair_id: found.of(pair_id) for pair_id in found.ids}
-            self.layers.limit = self.judging.threshold
+            self.layers.limit = self.fit_state.threshold
             self.layers.refresh()
             self.save_session()
         self.preview.update(found.transform)
@@ -234,15 +263,15 @@ class LandmarkDesk:
         if not (on and self.ready):
             self.preview.hide()
             return
-        base = self.judging.base
+        base = self.fit_state.base
         registered = None if base is None else base.layers.get(REGISTERED)
         self.preview.show(
             self._pictures["fixed"],
             self._pictures["moving"],
-            self.judging.judged,
+            self.fit_state.judged,
             [layer for layer in (self.image("moving"), registered) if layer is not None],
         )
-        self.preview.update(self.judging.measurement.transform)
+        self.preview.update(self.fit_state.measurement.transform)
 
     def correction(self) -> Job:
         """Return the job that makes a new result, for a worker thread.
@@ -253,21 +282,23 @@ class LandmarkDesk:
             If the pairs make no transform.
         """
         transform = self._transform()
-        judging = self.judging
-        history = history_of(judging.base, self.book.pairs, judging.settings, judging.measurement)
+        fit_state = self.fit_state
+        history = history_of(
+            fit_state.base, self.book.pairs, fit_state.settings, fit_state.measurement
+        )
         return CorrectionJob(self._snapshot(self.runs.next_number()), transform, history)
 
     def _transform(self) -> Transform:
         self._need_images()
         self.measure()
-        found = self.judging.measurement
+        found = self.fit_state.measurement
         if found.transform is None:
             raise InputError(strings.NO_TRANSFORM.format(problem=found.problem).strip())
         return found.transform
 
     def _snapshot(self, number: int) -> Snapshot:
-        if self.judging.base is not None:
-            return replace(self.judging.base.bundle.snapshot, run=number)
+        if self.fit_state.base is not None:
+            return replace(self.fit_state.base.bundle.snapshot, run=number)
         fixed, moving = self._pictures["fixed"], self._pictures["moving"]
         return Snapshot(number, fixed, moving, None, None, RunSettings())
 
@@ -298,12 +329,12 @@ class LandmarkDesk:
         """Keep the pairs and settings for the next time."""
         if self._path is None or (not len(self.book) and not self._path.exists()):
             return
-        judging = self.judging
+        fit_state = self.fit_state
         settings = {
-            **asdict(judging.settings),
-            "reach": judging.reach_share,
-            "threshold": judging.threshold,
-            "physical": judging.physical,
+            **asdict(fit_state.settings),
+            "reach": fit_state.reach_share,
+            "threshold": fit_state.threshold,
+            "physical": fit_state.physical,
         }
         try:
             save_session(self._path, SavedSession(self.book.state, settings))
@@ -319,11 +350,11 @@ class LandmarkDesk:
             return
         if saved is None:
             return
-        values, judging = saved.settings, self.judging
-        judging.threshold = float(values.get("threshold", LIMIT))
-        judging.physical = bool(values.get("physical")) and judging.physical_unit is not None
+        values, fit_state = saved.settings, self.fit_state
+        fit_state.threshold = float(values.get("threshold", LIMIT))
+        fit_state.physical = bool(values.get("physical")) and fit_state.physical_unit is not None
         known = {item.name for item in fields(FitSettings)} - {"reach"}
-        judging.configure(
+        fit_state.configure(
             FitSettings(**{name: values[name] for name in known & values.keys()}),
             values.get("reach"),
         )
