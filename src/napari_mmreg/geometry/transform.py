@@ -25,7 +25,6 @@ from napari_mmreg.geometry.warp import (
     resample_tiles,
 )
 
-
 _KINDS: dict[str, type[Transform]] = {}
 """The classes that can be read from files, by their `Transform.kind`."""
 
