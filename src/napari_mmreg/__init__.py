@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_mmreg.registration import correct_scan as correct_scan
     from napari_mmreg.registration import register as register
 
-__version__ = "0.1.0"
+    __version__: str
 
 _PUBLIC = {
     "RegistrationResult": "napari_mmreg.registration",
@@ -53,8 +53,15 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name == "__version__":  # read when asked for: it parses a file
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("napari-mmreg")
+        except PackageNotFoundError:  # run from a folder that was never installed
+            return "unknown"
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted({*globals(), *__all__})
