@@ -28,16 +28,19 @@ def pack(own_folder, tmp_path):
 
 
 SMALL = ("--size", 64, "--batch", 2, "--device", "cpu", "--set", "width=4", "--per-modality", 1)
+QUICK = ("--protocols", "R64")
 
 
 def test_from_a_folder_of_pairs_to_weights_with_a_card(pack, tmp_path, capsys):
     out = tmp_path / "run"
-    assert train("tiny", "--data", pack, "--out", out, "--steps", 2, *SMALL) == 0
+    assert train("tiny", "--data", pack, "--out", out, "--steps", 2, *SMALL, *QUICK) == 0
     for name in ("run.json", "log.csv", "validation.csv", "scores.csv", "worst.png"):
         assert (out / name).is_file() or name == "log.csv"
     with pytest.raises(InputError, match="--resume"):
         train("tiny", "--data", pack, "--out", out, "--steps", 3, *SMALL)
-    assert train("tiny", "--data", pack, "--out", out, "--steps", 3, "--resume", *SMALL) == 0
+    assert (
+        train("tiny", "--data", pack, "--out", out, "--steps", 3, "--resume", *SMALL, *QUICK) == 0
+    )
     assert "Going on from step 2" in capsys.readouterr().out
 
     weights = tmp_path / "weights" / "tiny"
@@ -60,7 +63,9 @@ def test_from_a_folder_of_pairs_to_weights_with_a_card(pack, tmp_path, capsys):
 
     on = tmp_path / "on"
     arguments = ("tiny", "--data", pack, "--out", on, "--steps", 1, "--init", weights)
-    assert train(*arguments, "--rate", 0, *SMALL[:6]) == 0  # width 4 is what the weights have
+    assert (
+        train(*arguments, "--rate", 0, *SMALL[:6], *QUICK) == 0
+    )  # width 4 is what the weights have
     begun = load_checkpoint(list_checkpoints(on / "checkpoints")[-1])
     for name, value in model.state_dict().items():
         assert torch.equal(begun.model[name], value)
