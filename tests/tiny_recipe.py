@@ -1,8 +1,8 @@
-"""`tiny`: a small dense matcher that proves the trainer. It is not one of the shipped models.
+"""A small dense matcher that proves the trainer.
 
-Our own smoke recipe: modality-robust input channels, a residual encoder to 1/8, a matching loss
-on all pairs of cells, and a head at 1/4 that matches inside small windows. It predicts an affine
-transform, fitted robustly to the matches and refitted at 1/4, plus the smoothed rest.
+Modality-robust input channels, a residual encoder to 1/8, a matching loss on all pairs of cells,
+and a head at 1/4 that matches inside small windows. It predicts an affine transform, fitted
+robustly to the matches and refitted at 1/4, plus the smoothed rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from napari_mmreg.nn.sampling import gaussian_blur
 from napari_mmreg.training.appearance import local_contrast
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
 from napari_mmreg.training.losses import cell_centres, matching_loss, window_loss
-from napari_mmreg.training.recipe import Optimisation
+from napari_mmreg.training.recipe import FlowRecipe, Optimisation, list_recipes, register_recipe
 
 _ORIENTATIONS = 9
 _COARSE, _FINE = 8, 4
@@ -41,7 +41,7 @@ class _Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)  # type: ignore[no-any-return]
+        return x + self.body(x)
 
 
 def _convolution(inward: int, outward: int) -> nn.Conv2d:
@@ -109,8 +109,8 @@ def _apply(affine: Tensor, points: Tensor) -> Tensor:
     return points @ affine[:, :, :2].transpose(1, 2) + affine[:, None, :, 2]
 
 
-@dataclass(frozen=True)
-class TinyRecipe:
+@dataclass(frozen=True, kw_only=True)
+class TinyRecipe(FlowRecipe):
     """Matching losses at 1/8 and 1/4."""
 
     name: str = "tiny"
@@ -123,14 +123,11 @@ class TinyRecipe:
         """Return a `TinyMatcher`."""
         return TinyMatcher(**config)
 
-    def prepare(self, model: nn.Module, progress: float) -> None:
-        """All parts learn all the time."""
-
     def loss(
         self,
         model: nn.Module,
         batch: TrainingBatch,
-        progress: float,  # noqa: ARG002
+        progress: float,
     ) -> dict[str, Tensor]:
         """Return the matching losses."""
         count = len(batch.fixed)
@@ -158,8 +155,8 @@ class TinyRecipe:
         model: nn.Module,
         fixed: Tensor,
         moving: Tensor,
-        fixed_mask: Tensor | None = None,  # noqa: ARG002
-        moving_mask: Tensor | None = None,  # noqa: ARG002
+        fixed_mask: Tensor | None = None,
+        moving_mask: Tensor | None = None,
     ) -> Tensor:
         """Return an affine flow fitted to the matches, plus their smoothed rest."""
         count, (height, width) = len(fixed), fixed.shape[-2:]
@@ -214,4 +211,5 @@ def _cells(flow: Tensor, valid: Tensor, grid: tuple[int, int]) -> tuple[Tensor, 
     return place, known.float().flatten(2).transpose(1, 2)
 
 
-RECIPE = TinyRecipe()
+if "tiny" not in list_recipes():
+    register_recipe("tiny", TinyRecipe)
