@@ -28,29 +28,35 @@ class ControlGrid:
         return self.along_y.shape[1], self.along_x.shape[1]
 
     def field(self, control: Tensor) -> Tensor:
-        """Evaluate control values (ky, kx, 2) at every pixel: (1, h, w, 2)."""
-        return torch.einsum("hi,ijc,wj->hwc", self.along_y, control, self.along_x)[None]
+        """Evaluate control values (B, ky, kx, 2) at every pixel: (B, h, w, 2)."""
+        return torch.einsum("hi,bijc,wj->bhwc", self.along_y, control, self.along_x)
+
+    def fit(self, field: Tensor) -> Tensor:
+        """Return the control values (B, ky, kx, 2) whose spline is closest to (B, h, w, 2)."""
+        rows, cols = torch.linalg.pinv(self.along_y), torch.linalg.pinv(self.along_x)
+        return torch.einsum("ih,bhwc,jw->bijc", rows, field, cols)
 
     def gather(self, values: Tensor) -> Tensor:
-        """Sum pixel values (n, h, w) into the control points: (n, ky, kx)."""
-        return self.along_y.T @ values @ self.along_x
+        """Sum pixel values (..., h, w) into the control points: (..., ky * kx)."""
+        return (self.along_y.T @ values @ self.along_x).flatten(-2)
 
     def gram(self, weights: Tensor) -> Tensor:
         """Weighted products of all pairs of basis functions.
 
         Parameters
         ----------
-        weights : Tensor of shape (n, h, w)
+        weights : Tensor of shape (..., h, w)
 
         Returns
         -------
-        Tensor of shape (n, ky * kx, ky * kx)
+        Tensor of shape (..., ky * kx, ky * kx)
         """
         ky, kx = self.shape
         rows = (self.along_y[:, :, None] * self.along_y[:, None, :]).flatten(1)
         cols = (self.along_x[:, :, None] * self.along_x[:, None, :]).flatten(1)
-        product = (rows.T @ weights @ cols).view(-1, ky, ky, kx, kx)
-        return product.permute(0, 1, 3, 2, 4).reshape(-1, ky * kx, ky * kx)
+        product = (rows.T @ weights @ cols).view(*weights.shape[:-2], ky, ky, kx, kx)
+        gram: Tensor = product.transpose(-3, -2).reshape(*weights.shape[:-2], ky * kx, ky * kx)
+        return gram
 
     def roughness(self, order: int) -> Tensor:
         """Penalty matrix of squared differences of `order` 1 or 2, (ky * kx, ky * kx)."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_mmreg.alignment.bspline import ControlGrid, control_grid
+from napari_mmreg.alignment.bspline import control_grid
 from napari_mmreg.alignment.levels import Level, describe
 from napari_mmreg.nn.sampling import pixel_grid, sample
 
@@ -89,7 +89,7 @@ def fit_bspline(
     smooth = BENDING * control.roughness(2) + MEMBRANE * control.roughness(1)
     eye = torch.eye(2 * count, dtype=fixed.dtype, device=fixed.device)
     base = pixel_grid(rows, cols, fixed)[None]
-    value = fixed.new_zeros(ky, kx, 2) if start is None else _fit(control, start[0])
+    value = fixed.new_zeros(1, ky, kx, 2) if start is None else control.fit(start)
     for _ in range(iterations):
         run.check()
         where = base + control.field(value)
@@ -99,21 +99,15 @@ def fit_bspline(
         normal = control.gram(tensor * weight)
         strength = (normal[0].diagonal().mean() + normal[2].diagonal().mean()) / 2 + 1e-6
         slope = torch.cat([(gx * residual).sum(1) * weight, (gy * residual).sum(1) * weight])
-        right = control.gather(slope).flatten(1)
+        right = control.gather(slope)
         penalty = strength * smooth
-        flat = value.reshape(count, 2)
+        flat = value[0].flatten(0, 1)
         upper = torch.cat([normal[0] + penalty, normal[1]], dim=1)
         lower = torch.cat([normal[1], normal[2] + penalty], dim=1)
         matrix = torch.cat([upper, lower]) + 1e-4 * strength * eye
         side = torch.cat([right[0] + penalty @ flat[:, 0], right[1] + penalty @ flat[:, 1]])
-        step = torch.linalg.solve(matrix, side).view(2, count).T.reshape(ky, kx, 2)
+        step = torch.linalg.solve(matrix, side).view(2, count).T.reshape(1, ky, kx, 2)
         value = value - step.clamp(-MAX_STEP, MAX_STEP)
         if float(step.abs().max()) < TOLERANCE:
             break
     return control.field(value)
-
-
-def _fit(control: ControlGrid, field: Tensor) -> Tensor:
-    """Return the control values whose spline is closest to a field (h, w, 2)."""
-    rows, cols = torch.linalg.pinv(control.along_y), torch.linalg.pinv(control.along_x)
-    return torch.einsum("ih,hwc,jw->ijc", rows, field, cols)
