@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rfnet_stages import CoarseRFNet
 
 from benchmarks.accuracy import runner
 from benchmarks.accuracy.methods import do_nothing, load_method
 from benchmarks.accuracy.protocols import Case, Protocol
+from benchmarks.rfnet_stages import CoarseRFNet
 from napari_mmreg.evaluation.similarity import psnr, ssim
 from napari_mmreg.geometry import warp_image
 from napari_mmreg.imaging import check_image, lift, prepare_pair, to_grey
