@@ -5,7 +5,7 @@ measures, and compares with the known truth. Logistic regressions are fitted on 
 and scored on pairs of `val`. Prints the constants for `certify.py`; writes
 ``results/calibration.md`` and ``.png``.
 
-Usage: MMREG_DATA=... python benchmarks/calibration.py FOLDER [--per-modality 4]
+Usage: MMREG_DATA=... python -m benchmarks.calibration FOLDER [--per-modality 4]
 FOLDER keeps what was measured; what lies there is not measured again.
 """
 
@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import rankdata
 
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg.geometry import MatrixTransform, Transform
 from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair
 from napari_mmreg.models import load_model

@@ -4,7 +4,7 @@ On synthetic misalignments without elastic part: the area under the recall curve
 corner error up to 3, 5 and 10 px (AUC), and the share of the matches within 3 px of the truth
 (precision); px at 256-px scale. Writes ``results/matching-MODEL.md``.
 
-Usage: MMREG_DATA=... python benchmarks/matching.py regnetmamba2 [--per-modality 16]
+Usage: MMREG_DATA=... python -m benchmarks.matching regnetmamba2 [--per-modality 16]
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol, pull
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol, pull
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.imaging import check_image, lift, prepare_pair
 from napari_mmreg.models import load_model

@@ -8,7 +8,7 @@ All this compares pictures and says nothing about the registration, whose error 
 frames that follow each other are and how much their transforms differ. Writes
 ``results/rerendering-MODEL.md``.
 
-Usage: MMREG_DATA=... python benchmarks/rerendering.py sasnet [--per-modality 16] [--frames 12]
+Usage: MMREG_DATA=... python -m benchmarks.rerendering sasnet [--per-modality 16] [--frames 12]
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from skimage.exposure import match_histograms
 
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg.evaluation.similarity import ncc, ssim
 from napari_mmreg.geometry.scanlines import LINES, same_place
 from napari_mmreg.imaging import normalise, prepare_pair, to_grey

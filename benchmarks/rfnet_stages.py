@@ -4,7 +4,7 @@ Bare network, two looks, no refinement. The fused picture's gradients are compar
 fusing after the affine alone; so are those with the fine field turned round, which blurs by
 resampling as much and aligns nothing. Writes ``results/rfnet-stages.md``.
 
-Usage: MMREG_DATA=... python benchmarks/rfnet_stages.py [--per-modality 6]
+Usage: MMREG_DATA=... python -m benchmarks.rfnet_stages [--per-modality 6]
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg import fuse
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol
 from napari_mmreg.evaluation.fusion_quality import gradient_length
 from napari_mmreg.geometry import warp_image
 from napari_mmreg.imaging import check_image, lift, prepare_pair, to_grey
