@@ -79,7 +79,7 @@ class Level:
         full: Tensor = torch.linalg.inv(self._shrink) @ matrices @ self._shrink
         return full.div(full[..., 2:, 2:])
 
-    def pull(self, where: Tensor) -> tuple[Tensor, Tensor]:
+    def warp(self, where: Tensor) -> tuple[Tensor, Tensor]:
         """Sample the moving image and what both masks allow at (B, h, w, 2) positions."""
         image = sample(self.moving, where)
         mask = sample(self.moving_mask, where, padding="zeros")
@@ -209,7 +209,7 @@ def homography_scores(level: Level, matrices: Tensor) -> Tensor:
     Tensor of shape (B,)
     """
     where = positions(level.from_full(matrices), *level.shape)
-    image, mask = level.pull(where)
+    image, mask = level.warp(where)
     fixed = level.features.expand(len(matrices), -1, -1, -1)
     similarity = masked_correlation(fixed, describe(image, mask), mask)
     overlap = mask.sum(dim=(1, 2, 3)) / level.fixed_mask.sum().clamp(min=1)

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_mmreg.alignment.levels import Level, describe
 from napari_mmreg.nn.homography import plausible, positions, unit_matrix
-from napari_mmreg.nn.levels import Level, describe
 from napari_mmreg.nn.sampling import sample
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def align(
     """
     rows, cols = level.shape
     start = level.from_full(matrices)
-    image, mask = level.pull(positions(start, rows, cols))
+    image, mask = level.warp(positions(start, rows, cols))
     moving = describe(image, mask)
     unit = unit_matrix(rows, cols, start)
     back = torch.linalg.inv(unit)

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_mmreg.nn.bspline import ControlGrid, control_grid
-from napari_mmreg.nn.levels import Level, describe
+from napari_mmreg.alignment.bspline import ControlGrid, control_grid
+from napari_mmreg.alignment.levels import Level, describe
 from napari_mmreg.nn.sampling import pixel_grid, sample
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ MAX_STEP = 4.0
 TOLERANCE = 0.02
 
 
-def pull(level: Level, transform: Transform) -> tuple[Tensor, Tensor]:
+def warp_level(level: Level, transform: Transform) -> tuple[Tensor, Tensor]:
     """Warp the moving image and the masks of a level by a transform of the pair's grid."""
     rows, cols = level.shape
     step = np.array([level.full_shape[0] / rows, level.full_shape[1] / cols])
@@ -37,10 +37,10 @@ def pull(level: Level, transform: Transform) -> tuple[Tensor, Tensor]:
     where = (transform.map((grid + 0.5) * step - 0.5) + 0.5) / step - 0.5
     known = np.nan_to_num(where, nan=-1e4).astype(np.float32)
     place = torch.from_numpy(known).flip(-1)[None].to(level.fixed.device)
-    return level.pull(place)
+    return level.warp(place)
 
 
-def resized(displacement: Tensor, shape: tuple[int, int]) -> Tensor:
+def resize_displacement(displacement: Tensor, shape: tuple[int, int]) -> Tensor:
     """Bring a displacement (1, h, w, 2) to another grid; its values are scaled along."""
     rows, cols = displacement.shape[1:3]
     field = F.interpolate(
@@ -49,7 +49,7 @@ def resized(displacement: Tensor, shape: tuple[int, int]) -> Tensor:
     return field * field.new_tensor([shape[1] / cols, shape[0] / rows])
 
 
-def bend(
+def fit_bspline(
     level: Level,
     moving: Tensor,
     mask: Tensor,

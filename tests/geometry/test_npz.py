@@ -14,7 +14,7 @@ from napari_mmreg.geometry import (
     ThinPlateTransform,
     Transform,
 )
-from napari_mmreg.geometry.storage import FORMAT
+from napari_mmreg.geometry.npz import FORMAT
 
 POINTS = np.random.default_rng(0).uniform(2, 18, (30, 2))
 LANDMARKS = np.array([[0, 0], [0, 30], [25, 3], [22, 28.0]])
@@ -161,3 +161,67 @@ def test_kinds_of_other_people_have_to_be_sampled(tmp_path):
     DisplacementTransform.from_transform(odd, (9, 9)).save(tmp_path / "t.npz")
     assert isinstance(Transform.load(tmp_path / "t.npz"), DisplacementTransform)
     assert not isinstance(odd, InverseTransform)
+
+
+def test_a_new_kind_is_one_class(tmp_path):
+    class Ripple(Transform):
+        kind = "ripple of a test"
+
+        def __init__(self, height):
+            self.height = float(height)
+
+        def to_arrays(self):
+            return {"height": np.array(self.height)}
+
+        @classmethod
+        def from_arrays(cls, arrays):
+            return cls(arrays["height"])
+
+        def _map(self, points):
+            return points + self.height * np.sin(points)
+
+        def inverse(self):
+            raise TransformError("no inverse")
+
+    chain = CompositeTransform([MatrixTransform.translation((1, 2)), Ripple(0.5)])
+    chain.save(tmp_path / "t.npz")
+    loaded = Transform.load(tmp_path / "t.npz")
+    assert isinstance(loaded.transforms[1], Ripple)
+    assert_array_equal(loaded.map(POINTS), chain.map(POINTS))
+    with pytest.raises(TypeError, match="already a transform of the kind 'ripple of a test'"):
+        type("Twin", (Transform,), {"kind": "ripple of a test"})
+
+
+def test_files_of_version_0_1_still_load(tmp_path):
+    """The names of all arrays as the first release wrote them."""
+    kinds = every_kind()
+    field, spline, residual = kinds["field"], kinds["spline"], kinds["residual"]
+    np.savez(
+        tmp_path / "t.npz",
+        **{
+            "format": np.array("napari-mmreg transform"),
+            "version": np.array(1),
+            "convention": np.array("fixed to moving, (row, col), pixels, centres at integers"),
+            "count": np.array(5),
+            "0/field": field.field,
+            "0/grid": np.eye(3),
+            "0/kind": np.array("displacement"),
+            "1/matrix": kinds["matrix"].matrix,
+            "1/kind": np.array("matrix"),
+            "2/forward/field": kinds["coarse"].field,
+            "2/forward/grid": kinds["coarse"].grid.matrix,
+            "2/forward/kind": np.array("displacement"),
+            "2/kind": np.array("inverse"),
+            "3/fixed": spline.fixed_points,
+            "3/moving": spline.moving_points,
+            "3/smoothing": np.array(spline.smoothing),
+            "3/kind": np.array("thin-plate"),
+            "4/points": residual.points,
+            "4/offsets": residual.offsets,
+            "4/parameters": np.array([residual.reach, residual.smoothing, residual.strength]),
+            "4/kind": np.array("residual"),
+            "kind": np.array("composite"),
+        },
+    )
+    whole = CompositeTransform([kinds["chain"], residual])
+    assert_array_equal(Transform.load(tmp_path / "t.npz").map(POINTS), whole.map(POINTS))

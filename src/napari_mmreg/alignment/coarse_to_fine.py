@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_mmreg.nn.homography import corners, oddness
-from napari_mmreg.nn.levels import Level, build_level, homography_scores
-from napari_mmreg.nn.lucas_kanade import align
+from napari_mmreg.alignment.levels import Level, build_level, homography_scores
+from napari_mmreg.alignment.lucas_kanade import align
+from napari_mmreg.nn.homography import corners, distortion_penalty
 
 if TYPE_CHECKING:
     from napari_mmreg.run import Run
@@ -22,19 +22,19 @@ KEEP, SEPARATION = 4, 0.02
 """Starts that are followed, and by what share of the frame they differ at least."""
 
 PENALTY = 1.0
-"""Correlation that an oddness of one costs."""
+"""Correlation that an distortion_penalty of one costs."""
 
 Tensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def climb(
+def coarse_to_fine(
     tensors: Tensors, starts: Tensor, run: Run, *, freedoms: Sequence[int] = (4, 6, 8)
 ) -> tuple[Tensor, float]:
     """Align homographies on the middle grid, the best of all on the fine one.
 
     The most similar of the starts are aligned as similarities, affine maps and homographies,
     each kind from the one before; the most similar of all kinds wins, less what speaks against
-    an odd homography.
+    a distorted homography.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def climb(
     """
     middle, fine = build_level(tensors, MIDDLE), build_level(tensors, FINE)
     starts = starts[_merit(middle, starts).argsort(descending=True, stable=True)]
-    kinds = [starts[distinct(starts, *middle.full_shape, KEEP, SEPARATION)]]
+    kinds = [starts[non_max_suppression(starts, *middle.full_shape, KEEP, SEPARATION)]]
     for freedom in freedoms:
         kinds.append(align(middle, kinds[-1], run, freedom=freedom))
     best = _best(middle, torch.cat(kinds))
@@ -67,7 +67,9 @@ def align_coarsely(tensors: Tensors, starts: Tensor, run: Run) -> Tensor:
     return align(build_level(tensors, COARSE), starts, run, freedom=4)
 
 
-def distinct(matrices: Tensor, rows: int, cols: int, keep: int, separation: float) -> list[int]:
+def non_max_suppression(
+    matrices: Tensor, rows: int, cols: int, keep: int, separation: float
+) -> list[int]:
     """Return the indices of the first `keep` matrices that move the frame differently."""
     frames = (corners(matrices, rows, cols) / max(rows, cols)).cpu()
     chosen: list[int] = []
@@ -84,7 +86,9 @@ def distinct(matrices: Tensor, rows: int, cols: int, keep: int, separation: floa
 
 def _merit(level: Level, matrices: Tensor) -> Tensor:
     """Similarity, less what speaks against the homography itself."""
-    return homography_scores(level, matrices) - PENALTY * oddness(matrices, *level.full_shape)
+    return homography_scores(level, matrices) - PENALTY * distortion_penalty(
+        matrices, *level.full_shape
+    )
 
 
 def _best(level: Level, matrices: Tensor) -> Tensor:

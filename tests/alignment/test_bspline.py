@@ -1,6 +1,6 @@
 import torch
 
-from napari_mmreg.nn.bspline import control_grid
+from napari_mmreg.alignment.bspline import control_grid
 
 LIKE = torch.zeros(1, dtype=torch.float64)
 GRID = control_grid(21, 33, 8, LIKE)

@@ -6,16 +6,16 @@ import pytest
 import torch
 from skimage import data
 
-from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.imaging import prepare_pair
-from napari_mmreg.nn.homography import matrix_tensor
-from napari_mmreg.nn.levels import (
+from napari_mmreg.alignment.levels import (
     build_level,
     homography_scores,
     masked_correlation,
     pair_tensors,
     shift_correlation,
 )
+from napari_mmreg.geometry import MatrixTransform
+from napari_mmreg.imaging import prepare_pair
+from napari_mmreg.nn.homography import matrix_tensor
 
 FIXED = data.camera()[100:340, 60:380]
 SHIFT = MatrixTransform.translation((14, -22))
