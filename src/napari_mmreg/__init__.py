@@ -6,15 +6,23 @@ costs next to nothing: neither torch nor napari is imported.
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import lazy_loader
 
-__version__ = version("napari-mmreg")
-
-__getattr__, __lazy_dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, _list, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]
 
 
+def __getattr__(name: str) -> object:
+    if name != "__version__":
+        return _load(name)
+    # Read when asked for: it parses a file.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("napari-mmreg")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "unknown"
+
+
 def __dir__() -> list[str]:
-    return [*__lazy_dir__(), "__version__"]
+    return [*_list(), "__version__"]

@@ -215,6 +215,7 @@ def get_recipe(name: str) -> Recipe:
 
 
 _ROOM = "napari_mmreg.training.recipes"
+register_recipe("elastic", f"{_ROOM}.elastic:ElasticRecipe")
 register_recipe("fusion-cnn", f"{_ROOM}.fusion:FusionRecipe")
 register_recipe("fusionregister", f"{_ROOM}.fusionregister:FusionRegisterRecipe")
 register_recipe("hrnet", f"{_ROOM}.hrnet:HRNetRecipe")

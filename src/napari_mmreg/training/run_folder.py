@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-import napari_mmreg
 from napari_mmreg.errors import InputError
+from napari_mmreg.registration.provenance import versions
 from napari_mmreg.training.pack import PackedPair, sources_used
 
 if TYPE_CHECKING:
@@ -31,15 +28,6 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a run depends on."""
-    return {
-        "napari-mmreg": napari_mmreg.__version__,
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-    }
 
 
 def write_run(

@@ -92,6 +92,33 @@ TIERS: dict[str, Tier] = {
         perspective=0.03,
         elastic=(3.0, 6.0),
     ),
+    # Ours: what a global alignment leaves, for the elastic stage.
+    "residual": Tier(
+        rotation=1.2,
+        scale=(0.985, 1.015),
+        translation=0.012,
+        shear=0.01,
+        perspective=0.01,
+        elastic=(5.0, 11.0),
+        sigma=(10.0, 20.0),
+    ),
+    "residual-far": Tier(
+        rotation=2.0,
+        scale=(0.97, 1.03),
+        translation=0.02,
+        shear=0.015,
+        perspective=0.015,
+        elastic=(7.0, 13.0),
+        sigma=(13.0, 24.0),
+    ),
+    "residual-small": Tier(
+        rotation=0.4,
+        scale=(0.995, 1.005),
+        translation=0.004,
+        perspective=0.003,
+        elastic=(0.5, 3.5),
+        sigma=(9.0, 24.0),
+    ),
 }
 
 # Kinds of the benchmark: B bends more and more broadly than N, F less and more finely.
@@ -121,4 +148,14 @@ PROTOCOLS: dict[str, Tier] = {
     ),
     "S": Tier(rotation=2.0, scale=(0.94, 1.06), translation=0.008),
     "Z": Tier(),
+    # Of training alone: N after a global alignment.
+    "E": Tier(
+        rotation=0.6,
+        scale=(0.992, 1.008),
+        translation=0.006,
+        shear=0.005,
+        perspective=0.005,
+        elastic=(8.0, 8.0),
+        sigma=(16.0, 16.0),
+    ),
 }
