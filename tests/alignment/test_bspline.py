@@ -14,9 +14,9 @@ def dense():
 
 def test_a_constant_and_a_plane_are_exact():
     ky, kx = GRID.shape
-    ones = torch.ones(ky, kx, 2, dtype=torch.float64)
+    ones = torch.ones(1, ky, kx, 2, dtype=torch.float64)
     torch.testing.assert_close(GRID.field(ones), torch.ones(1, 21, 33, 2, dtype=torch.float64))
-    plane = (torch.arange(kx) - 1.0).double()[None, :, None].expand(ky, kx, 2)
+    plane = (torch.arange(kx) - 1.0).double()[None, None, :, None].expand(1, ky, kx, 2)
     expected = torch.linspace(0, kx - 3, 33, dtype=torch.float64)
     torch.testing.assert_close(GRID.field(plane)[0, 5, :, 0], expected)
 
@@ -26,8 +26,13 @@ def test_gram_and_gather_equal_the_dense_products():
     basis = dense()
     for found, part in zip(GRID.gram(values), values, strict=True):
         torch.testing.assert_close(found, basis.T @ (part.reshape(-1, 1) * basis))
-    expected = (values.reshape(2, -1) @ basis).reshape(2, *GRID.shape)
+    expected = values.reshape(2, -1) @ basis
     torch.testing.assert_close(GRID.gather(values), expected)
+
+
+def test_fit_undoes_field():
+    control = torch.rand(2, *GRID.shape, 2, dtype=torch.float64)
+    torch.testing.assert_close(GRID.fit(GRID.field(control)), control)
 
 
 def test_roughness_ignores_planes_at_order_two_only():

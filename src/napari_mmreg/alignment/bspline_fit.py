@@ -29,11 +29,24 @@ MAX_STEP = 4.0
 TOLERANCE = 0.02
 
 
-def warp_level(level: Level, transform: Transform) -> tuple[Tensor, Tensor]:
-    """Warp the moving image and the masks of a level by a transform of the pair's grid."""
+def warp_level(
+    level: Level, transform: Transform, displacement: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Warp the moving image and the masks of a level by a transform of the pair's grid.
+
+    Parameters
+    ----------
+    level : Level
+    transform : Transform
+        Fixed to moving (pull).
+    displacement : Tensor of shape (1, h, w, 2), optional
+        (x, y) in pixels of the level; `transform` maps what it leads to.
+    """
     rows, cols = level.shape
     step = np.array([level.full_shape[0] / rows, level.full_shape[1] / cols])
     grid = np.stack(np.meshgrid(np.arange(rows), np.arange(cols), indexing="ij"), axis=-1)
+    if displacement is not None:
+        grid = grid + displacement[0].flip(-1).cpu().numpy()
     where = (transform.map((grid + 0.5) * step - 0.5) + 0.5) / step - 0.5
     known = np.nan_to_num(where, nan=-1e4).astype(np.float32)
     place = torch.from_numpy(known).flip(-1)[None].to(level.fixed.device)

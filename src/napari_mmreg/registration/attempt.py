@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from napari_mmreg.imaging import regrid
 
 if TYPE_CHECKING:
+    from napari_mmreg.alignment.elastic.network import ElasticNetwork
     from napari_mmreg.geometry import MatrixTransform, Transform
     from napari_mmreg.imaging import Pair
     from napari_mmreg.models import Model
@@ -37,7 +38,13 @@ class Attempt:
 
 
 def attempt_with(
-    engine: Model, pair: Pair, fine: Pair, run: Run, refine: bool, span: tuple[float, float]
+    engine: Model,
+    pair: Pair,
+    fine: Pair,
+    run: Run,
+    refine: bool,
+    span: tuple[float, float],
+    elastic: ElasticNetwork | None = None,
 ) -> Attempt:
     """Predict on a coarse grid, refine and check on a fine one, in a part of the progress."""
     from napari_mmreg.registration.certify import certify
@@ -51,9 +58,12 @@ def attempt_with(
         if fine is not pair:
             found = regrid(found, pair, fine)
             part = None if part is None else cast("MatrixTransform", regrid(part, pair, fine))
+    scale = prediction.error_scale
     if refine:
         with run.stage("Local refinement", first, second):
-            found = refine_transform(fine, found, run, global_part=part)
+            refined = refine_transform(fine, found, run, global_part=part, elastic=elastic)
+            found = refined.transform
+            scale = scale if refined.error_scale is None else refined.error_scale
     with run.stage("Checking", second, high):
-        certificate = certify(fine, found, run, error_scale=prediction.error_scale)
+        certificate = certify(fine, found, run, error_scale=scale)
     return Attempt(found, certificate, prediction.extras)

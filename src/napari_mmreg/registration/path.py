@@ -12,6 +12,7 @@ from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid, shrink
 from napari_mmreg.models import get_info, load_model
+from napari_mmreg.models.elastic import load_elastic
 from napari_mmreg.models.protocol import LOCALISATION, RENDERED
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.attempt import attempt_with
@@ -139,12 +140,14 @@ def register(
     with memory_advice(run.device):
         with run.stage("Preparing", 0.0, 0.1):
             engine = load_model(model)
+            elastic = load_elastic(run.device) if refine and info.needs_weights else None
             fine = prepare_pair(fixed_image, moving_image, budget=REFINE_BUDGET, run=run, **options)
             pair = shrink(fine, PREDICT_BUDGET)
-        attempt = attempt_with(engine, pair, fine, run, refine, (0.1, 0.7))
+        attempt = attempt_with(engine, pair, fine, run, refine, (0.1, 0.7), elastic)
         answer_of = info.name
         if refine and info.needs_weights and attempt.certificate.status != "ok":
-            other = attempt_with(load_model(SECOND_OPINION), pair, fine, run, refine, (0.7, 0.9))
+            second = load_model(SECOND_OPINION)
+            other = attempt_with(second, pair, fine, run, refine, (0.7, 0.9), elastic)
             if other.outdoes(attempt):
                 attempt, answer_of = other, SECOND_OPINION
         certificate, found = attempt.certificate, attempt.transform

@@ -14,6 +14,7 @@ from napari_mmreg.alignment.elastic.network import ElasticNetwork, ElasticOutput
 from napari_mmreg.training import elastic_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
 from napari_mmreg.training.recipe import FlowRecipe, Optimisation
+from napari_mmreg.training.views import ViewConfig
 
 TIERS = {"residual": 0.65, "residual-far": 0.15, "residual-small": 0.2}
 RIGID_SHARE = 0.15
@@ -35,7 +36,8 @@ class ElasticRecipe(FlowRecipe):
     batches: BatchConfig = field(
         default_factory=lambda: BatchConfig(
             batch=4,
-            sizes=((160, 160), (144, 176), (176, 144)),
+            sizes=((176, 176), (160, 192), (192, 160)),
+            view=ViewConfig(whole_share=0.2, smallest=0.5),
             tiers=TIERS,
             elastic_share=1 - RIGID_SHARE,
             wide_share=0.0,
@@ -48,10 +50,10 @@ class ElasticRecipe(FlowRecipe):
     constructor: Mapping[str, Any] = field(default_factory=lambda: asdict(ElasticConfig()))
     notes: str = (
         "The elastic stage that all trained models share (ours). It starts from what a global "
-        "alignment leaves: up to 2 degrees, 3 %, 5 px, and 13 px of bending. Endpoint error after "
-        "every estimate, half of it without its best affine map, since the pictures are aligned "
-        "to 1 or 2 px only; cross-entropy of the votes; Laplace likelihood of its own error. All "
-        "through the solver's iterations."
+        "alignment leaves: up to 2 degrees, 3 %, a fortieth of the side, and 13 px of bending. "
+        "Endpoint error after every estimate, half of it without its best affine map, since the "
+        "pictures are aligned to 1 or 2 px only; cross-entropy of the votes; Laplace likelihood "
+        "of its own error. All through the solver's iterations."
     )
     affine_share: float = 0.5
 
