@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_mmreg.models import list_models as list_models
     from napari_mmreg.registration import RegistrationResult as RegistrationResult
     from napari_mmreg.registration import correct_scan as correct_scan
-    from napari_mmreg.registration import register as register
+    from napari_mmreg.registration.register import register as register
 
 __version__ = "0.1.0"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from napari_mmreg.gui.snapshot import Snapshot
 from napari_mmreg.imaging.compose import Shown, to_shown
 
 if TYPE_CHECKING:
-    from napari_mmreg.geometry import Transform
+    from napari_mmreg.geometry import MatrixTransform
     from napari_mmreg.registration import RegistrationResult
 
 REGISTERED = "registered"
@@ -99,9 +99,9 @@ class Bundle:
     shown_stride: int
 
     @property
-    def start(self) -> Transform:
-        """Fixed to moving pixels before the run."""
-        return self.result.initial
+    def start(self) -> MatrixTransform:
+        """Fixed to moving pixels before the run: a matrix, since docks start from no other."""
+        return cast("MatrixTransform", self.result.initial)
 
     def show(self, source: str, part: tuple[slice, slice]) -> Shown:
         """Return a part of ``"fixed"``, ``"after"`` or ``"before"`` as shown on the screen."""
@@ -140,7 +140,7 @@ def build(
     check: Callable[[], None],
 ) -> Bundle:
     """Build all that is shown; `check` raises when the user cancelled."""
-    shape, start = snapshot.fixed.shape, result.initial
+    shape, start = snapshot.fixed.shape, cast("MatrixTransform", result.initial)
     stride = fields.field_stride(shape)
     displacement = np.asarray(result.displacement)  # computed here, on first use
     check()
