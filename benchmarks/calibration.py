@@ -28,7 +28,7 @@ from scipy.stats import rankdata
 from benchmarks.accuracy import runner
 from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg.geometry import MatrixTransform, Transform
-from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair
+from napari_mmreg.imaging import Pair, check_image, grid_to_image, prepare_pair
 from napari_mmreg.models import load_model
 from napari_mmreg.registration import certify
 from napari_mmreg.registration.refine import refine
@@ -64,7 +64,7 @@ class Sample:
 def errors(case: Case, pair: Pair, transform: Transform) -> Rows:
     """Return the error of each pixel, (H, W), px at 256-px scale; NaN where there is no truth."""
     grid = np.stack(np.meshgrid(*map(np.arange, case.fixed.shape[:2]), indexing="ij"), axis=-1)
-    away = (lift(pair, transform).map(grid) - case.positions) * case.scale
+    away = (grid_to_image(pair, transform).map(grid) - case.positions) * case.scale
     return np.where(case.mask, np.nan_to_num(np.linalg.norm(away, axis=-1), nan=99.0), np.nan)
 
 

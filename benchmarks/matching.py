@@ -19,7 +19,7 @@ import torch
 from benchmarks.accuracy import runner
 from benchmarks.accuracy.protocols import Case, Protocol, pull
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.imaging import check_image, lift, prepare_pair
+from napari_mmreg.imaging import check_image, grid_to_image, prepare_pair
 from napari_mmreg.models import load_model
 from napari_mmreg.run import Run
 from napari_mmreg.training.data import find_data, read_records
@@ -36,10 +36,10 @@ def measure(case: Case, model: Any) -> tuple[float, float, int]:
     answer = model.predict(pair, Run())
     rows, cols = case.fixed.shape[:2]
     corners = np.array([[0, 0], [0, cols - 1], [rows - 1, cols - 1], [rows - 1, 0]], dtype=float)
-    found = lift(pair, answer.global_part or MatrixTransform.identity()).map(corners)
+    found = grid_to_image(pair, answer.global_part or MatrixTransform.identity()).map(corners)
     truth = case.positions[corners[:, 0].astype(int), corners[:, 1].astype(int)]
     error = float(np.linalg.norm((found - truth) * case.scale, axis=1).mean())
-    matches = answer.extras["matches"].astype(np.float64)
+    matches = answer.matches.astype(np.float64)
     fixed = pair.fixed_from_grid.map(matches[:, :2])
     moving = pair.moving_from_grid.map(matches[:, 2:4])
     places = np.stack(

@@ -14,11 +14,12 @@ from napari_mmreg.errors import Cancelled, InputError, RegistrationError
 from napari_mmreg.gui import evaluate_strings as texts
 from napari_mmreg.gui import strings
 from napari_mmreg.gui.bundle import Bundle
+from napari_mmreg.gui.fused import fused_image
 from napari_mmreg.gui.job import Job, Register, limited_threads, one_at_a_time
 from napari_mmreg.gui.modalities import engine_modality
 from napari_mmreg.gui.placement import moving_from_fixed
 from napari_mmreg.gui.snapshot import Picture, RunSettings, Snapshot, read
-from napari_mmreg.run import Progress
+from napari_mmreg.run import Progress, Run
 
 if TYPE_CHECKING:
     from napari_mmreg.evaluation import Evaluation
@@ -50,7 +51,10 @@ class Truths:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationRequest:
-    """Everything an evaluation needs: a finished run, or two pictures as they lie."""
+    """Everything an evaluation needs: a finished run, or two pictures as they lie.
+
+    `fused` is the run's fused image on the fixed grid, (H, W) or (H, W, 3), if it has one.
+    """
 
     fixed: Picture
     moving: Picture
@@ -58,6 +62,7 @@ class EvaluationRequest:
     segmenter: Callable[[], Segmenter | None]
     bundle: Bundle | None = None
     name: str = ""
+    fused: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,27 +178,26 @@ class CompareJob(_Task):
     def execute(self, progress: Progress) -> Compared:
         """Run one candidate after the other; one that fails does not stop the others."""
         done: list[Contender] = []
+        run, count = Run(progress=progress, cancel=self._stop.is_set), len(self._candidates)
         for index, candidate in enumerate(self._candidates):
             if self._stop.is_set():
                 return Compared(error=Cancelled(strings.CANCELLED))
 
-            def part(stage: str, fraction: float, index: int = index) -> None:
-                title = self._candidates[index].title
-                progress(f"{title}: {stage.lower()}", (index + fraction) / len(self._candidates))
-
-            done.append(self._one(candidate, part))
+            with run.part(index / count, (index + 1) / count, _titled(candidate.title)):
+                done.append(self._one(candidate, run))
         if self._stop.is_set():
             return Compared(error=Cancelled(strings.CANCELLED))
         return Compared(tuple(done))
 
-    def _one(self, candidate: Candidate, progress: Progress) -> Contender:
+    def _one(self, candidate: Candidate, run: Run) -> Contender:
         settings: RunSettings = replace(
             self._snapshot.settings, model=candidate.model, refine=candidate.refine
         )
         self._inner = Job(replace(self._snapshot, settings=settings), self._register)
         if self._stop.is_set():
             self._inner.cancel()
-        outcome = self._inner.execute(lambda stage, done: progress(stage, 0.6 * done))
+        with run.part(0.0, 0.6):
+            outcome = self._inner.execute(run.report)
         bundle = outcome.bundle
         if bundle is None:
             return Contender(candidate, None, None, outcome.error)
@@ -204,13 +208,16 @@ class CompareJob(_Task):
             self._segmenter,
             bundle,
             candidate.title,
+            fused_image(bundle.result.status, {spec.role: spec for spec in bundle.layers}),
         )
-        evaluated = self._guarded(
-            lambda: run_evaluation(
-                request, lambda stage, done: progress(stage, 0.6 + 0.4 * done), self._stop.is_set
-            )
-        )
+        with run.part(0.6, 1.0):
+            evaluated = self._guarded(lambda: run_evaluation(request, run.report, run.cancel))
         return Contender(candidate, bundle, evaluated.evaluation, evaluated.error)
+
+
+def _titled(title: str) -> Callable[[str], str]:
+    """Return what puts a model's title before the names of its stages."""
+    return lambda stage: f"{title}: {stage.lower()}"
 
 
 @dataclass(frozen=True)
@@ -251,7 +258,6 @@ def run_evaluation(
     """Read the pixels and evaluate; raises what `napari_mmreg.evaluate` raises."""
     from napari_mmreg.evaluation import evaluate
     from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
-    from napari_mmreg.run import Run
 
     fixed, moving = request.fixed, request.moving
     truths, bundle = request.truths, request.bundle
@@ -262,7 +268,6 @@ def run_evaluation(
         result = bundle.result
         transform = result.transform
         options.update(initial=bundle.start, misregistration=np.asarray(result.misregistration))
-        options["fused"] = fused_on_fixed(result, fixed.shape)
     if truths.displacement is not None and truths.displacement.shape[:2] == fixed.shape:
         options["truth"] = DisplacementTransform(truths.displacement)
     for key, labels, image in (
@@ -284,9 +289,11 @@ def run_evaluation(
         landmarks=truths.landmarks,
         segmenter=segmenter,
         modalities=(engine_modality(fixed.modality), engine_modality(moving.modality)),
+        fused=request.fused,
         name=request.name or (bundle.result.model if bundle is not None else texts.AS_THEY_LIE),
         provenance=_provenance(request),
-        run=Run(progress=progress, cancel=cancel),
+        progress=progress,
+        cancel=cancel,
         **options,
     )
 
@@ -300,19 +307,6 @@ def labels_on(labels: Picture, image: Picture) -> NDArray[Any]:
     if data.shape == image.shape and np.allclose(matrix, np.eye(3), atol=1e-6):
         return data
     return MatrixTransform(matrix).resample(data.astype(np.int32), image.shape, order=0)
-
-
-def fused_on_fixed(result: Any, shape: tuple[int, int]) -> NDArray[Any] | None:
-    """Return a run's fused image on the fixed grid; None where the model makes none."""
-    fused = result.extras.get("fused")
-    if fused is None:
-        return None
-    array = np.asarray(fused)
-    from_model = result.extras.get("fixed_from_model_grid")
-    if array.shape[:2] == shape or from_model is None:
-        return array
-    resampled: NDArray[Any] = from_model.inverse().resample(array, shape)
-    return resampled
 
 
 def _provenance(request: EvaluationRequest) -> dict[str, Any]:

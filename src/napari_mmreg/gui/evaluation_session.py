@@ -23,6 +23,7 @@ from napari_mmreg.gui.evaluating import (
     Points,
     Truths,
 )
+from napari_mmreg.gui.fused import fused_image
 from napari_mmreg.gui.job import Register
 from napari_mmreg.gui.modalities import METADATA_KEY, engine_modality
 from napari_mmreg.gui.object_layers import ObjectLayers
@@ -86,8 +87,9 @@ class EvaluationSession:
         if run is not None:
             bundle = run.bundle
             shot = bundle.snapshot
+            fused = fused_image(bundle.result.status, run.layers)
             request = EvaluationRequest(
-                shot.fixed, shot.moving, truths, self.segmenter, bundle, run.title
+                shot.fixed, shot.moving, truths, self.segmenter, bundle, run.title, fused
             )
             return EvaluateJob(request, shot.settings.threads)
         if fixed is None or moving is None or fixed is moving:

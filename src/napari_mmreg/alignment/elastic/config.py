@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from napari_mmreg.nn.config import NetworkConfig
 
 
 @dataclass(frozen=True, slots=True)
-class ElasticConfig:
+class ElasticConfig(NetworkConfig):
     """Constructor arguments of `ElasticNetwork`; JSON types only.
 
     Attributes
@@ -42,12 +42,3 @@ class ElasticConfig:
     looks: int = 2
     steps: tuple[int, ...] = (3, 2)
     spacing: tuple[float, ...] = (14.0, 20.0)
-
-    @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> ElasticConfig:
-        """Build from what JSON keeps of the fields: lists become tuples."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in settings.items()
-        }
-        return cls(**values)

@@ -13,7 +13,7 @@ from napari_mmreg.errors import InputError, RegistrationError
 from napari_mmreg.geometry import Transform
 from napari_mmreg.gui.bundle import REGISTERED
 from napari_mmreg.gui.compat import look_at, point_in
-from napari_mmreg.gui.job import Job, choose_start
+from napari_mmreg.gui.job import Job, start_of
 from napari_mmreg.gui.landmarks import files, strings
 from napari_mmreg.gui.landmarks.correction import CorrectionJob, history_of
 from napari_mmreg.gui.landmarks.flow import PairFlow
@@ -99,7 +99,7 @@ class LandmarkDesk:
             side: take_picture(layer, point_in(self._viewer, layer))
             for side, layer in images.items()
         }
-        start = choose_start(self._snapshot(0))[1]
+        start = start_of(self._snapshot(0))
         self.judging = Judging(self._pictures, start)
         self.layers.attach(self._pictures["fixed"], self._pictures["moving"])
         about = "|".join(

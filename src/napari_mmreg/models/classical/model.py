@@ -58,14 +58,10 @@ class ClassicalModel:
         Returns
         -------
         Prediction
-            ``extras["similarity"]`` is the correlation of the oriented gradient channels.
         """
         with torch.inference_mode():
-            matrix, similarity = find_homography(pair, run)
-        return Prediction(
-            transform=MatrixTransform.from_xy(matrix.cpu().numpy().astype(np.float64)),
-            extras={"similarity": similarity},
-        )
+            matrix, _ = find_homography(pair, run)
+        return Prediction(MatrixTransform.from_xy(matrix.cpu().numpy().astype(np.float64)))
 
 
 def find_homography(pair: Pair, run: Run) -> tuple[Tensor, float]:

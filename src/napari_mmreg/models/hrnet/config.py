@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_mmreg.models.config import NetworkConfig
+from napari_mmreg.nn.config import NetworkConfig
 
 STRIDES = (2, 4, 8, 16, 32)
 """Pixels per cell of the five feature scales, finest first (ours: the paper gives none).

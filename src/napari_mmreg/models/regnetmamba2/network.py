@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from napari_mmreg.models.config import NetworkConfig
+from napari_mmreg.nn.config import NetworkConfig
 from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.norm import LayerNorm2d, unit_channels
 from napari_mmreg.nn.sampling import pixel_grid, sample

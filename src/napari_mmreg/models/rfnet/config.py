@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_mmreg.models.config import NetworkConfig
+from napari_mmreg.nn.config import NetworkConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_mmreg.models.config import NetworkConfig
+from napari_mmreg.nn.config import NetworkConfig
 
 
 @dataclass(frozen=True, slots=True)

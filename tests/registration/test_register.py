@@ -14,9 +14,11 @@ import napari_mmreg
 from napari_mmreg.errors import Cancelled, DeviceError, InputError, ModelError
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.models import ModelInfo, Prediction, registry
-from napari_mmreg.registration import path
 from napari_mmreg.registration import register as register_function
-from napari_mmreg.registration.path import register
+from napari_mmreg.registration.register import register
+
+assemble = sys.modules["napari_mmreg.registration.assemble"]
+path = sys.modules["napari_mmreg.registration.register"]
 
 CAMERA = data.camera()
 STAGES = ["Preparing", "Global alignment", "Local refinement", "Checking", "Writing result"]
@@ -38,7 +40,7 @@ class StandIn:
         run.step(0.2)  # a model may start over
         back = pair.moving_from_grid.inverse()
         on_grid = back.compose(self.answer).compose(pair.fixed_from_grid)
-        return Prediction(on_grid, extras={"matches": np.zeros((self.matches, 5))})
+        return Prediction(on_grid, matches=np.zeros((self.matches, 5), np.float32))
 
 
 @pytest.fixture
@@ -77,6 +79,7 @@ def engine(monkeypatch):
             similarity_after=0.1 if status == "failed" else 0.7,
             folding=0.25,
             overlap=0.5,
+            displacement=transform.displacement(pair.shape),
             forward_backward=np.zeros(pair.shape, np.float32),
             misregistration=np.full(pair.shape, 0.75, np.float32),
             misregistration_before=np.full(pair.shape, 0.5, np.float32),
@@ -104,8 +107,8 @@ def test_the_whole_result(engine):
     assert result.status == "ok"
     assert result.reasons == ("Because the test says so.",)
     assert result.model == "stand-in"
-    assert result.extras["matches"].shape == (0, 5)
-    assert result.extras["fixed_from_model_grid"].is_identity
+    assert result.matches.shape == (0, 5)
+    assert result.fixed_from_model_grid.is_identity
     assert result.metrics == {
         "similarity_before": 0.2,
         "similarity_after": 0.7,
@@ -124,8 +127,8 @@ def test_the_whole_result(engine):
 
 
 def test_registered_is_what_the_transform_makes(engine, monkeypatch):
-    monkeypatch.setattr(path, "TILE", 64)
-    monkeypatch.setattr(path, "BAND_WIDTH", 700)
+    monkeypatch.setattr(assemble, "TILE", 64)
+    monkeypatch.setattr(assemble, "BAND_WIDTH", 700)
     engine.answer = MatrixTransform.from_params(rotation_degrees=9, translation=(5, -7))
     moving = data.astronaut()[:, :380]
     heard = []
@@ -184,9 +187,9 @@ def test_a_trained_model_that_does_not_hold_is_outdone(engine, trained):
     result = register(CAMERA, CAMERA, model="trained")
     assert result.status == "ok"
     assert result.model == "trained"
-    assert result.extras["answer_of"] == "stand-in"
+    assert result.answer_of == "stand-in"
     assert "Trained" in result.reasons[-1]
-    assert len(result.extras["matches"]) == 0  # not the trained model's one
+    assert len(result.matches) == 0  # not the trained model's one
     np.testing.assert_allclose(result.transform.map((0, 0)), (5, -7))
 
 
@@ -196,7 +199,7 @@ def test_a_doubtful_second_opinion_is_better_than_a_failure(engine, trained):
     engine.status = lambda found: "doubtful" if right(found) else "failed"
     result = register(CAMERA, CAMERA, model="trained")
     assert result.status == "doubtful"
-    assert result.extras["answer_of"] == "stand-in"
+    assert result.answer_of == "stand-in"
 
 
 @pytest.mark.parametrize(("failure", "answer_of"), [(0.0, "trained"), (-2.0, "stand-in")])
@@ -206,7 +209,7 @@ def test_a_second_opinion_of_the_same_status_must_be_clearly_surer(
     engine.answer = MatrixTransform.translation((0, 80))
     engine.failure = lambda found: failure if found.map((0, 0))[1] > 40 else 0.5
     result = register(CAMERA, CAMERA, model="trained")
-    assert result.extras["answer_of"] == answer_of
+    assert result.answer_of == answer_of
     assert result.reasons[0] == "Because the test says so."
     place = (50, 0) if answer_of == "trained" else (0, 80)
     np.testing.assert_allclose(result.transform.map((0, 0)), place)
@@ -219,7 +222,7 @@ def test_no_second_opinion_after_a_sure_answer_or_on_the_bare_model(
     trained.answer, engine.answer = answer, TRUE
     result = register(CAMERA, CAMERA, model="trained", refine=refine)
     assert engine.model is None
-    assert result.extras["answer_of"] == "trained"
+    assert result.answer_of == "trained"
 
 
 def test_large_images_are_refined_on_a_finer_grid(engine):
@@ -233,7 +236,7 @@ def test_large_images_are_refined_on_a_finer_grid(engine):
     np.testing.assert_allclose(result.transform.map(points), engine.answer.map(points), atol=1e-6)
     assert result.registered.shape == fixed.shape
     assert result.misregistration.shape == fixed.shape
-    assert result.extras["fixed_from_model_grid"] is coarse.fixed_from_grid
+    assert result.fixed_from_model_grid is coarse.fixed_from_grid
     assert result.fixed_from_grid is fine.fixed_from_grid
 
 
@@ -249,9 +252,7 @@ def test_a_failed_run_hands_back_the_initial_transform_and_says_so(engine):
     result = register(CAMERA, CAMERA, initial=start)
     assert result.status == "failed"
     np.testing.assert_allclose(result.transform.map((10, 10)), (13, 12))
-    np.testing.assert_allclose(
-        result.extras["attempted_transform"].map((10, 10)), engine.answer.map((10, 10))
-    )
+    np.testing.assert_allclose(result.attempted.map((10, 10)), engine.answer.map((10, 10)))
     np.testing.assert_array_equal(result.registered[:500, :500], CAMERA[3:503, 2:502])
     # Numbers and maps describe what is handed back.
     assert result.metrics["similarity_after"] == result.metrics["similarity_before"]

@@ -10,7 +10,7 @@ from skimage import data
 
 from napari_mmreg.errors import Cancelled, InputError
 from napari_mmreg.geometry import MatrixTransform, correct_transform
-from napari_mmreg.registration import examine
+from napari_mmreg.registration import assess
 
 SCENE = data.camera()[100:300, 100:340]
 SHIFT = (6, -4)
@@ -22,7 +22,7 @@ def test_a_good_transform_is_applied_and_called_ok():
     points = np.array([[20, 30], [120, 40], [60, 170.0]])
     transform = correct_transform(MatrixTransform.identity(), points, points + SHIFT)
     stages = []
-    result = examine(
+    result = assess(
         FIXED,
         MOVING,
         transform,
@@ -45,7 +45,7 @@ def test_a_good_transform_is_applied_and_called_ok():
 
 def test_a_bad_transform_is_kept_and_called_doubtful():
     away = MatrixTransform.translation((150, 180))
-    result = examine(FIXED, MOVING, away, model="landmarks", device="cpu")
+    result = assess(FIXED, MOVING, away, model="landmarks", device="cpu")
     assert result.status == "doubtful"
     assert result.transform is away
     assert "kept as it is" in result.reasons[-1]
@@ -54,7 +54,7 @@ def test_a_bad_transform_is_kept_and_called_doubtful():
 
 def test_other_sizes_and_a_start_elsewhere():
     half = MatrixTransform(np.diag([0.5, 0.5, 1.0])).compose(TRUTH)
-    result = examine(
+    result = assess(
         FIXED,
         MOVING[::2, ::2],
         half,
@@ -68,6 +68,6 @@ def test_other_sizes_and_a_start_elsewhere():
 
 def test_it_can_be_cancelled_and_refuses_what_is_no_image():
     with pytest.raises(Cancelled):
-        examine(FIXED, MOVING, TRUTH, model="landmarks", cancel=lambda: True)
+        assess(FIXED, MOVING, TRUTH, model="landmarks", cancel=lambda: True)
     with pytest.raises(InputError):
-        examine(FIXED[:5, :5], MOVING, TRUTH, model="landmarks")
+        assess(FIXED[:5, :5], MOVING, TRUTH, model="landmarks")
