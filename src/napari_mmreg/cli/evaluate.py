@@ -14,11 +14,9 @@ from napari_mmreg.errors import InputError
 if TYPE_CHECKING:
     import argparse
 
-    from napari_mmreg.evaluation import Evaluation, LandmarkError
+    from napari_mmreg.evaluation import Evaluation
     from napari_mmreg.evaluation.segmentation import Segmenter
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.run import Run
-
 IMAGE_OPTIONS = ("truth", "fixed_labels", "moving_labels", "fused", "models", "report")
 """What needs the two images."""
 
@@ -144,15 +142,14 @@ def _evaluations(arguments: argparse.Namespace, segmenter: Segmenter | None) -> 
     start = options["initial"] or initial_transform(fixed.shape, moving.shape)
     if arguments.transform:
         with progress_bar(quiet=arguments.quiet) as progress, interruptible() as cancel:
-            from napari_mmreg.run import Run
-
             return [
                 _evaluate(
                     fixed,
                     moving,
                     transform(arguments.transform),
-                    Run(progress=progress, cancel=cancel),
                     {"images": images, "transform": arguments.transform.name},
+                    progress=progress,
+                    cancel=cancel,
                     name=arguments.transform.name,
                     **{**options, "initial": start},
                 )
@@ -171,8 +168,6 @@ def _registered(
     start: Transform,
     options: dict[str, Any],
 ) -> Evaluation:
-    from napari_mmreg.run import Run
-
     chosen = _with_model(arguments, model)
     result = register_pair(
         fixed, moving, chosen, initial=options["initial"], modalities=options["modalities"]
@@ -188,8 +183,9 @@ def _registered(
             fixed,
             moving,
             result.transform,
-            Run(progress=progress, cancel=cancel),
             about,
+            progress=progress,
+            cancel=cancel,
             name=model,
             misregistration=result.misregistration,
             **{**options, "initial": start},
@@ -202,13 +198,21 @@ def _with_model(arguments: argparse.Namespace, model: str) -> argparse.Namespace
 
 
 def _evaluate(
-    fixed: Any, moving: Any, transform: Any, run: Run, about: dict[str, Any], **options: Any
+    fixed: Any,
+    moving: Any,
+    transform: Any,
+    about: dict[str, Any],
+    **options: Any,
 ) -> Evaluation:
     from napari_mmreg.evaluation import evaluate
     from napari_mmreg.registration.provenance import versions
 
     return evaluate(
-        fixed, moving, transform, run=run, provenance={"versions": versions(), **about}, **options
+        fixed,
+        moving,
+        transform,
+        provenance={"versions": versions(), **about},
+        **options,
     )
 
 
@@ -233,14 +237,3 @@ def numbers_table(evaluation: Evaluation) -> None:
     for note in evaluation.notes:
         say(note)
     say()
-
-
-def error_table(errors: dict[str, LandmarkError]) -> None:
-    """Say the error's mean, RMSE, median and maximum, a line each."""
-    table(
-        ["", "mean", "RMSE", "median", "max"],
-        [
-            [name, *(f"{value:.2f}" for value in (e.mean, e.rmse, e.median, e.max))]
-            for name, e in errors.items()
-        ],
-    )

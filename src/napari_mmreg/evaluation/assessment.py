@@ -18,7 +18,7 @@ from napari_mmreg.evaluation.object_evaluation import ObjectEvaluation, evaluate
 from napari_mmreg.evaluation.segmentation.agreement import LEAST_FALL
 from napari_mmreg.evaluation.similarity import gradient_ncc, mind_distance, ncc, nmi, psnr, ssim
 from napari_mmreg.geometry import Transform
-from napari_mmreg.run import Run
+from napari_mmreg.run import CancelCheck, Progress, Run
 
 if TYPE_CHECKING:
     from napari_mmreg.evaluation.segmentation import Segmenter
@@ -78,7 +78,8 @@ def evaluate(
     modalities: tuple[str | None, str | None] = (None, None),
     name: str = "registered",
     provenance: Mapping[str, Any] | None = None,
-    run: Run | None = None,
+    progress: Progress | None = None,
+    cancel: CancelCheck | None = None,
 ) -> Evaluation:
     """Measure how good a registration is.
 
@@ -112,8 +113,8 @@ def evaluate(
         What people call this registration.
     provenance : mapping, optional
         Of the registration, for reports.
-    run : Run, optional
-        Progress, cancel and device.
+    progress, cancel : callable, optional
+        As in `napari_mmreg.register`.
 
     Returns
     -------
@@ -131,7 +132,7 @@ def evaluate(
     *Convention*: (row, col), pixel centres at integers, fixed to moving (pull). Images of more
     than a megapixel are measured on every n-th pixel; lengths are given in full pixels.
     """
-    working = run or Run()
+    working = Run.begin("cpu", 0, progress, cancel)
     image = None if fused is None else np.asarray(fused)
     alignment = Alignment(fixed, moving, transform, initial, truth)
     notes: list[str] = []
@@ -166,7 +167,7 @@ def evaluate(
             after["object_iou_fused"] = found.means("fused")["object_iou"]
         if found.protocol != "labels on both":
             notes.extend(_unmoved(before, after, grid.stride))
-    working.progress("Done", 1.0)
+    working.report("Done", 1.0)
     return Evaluation(
         name=name,
         before=before,

@@ -9,24 +9,35 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 from scipy import ndimage
 
 from napari_mmreg.errors import Cancelled, ModelError
+from napari_mmreg.evaluation import evaluate
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.gui.evaluate import strings as texts
 from napari_mmreg.gui.evaluate.dock import EvaluateDock
-from napari_mmreg.gui.evaluate.evaluating import Candidate, ModelOutcome, fused_on_fixed, labels_on
+from napari_mmreg.gui.evaluate.evaluating import (
+    Candidate,
+    EvaluationRequest,
+    ModelOutcome,
+    Truths,
+    labels_on,
+    run_evaluation,
+)
 from napari_mmreg.gui.evaluate.models_box import rank
 from napari_mmreg.gui.evaluate.object_layers import STATES
 from napari_mmreg.gui.evaluate.session import points_in
 from napari_mmreg.gui.register.dock import RegisterDock
-from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.register.session import Session
+from napari_mmreg.gui.shared import fused, strings
 from napari_mmreg.gui.shared.bundle import REGISTERED
+from napari_mmreg.gui.shared.fused import fused_image
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
-from napari_mmreg.gui.shared.snapshot import take_picture
+from napari_mmreg.gui.shared.snapshot import RunSettings, take_picture
 from napari_mmreg.models import ModelInfo
 
 pytestmark = pytest.mark.gui
@@ -372,23 +383,10 @@ def test_closing_the_dock_lets_go(make, qtbot):
     assert not dock.runner.busy
 
 
-def test_opening_the_dock_imports_no_torch():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, napari; from napari_mmreg.gui.evaluate.dock import EvaluateDock;"
-        "EvaluateDock(napari.Viewer(show=False)); sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 # Without a window
 
 
 def test_labels_are_brought_onto_the_image(make_napari_viewer):
-    from napari.components import ViewerModel
-
     viewer = ViewerModel()
     image = viewer.add_image(np.zeros((20, 30)), scale=(2, 2))
     labels = viewer.add_labels(np.kron([[0, 5], [7, 0]], np.ones((20, 30), int)))
@@ -398,13 +396,35 @@ def test_labels_are_brought_onto_the_image(make_napari_viewer):
     np.testing.assert_allclose(points_in(points, take_picture(image).placement), [[5, 2]])
 
 
-def test_a_fused_image_comes_from_the_models_grid():
-    fused = np.arange(12.0).reshape(3, 4)
-    extras = {"fused": fused, "fixed_from_model_grid": MatrixTransform(np.diag([2.0, 2.0, 1.0]))}
-    result = SimpleNamespace(extras=extras)
-    on_fixed = fused_on_fixed(result, (6, 8))
-    np.testing.assert_allclose(on_fixed[::2, ::2], fused)
-    assert fused_on_fixed(SimpleNamespace(extras={}), (6, 8)) is None
+@pytest.mark.parametrize(("status", "expected"), [("ok", 1), ("failed", 0)])
+def test_the_fused_image_is_that_of_what_was_handed_back(status, expected):
+    roles = (fused.BEFORE, fused.FUSED, fused.CORRECTED)
+    layers = {role: SimpleNamespace(data=np.full((6, 8), i)) for i, role in enumerate(roles)}
+    assert (fused_image(status, layers) == 2).all()  # the corrected one
+    del layers[fused.CORRECTED]
+    assert (fused_image(status, layers) == expected).all()
+    assert fused_image(status, {}) is None
+
+
+def test_a_runs_fused_image_is_scored(engine, pictures):
+    viewer_model = ViewerModel()
+    fixed, moving = (viewer_model.add_image(picture) for picture in pictures)
+    session = Session(viewer_model, engine)
+    job = session.job(session.snapshot(fixed, moving, RunSettings(fusion="laplacian")))
+    list(session.deliver(job.execute(lambda stage, fraction: None).bundle))
+    run = session.runs.runs[-1]
+    image = fused_image("ok", run.layers)
+    np.testing.assert_array_equal(image, run.layers[fused.FUSED].data)
+    shot = run.bundle.snapshot
+    request = EvaluationRequest(
+        shot.fixed, shot.moving, Truths(), lambda: None, run.bundle, "run", image
+    )
+    found = run_evaluation(request, lambda stage, fraction: None, lambda: False)
+    own = evaluate(*pictures, run.bundle.result.transform, fused=image).after
+    names = [name for name in own if name.startswith("fusion_")]
+    assert names
+    assert {name: found.after[name] for name in names} == {name: own[name] for name in names}
+    session.close()
 
 
 def test_rank():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -148,9 +150,7 @@ def test_the_matches_of_the_chosen_result_become_pairs(controller, viewer, image
 
     class Matching(fake_engine):
         def __call__(self, *args, **options):
-            result = super().__call__(*args, **options)
-            result.extras["matches"] = matches
-            return result
+            return replace(super().__call__(*args, **options), matches=matches)
 
     session = Session(viewer, Matching())
     job = session.job(session.snapshot(*images, RunSettings()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -91,27 +93,12 @@ def test_result_layers_look_right(session, pair):
     assert run.layers[roles.FLOW].rgb
 
 
-def test_a_calibrated_map_is_not_called_uncalibrated(session, pair, engine, fake_engine):
-    original = engine.__class__.__call__
-
-    class Calibrated(fake_engine):
-        def __call__(self, *args, **options):
-            result = original(self, *args, **options)
-            result.extras["misregistration_calibrated"] = True
-            return result
-
-    session._register = Calibrated()
-    assert "uncalibrated" not in _run(session, *pair).layers[roles.RISK].name
-
-
 def test_a_models_rendering_is_a_hidden_layer_of_its_own(viewer, pair, fake_engine):
     picture = np.linspace(0, 1, 96 * 128, dtype=np.float32).reshape(96, 128)
 
     class Rendering(fake_engine):
         def __call__(self, *args, **options):
-            result = super().__call__(*args, **options)
-            result.extras["rerendered"] = picture
-            return result
+            return replace(super().__call__(*args, **options), rerendered=picture)
 
     session = Session(viewer, Rendering())
     layer = _run(session, *pair).layers[roles.RERENDERED]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -35,9 +37,7 @@ def run_with(viewer, fake_engine):
     def run(matches, **kwargs):
         class Matching(fake_engine):
             def __call__(self, *args, **options):
-                result = super().__call__(*args, **options)
-                result.extras["matches"] = matches
-                return result
+                return replace(super().__call__(*args, **options), matches=matches)
 
         session = Session(viewer, Matching())
         sessions.append(session)

@@ -13,12 +13,13 @@ from napari_mmreg.errors import InputError, RegistrationError
 from napari_mmreg.gui.evaluate import strings as texts
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
+from napari_mmreg.gui.shared.fused import fused_image
 from napari_mmreg.gui.shared.job import Register, RegistrationJob
 from napari_mmreg.gui.shared.modalities import engine_modality
 from napari_mmreg.gui.shared.placement import moving_from_fixed
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, read
 from napari_mmreg.gui.shared.task import Job, Outcome, T, limited_threads
-from napari_mmreg.run import Progress
+from napari_mmreg.run import Progress, Run
 
 if TYPE_CHECKING:
     from napari_mmreg.evaluation import Evaluation
@@ -50,7 +51,10 @@ class Truths:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationRequest:
-    """Everything an evaluation needs: a finished run, or two pictures as they lie."""
+    """Everything an evaluation needs: a finished run, or two pictures as they lie.
+
+    `fused` is the run's fused image on the fixed grid, (H, W) or (H, W, 3), if it has one.
+    """
 
     fixed: Picture
     moving: Picture
@@ -58,6 +62,7 @@ class EvaluationRequest:
     segmenter: Callable[[], Segmenter | None]
     bundle: Bundle | None = None
     name: str = ""
+    fused: NDArray[Any] | None = None
 
 
 class EvaluateJob(Job["Evaluation"]):
@@ -131,23 +136,22 @@ class CompareJob(Job["tuple[ModelOutcome, ...]"]):
     def _run(self, progress: Progress) -> tuple[ModelOutcome, ...]:
         """Run one candidate after the other; one that fails does not stop the others."""
         done: list[ModelOutcome] = []
+        run, count = Run(progress=progress, cancel=self._stop.is_set), len(self._candidates)
         for index, candidate in enumerate(self._candidates):
             self._check()
 
-            def part(stage: str, fraction: float, index: int = index) -> None:
-                title = self._candidates[index].title
-                progress(f"{title}: {stage.lower()}", (index + fraction) / len(self._candidates))
-
-            done.append(self._one(candidate, part))
+            with run.part(index / count, (index + 1) / count, _titled(candidate.title)):
+                done.append(self._one(candidate, run))
         self._check()
         return tuple(done)
 
-    def _one(self, candidate: Candidate, progress: Progress) -> ModelOutcome:
+    def _one(self, candidate: Candidate, run: Run) -> ModelOutcome:
         settings: RunSettings = replace(
             self._snapshot.settings, model=candidate.model, refine=candidate.refine
         )
         registration = RegistrationJob(replace(self._snapshot, settings=settings), self._register)
-        registered = self._execute(registration, lambda stage, done: progress(stage, 0.6 * done))
+        with run.part(0.0, 0.6):
+            registered = self._execute(registration, run.report)
         bundle = registered.value
         if bundle is None:
             return ModelOutcome(candidate, None, None, registered.error)
@@ -158,9 +162,10 @@ class CompareJob(Job["tuple[ModelOutcome, ...]"]):
             self._segmenter,
             bundle,
             candidate.title,
+            fused_image(bundle.result.status, {spec.role: spec for spec in bundle.layers}),
         )
-        evaluation = EvaluateJob(request, settings.threads)
-        evaluated = self._execute(evaluation, lambda stage, done: progress(stage, 0.6 + 0.4 * done))
+        with run.part(0.6, 1.0):
+            evaluated = self._execute(EvaluateJob(request, settings.threads), run.report)
         return ModelOutcome(candidate, bundle, evaluated.value, evaluated.error)
 
     def _execute(self, job: Job[T], progress: Progress) -> Outcome[T]:
@@ -169,6 +174,11 @@ class CompareJob(Job["tuple[ModelOutcome, ...]"]):
         if self._stop.is_set():
             job.cancel()
         return job.execute(progress)
+
+
+def _titled(title: str) -> Callable[[str], str]:
+    """Return what puts a model's title before the names of its stages."""
+    return lambda stage: f"{title}: {stage.lower()}"
 
 
 class FetchJob(Job["Fetched"]):
@@ -197,7 +207,6 @@ def run_evaluation(
     """Read the pixels and evaluate; raises what `napari_mmreg.evaluate` raises."""
     from napari_mmreg.evaluation import evaluate
     from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
-    from napari_mmreg.run import Run
 
     fixed, moving = request.fixed, request.moving
     truths, bundle = request.truths, request.bundle
@@ -208,7 +217,6 @@ def run_evaluation(
         result = bundle.result
         transform = result.transform
         options.update(initial=bundle.start, misregistration=np.asarray(result.misregistration))
-        options["fused"] = fused_on_fixed(result, fixed.shape)
     if truths.displacement is not None and truths.displacement.shape[:2] == fixed.shape:
         options["truth"] = DisplacementTransform(truths.displacement)
     for key, labels, image in (
@@ -230,9 +238,11 @@ def run_evaluation(
         landmarks=truths.landmarks,
         segmenter=segmenter,
         modalities=(engine_modality(fixed.modality), engine_modality(moving.modality)),
+        fused=request.fused,
         name=request.name or (bundle.result.model if bundle is not None else texts.AS_THEY_LIE),
         provenance=_provenance(request),
-        run=Run(progress=progress, cancel=cancel),
+        progress=progress,
+        cancel=cancel,
         **options,
     )
 
@@ -246,19 +256,6 @@ def labels_on(labels: Picture, image: Picture) -> NDArray[Any]:
     if data.shape == image.shape and np.allclose(matrix, np.eye(3), atol=1e-6):
         return data
     return MatrixTransform(matrix).resample(data.astype(np.int32), image.shape, order=0)
-
-
-def fused_on_fixed(result: Any, shape: tuple[int, int]) -> NDArray[Any] | None:
-    """Return a run's fused image on the fixed grid; None where the model makes none."""
-    fused = result.extras.get("fused")
-    if fused is None:
-        return None
-    array = np.asarray(fused)
-    from_model = result.extras.get("fixed_from_model_grid")
-    if array.shape[:2] == shape or from_model is None:
-        return array
-    resampled: NDArray[Any] = from_model.inverse().resample(array, shape)
-    return resampled
 
 
 def _provenance(request: EvaluationRequest) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from napari_mmreg.gui.evaluate.object_layers import ObjectLayers
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.compat import point_in
+from napari_mmreg.gui.shared.fused import fused_image
 from napari_mmreg.gui.shared.job import Register
 from napari_mmreg.gui.shared.modalities import METADATA_KEY, engine_modality
 from napari_mmreg.gui.shared.placement import Placement
@@ -86,8 +87,9 @@ class EvaluationSession:
         if run is not None:
             bundle = run.bundle
             shot = bundle.snapshot
+            fused = fused_image(bundle.result.status, run.layers)
             request = EvaluationRequest(
-                shot.fixed, shot.moving, truths, self.segmenter, bundle, run.title
+                shot.fixed, shot.moving, truths, self.segmenter, bundle, run.title, fused
             )
             return EvaluateJob(request, shot.settings.threads)
         if fixed is None or moving is None or fixed is moving:

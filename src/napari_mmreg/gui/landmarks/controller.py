@@ -21,7 +21,7 @@ from napari_mmreg.gui.landmarks.marking import Marking
 from napari_mmreg.gui.landmarks.preview import Preview
 from napari_mmreg.gui.shared.bundle import REGISTERED
 from napari_mmreg.gui.shared.compat import look_at, point_in
-from napari_mmreg.gui.shared.job import Job, choose_start
+from napari_mmreg.gui.shared.job import RegistrationJob, start_of
 from napari_mmreg.gui.shared.runs import RunBook, RunRecord
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, take_picture
 from napari_mmreg.landmarks import FitSettings, LandmarkBook, Side
@@ -104,8 +104,7 @@ class LandmarkController:
             side: take_picture(layer, point_in(self._viewer, layer))
             for side, layer in images.items()
         }
-        start = choose_start(self._snapshot(0))[1]
-        self.fit_state = FitState(self._pictures, start)
+        self.fit_state = FitState(self._pictures, start_of(self._snapshot(0)))
         self.layers.attach(self._pictures["fixed"], self._pictures["moving"])
         about = "|".join(
             f"{self._pictures[side].shape}{layer.source.path or ''}"
@@ -273,7 +272,7 @@ class LandmarkController:
         )
         self.preview.update(self.fit_state.measurement.transform)
 
-    def correction(self) -> Job:
+    def correction(self) -> RegistrationJob:
         """Return the job that makes a new result, for a worker thread.
 
         Raises

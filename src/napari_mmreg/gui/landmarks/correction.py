@@ -37,12 +37,12 @@ class CorrectionJob(RegistrationJob):
         """Return what makes the result instead of a model."""
         import torch  # noqa: F401 - loaded before the threads are limited
 
-        from napari_mmreg.registration import examine
+        from napari_mmreg.registration import assess
 
         def correct(fixed: Any, moving: Any, **options: Any) -> Any:
             del options["model"], options["refine"]
             name = str(self._history["name"])
-            return examine(
+            return assess(
                 fixed, moving, self._transform, model=name, history=self._history, **options
             )
 

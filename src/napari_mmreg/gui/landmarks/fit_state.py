@@ -78,7 +78,7 @@ class FitState:
     @property
     def matches(self) -> NDArray[np.float32] | None:
         """The single matches that the base was made from; None where there are none."""
-        matches = None if self.base is None else self.base.bundle.result.extras.get("matches")
+        matches = None if self.base is None else self.base.bundle.result.matches
         return matches if matches is not None and len(matches) else None
 
     @property

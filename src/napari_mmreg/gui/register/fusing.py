@@ -7,9 +7,9 @@ from dataclasses import replace
 from napari_mmreg.fusion import get_fusion_info
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
-from napari_mmreg.gui.shared.fused import fused_layers, scaled
+from napari_mmreg.gui.shared.fused import fused_layers, fusing
 from napari_mmreg.gui.shared.task import Job, limited_threads
-from napari_mmreg.run import Progress
+from napari_mmreg.run import Progress, Run
 
 
 class FuseJob(Job[Bundle]):
@@ -36,15 +36,10 @@ class FuseJob(Job[Bundle]):
         return f"the fusion of “{self.snapshot.moving.name}”"
 
     def _run(self, progress: Progress) -> Bundle:
-        progress(strings.STAGE_LOADING, 0.0)
-        with limited_threads(self.snapshot.settings.threads):
-            added = fused_layers(
-                self._bundle,
-                self._method,
-                self._correct,
-                scaled(progress, 0.0, 1.0),
-                self._stop.is_set,
-            )
+        run = Run(progress=progress, cancel=self._stop.is_set)
+        run.report(strings.STAGE_LOADING, 0.0)
+        with limited_threads(self.snapshot.settings.threads), run.part(0.0, 1.0, fusing):
+            added = fused_layers(self._bundle, self._method, self._correct, run)
         failed = self._bundle.result.status == "failed"
         after = strings.FUSED_AS_BEFORE if failed else strings.FUSED_HIDDEN
         title = get_fusion_info(self._method).title

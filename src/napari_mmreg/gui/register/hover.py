@@ -9,7 +9,7 @@ import numpy as np
 from napari.utils.events import EmitterGroup, Event
 
 from napari_mmreg.gui.shared import compat, strings
-from napari_mmreg.gui.shared.bundle import Bundle, is_calibrated, physical_length
+from napari_mmreg.gui.shared.bundle import Bundle, physical_length
 from napari_mmreg.gui.shared.runs import RunRecord
 
 
@@ -63,8 +63,7 @@ def describe(bundle: Bundle, reading: Reading | None) -> str:
         unit=unit,
     )
     if np.isfinite(reading.risk):
-        risk = strings.CURSOR_RISK if is_calibrated(bundle.result) else strings.CURSOR_RISK_RAW
-        text += " · " + risk.format(risk=reading.risk)
+        text += " · " + strings.CURSOR_RISK.format(risk=reading.risk)
     return text
 
 

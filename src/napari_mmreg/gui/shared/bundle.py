@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,8 +71,6 @@ class Bundle:
     result : RegistrationResult
     layers : tuple of LayerSpec
         Bottom first.
-    start : MatrixTransform
-        Fixed to moving pixels before the run.
     note : str
         For the user: how the start was chosen, and what was fused.
     field : ndarray of float32, shape (h, w, 2)
@@ -90,7 +88,6 @@ class Bundle:
     snapshot: Snapshot
     result: RegistrationResult
     layers: tuple[LayerSpec, ...]
-    start: MatrixTransform
     note: str
     field: NDArray[np.float32]
     stride: int
@@ -100,6 +97,11 @@ class Bundle:
     valid_before: NDArray[np.bool_]
     shown: dict[str, Shown]
     shown_stride: int
+
+    @property
+    def start(self) -> MatrixTransform:
+        """Fixed to moving pixels before the run: a matrix, since docks start from no other."""
+        return cast("MatrixTransform", self.result.initial)
 
     def show(self, source: str, part: tuple[slice, slice]) -> Shown:
         """Return a part of ``"fixed"``, ``"after"`` or ``"before"`` as shown on the screen."""
@@ -134,12 +136,11 @@ def build(
     fixed: NDArray[Any],
     moving: NDArray[Any],
     result: RegistrationResult,
-    start: MatrixTransform,
     note: str,
     check: Callable[[], None],
 ) -> Bundle:
     """Build all that is shown; `check` raises when the user cancelled."""
-    shape = snapshot.fixed.shape
+    shape, start = snapshot.fixed.shape, cast("MatrixTransform", result.initial)
     stride = fields.field_stride(shape)
     displacement = np.asarray(result.displacement)  # computed here, on first use
     check()
@@ -162,7 +163,6 @@ def build(
         snapshot=snapshot,
         result=result,
         layers=tuple(layers),
-        start=start,
         note=note,
         field=flow,
         stride=stride,
@@ -208,7 +208,7 @@ def _registered(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
 
 def _rerendered(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
     """Return the hidden layer of a model's rendering, none where there is none."""
-    picture = result.extras.get("rerendered")
+    picture = result.rerendered
     if picture is None:
         return []
     kwargs = shared_kwargs(snapshot, RERENDERED)
@@ -223,7 +223,7 @@ def _rerendered(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpe
 
 def _localised(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
     """Return the hidden layer of where a model found the pair misregistered, if it says so."""
-    likely = result.extras.get("localisation")
+    likely = result.localisation
     if likely is None:
         return []
     kwargs = shared_kwargs(snapshot, LOCALISATION)
@@ -241,19 +241,10 @@ def _limits(own: tuple[float, float] | None, data: NDArray[Any]) -> tuple[float,
 
 
 def _risk(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
-    calibrated = is_calibrated(result)
     kwargs = shared_kwargs(snapshot, RISK)
-    kwargs["metadata"][METADATA_KEY]["calibrated"] = calibrated
-    if not calibrated:
-        kwargs["name"] += " (uncalibrated)"
+    kwargs["name"] += " (uncalibrated)"
     likely = np.asarray(result.misregistration, np.float32)
     return LayerSpec(RISK, "image", likely, kwargs | PROBABILITY)
-
-
-def is_calibrated(result: RegistrationResult) -> bool:
-    """Whether the misregistration map is a calibrated probability."""
-    flag = "misregistration_calibrated"
-    return bool(result.extras.get(flag, result.metrics.get(flag, False)))
 
 
 def _flow_layers(

@@ -15,7 +15,7 @@ from napari_mmreg.gui.shared.bundle import PROBABILITY, REGISTERED, Bundle
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.io.images import write_image
-from napari_mmreg.run import CancelCheck, Progress
+from napari_mmreg.run import Run
 
 FUSED = "fused"
 BEFORE = "fused before"
@@ -35,11 +35,25 @@ NO_FUSION = "none"
 """The setting that leaves fused images out."""
 
 
-def with_fused(
-    bundle: Bundle, method: str, correct: bool, progress: Progress, cancel: CancelCheck
-) -> Bundle:
+def fused_image(status: str, layers: Mapping[str, Any]) -> NDArray[Any] | None:
+    """Return the fused image of a run's result, the corrected one if there is one, else None.
+
+    Parameters
+    ----------
+    status : str
+        Of the result. A failed run hands back its start: its fused image is that from before.
+    layers : mapping of str to napari layer or LayerSpec
+        The run's, by role.
+    """
+    for role in (CORRECTED, BEFORE if status == "failed" else FUSED):
+        if role in layers:
+            return np.asarray(layers[role].data)
+    return None
+
+
+def with_fused(bundle: Bundle, method: str, correct: bool, run: Run) -> Bundle:
     """Return the bundle with its fused images right above the registered one."""
-    added = fused_layers(bundle, method, correct, progress, cancel)
+    added = fused_layers(bundle, method, correct, run)
     place = next(i for i, spec in enumerate(bundle.layers) if spec.role == REGISTERED) + 1
     note = bundle.note
     if bundle.result.status == "failed":
@@ -48,9 +62,7 @@ def with_fused(
     return replace(bundle, layers=layers, note=note)
 
 
-def fused_layers(
-    bundle: Bundle, method: str, correct: bool, progress: Progress, cancel: CancelCheck
-) -> list[LayerSpec]:
+def fused_layers(bundle: Bundle, method: str, correct: bool, run: Run) -> list[LayerSpec]:
     """Fuse a run's images; called in the worker thread.
 
     Parameters
@@ -61,8 +73,8 @@ def fused_layers(
         A name that `napari_mmreg.fusion.list_fusions` knows.
     correct : bool
         Whether the last fused image is corrected by FusionRegister.
-    progress, cancel : callable
-        As of `napari_mmreg.fuse`.
+    run : Run
+        Progress and cancel.
 
     Returns
     -------
@@ -81,33 +93,19 @@ def fused_layers(
     specs = []
     device, steps = bundle.snapshot.settings.device, len(sources) + correct
     for number, (role, moving, valid) in enumerate(sources):
-        image = fuse(
-            bundle.fixed,
-            moving,
-            method,
-            valid,
-            device,
-            _part(progress, number, steps),
-            cancel,
-        )
+        with run.part(number / steps, (number + 1) / steps):
+            image = fuse(bundle.fixed, moving, method, valid, device, run.report, run.cancel)
         last = number == len(sources) - 1
         specs.append(_spec(bundle, role, image, method, visible=last and not correct))
         if last and correct:
-            report = _part(progress, steps - 1, steps)
-            found = correct_fusion(
-                bundle.fixed, moving, None, method, valid, device, report, cancel
-            )
+            with run.part((steps - 1) / steps, 1.0):
+                found = correct_fusion(
+                    bundle.fixed, moving, None, method, valid, device, run.report, run.cancel
+                )
             kwargs = shared_kwargs(bundle.snapshot, FOUND) | PROBABILITY
             specs.append(LayerSpec(FOUND, "image", found.misregistered, kwargs))
             specs.append(_spec(bundle, CORRECTED, found.fused, method, visible=True))
     return specs
-
-
-def _part(progress: Progress, number: int, count: int) -> Progress:
-    def report(stage: str, fraction: float) -> None:
-        progress(stage, (number + fraction) / count)
-
-    return report
 
 
 def _spec(
@@ -125,13 +123,9 @@ def _spec(
     return LayerSpec(role, "image", image, kwargs)
 
 
-def scaled(progress: Progress, low: float, high: float) -> Progress:
-    """Return what reports into the part [low, high] of the bar, under the dock's own word."""
-
-    def report(stage: str, fraction: float) -> None:  # noqa: ARG001
-        progress(strings.STAGE_FUSING, low + (high - low) * fraction)
-
-    return report
+def fusing(stage: str) -> str:  # noqa: ARG001
+    """Return the dock's own word for all that happens meanwhile."""
+    return strings.STAGE_FUSING
 
 
 def save_fused(layers: Mapping[str, Any], folder: str | Path) -> tuple[list[str], list[str]]:

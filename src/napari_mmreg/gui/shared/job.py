@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle, build
-from napari_mmreg.gui.shared.fused import NO_FUSION, scaled, with_fused
+from napari_mmreg.gui.shared.fused import NO_FUSION, fusing, with_fused
 from napari_mmreg.gui.shared.modalities import engine_modality
 from napari_mmreg.gui.shared.placement import frames_overlap, moving_from_fixed
 from napari_mmreg.gui.shared.snapshot import Picture, Snapshot, read
 from napari_mmreg.gui.shared.task import Job, limited_threads
-from napari_mmreg.run import Progress
+from napari_mmreg.run import Progress, Run
 
 if TYPE_CHECKING:
-    from napari_mmreg.geometry import MatrixTransform
+    from napari_mmreg.geometry import Transform
 
 Register = Callable[..., Any]
 
@@ -57,13 +57,14 @@ class RegistrationJob(Job[Bundle]):
         return register
 
     def _run(self, progress: Progress) -> Bundle:
-        progress(strings.STAGE_LOADING, 0.0)
+        run = Run(progress=progress, cancel=self._stop.is_set)
+        run.report(strings.STAGE_LOADING, 0.0)
         register = self._register or self.engine()
         snapshot, settings = self.snapshot, self.snapshot.settings
         fixed, moving = read(snapshot.fixed), read(snapshot.moving)
         self._check()
-        initial, start, note = choose_start(snapshot)
-        with limited_threads(settings.threads):
+        initial, note = choose_start(snapshot)
+        with limited_threads(settings.threads), run.part(0.0, _ENGINE_SHARE):
             result = register(
                 fixed,
                 moving,
@@ -73,8 +74,8 @@ class RegistrationJob(Job[Bundle]):
                 fixed_mask=_mask(snapshot.fixed_mask, snapshot.fixed),
                 moving_mask=_mask(snapshot.moving_mask, snapshot.moving),
                 initial=initial,
-                progress=lambda stage, done: progress(stage, done * _ENGINE_SHARE),
-                cancel=self._stop.is_set,
+                progress=run.report,
+                cancel=run.cancel,
                 seed=settings.seed,
                 **_spacings(snapshot),
                 modalities=(
@@ -83,14 +84,12 @@ class RegistrationJob(Job[Bundle]):
                 ),
             )
         self._check()
-        progress(strings.STAGE_LAYERS, _ENGINE_SHARE)
-        bundle = build(snapshot, fixed, moving, result, start, note, self._check)
+        run.report(strings.STAGE_LAYERS, _ENGINE_SHARE)
+        bundle = build(snapshot, fixed, moving, result, note, self._check)
         if settings.fusion == NO_FUSION:
             return bundle
-        with limited_threads(settings.threads):
-            report = scaled(progress, _LAYERS_SHARE, 1.0)
-            correct = settings.correct_fusion
-            return with_fused(bundle, settings.fusion, correct, report, self._stop.is_set)
+        with limited_threads(settings.threads), run.part(_LAYERS_SHARE, 1.0, fusing):
+            return with_fused(bundle, settings.fusion, settings.correct_fusion, run)
 
 
 def _spacings(snapshot: Snapshot) -> dict[str, tuple[float, float] | None]:
@@ -109,17 +108,13 @@ def _spacings(snapshot: Snapshot) -> dict[str, tuple[float, float] | None]:
     return spacing
 
 
-def choose_start(
-    snapshot: Snapshot,
-) -> tuple[NDArray[np.float64] | None, MatrixTransform, str]:
+def choose_start(snapshot: Snapshot) -> tuple[NDArray[np.float64] | None, str]:
     """Decide where registration starts.
 
     Returns
     -------
     initial : ndarray of float64, shape (3, 3), or None
         What the engine is given, fixed to moving pixels; None leaves it to the engine.
-    start : MatrixTransform
-        Where it will start in either case.
     note : str
         The choice, for the user.
 
@@ -128,9 +123,6 @@ def choose_start(
     InputError
         If the layers' places are asked for and cannot be compared.
     """
-    from napari_mmreg.geometry import MatrixTransform
-    from napari_mmreg.imaging import initial_transform
-
     fixed, moving = snapshot.fixed, snapshot.moving
     mode = snapshot.settings.start
     matrix = None
@@ -143,19 +135,21 @@ def choose_start(
             matrix = None
         if matrix is not None and not frames_overlap(matrix, fixed.shape, moving.shape):
             matrix = None
-    if matrix is not None:
-        return matrix, MatrixTransform(matrix), strings.STARTED_FROM_LAYERS
+    return matrix, strings.STARTED_CENTRED if matrix is None else strings.STARTED_FROM_LAYERS
+
+
+def start_of(snapshot: Snapshot) -> Transform:
+    """Return where a registration of two pictures would start: fixed to moving pixels."""
+    from napari_mmreg.imaging import initial_transform
+
     spacing = _spacings(snapshot)
-    start = initial_transform(
-        fixed.shape,
-        moving.shape,
-        None,
+    return initial_transform(
+        snapshot.fixed.shape,
+        snapshot.moving.shape,
+        choose_start(snapshot)[0],
         spacing["fixed_spacing"] or (1.0, 1.0),
         spacing["moving_spacing"],
     )
-    if not isinstance(start, MatrixTransform):  # pragma: no cover - it is one by contract
-        raise TypeError(f"The default start is a {type(start).__name__}, not a matrix.")
-    return None, start, strings.STARTED_CENTRED
 
 
 def _mask(mask: Picture | None, image: Picture) -> NDArray[np.bool_] | None:

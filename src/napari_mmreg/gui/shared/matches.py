@@ -35,9 +35,9 @@ def match_layers(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSp
     """Return the hidden layers of a result's matches, none where there are none.
 
     The points lie on the fixed and on the moving image, wherever the user has these in the
-    world, and tell their row in ``extras["matches"]`` as id, and their probability.
+    world, and tell their row in `RegistrationResult.matches` as id, and their probability.
     """
-    matches = result.extras.get("matches")
+    matches = result.matches
     if matches is None or not len(matches):
         return []
     drawn = np.sort(well_spread(matches[:, :2], matches[:, 4], MAX_DRAWN))

@@ -1,0 +1,78 @@
+"""What a run is told about its two images, in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_mmreg.geometry import MatrixTransform, Transform
+from napari_mmreg.imaging import prepare_pair
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_mmreg.imaging import Pair
+    from napari_mmreg.run import Run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairOptions:
+    """Where two images start from, and what of them may be used; see `imaging.prepare_pair`.
+
+    Attributes
+    ----------
+    initial : Transform or array_like of shape (3, 3), or None
+        Fixed to moving pixels, ``(row, col)``; None for centred frames.
+    fixed_mask, moving_mask : array_like of bool or int, shape (H, W), or None
+        True where the image may be used.
+    fixed_spacing, moving_spacing : float or (float, float), or None for the moving one
+        Size of a pixel along rows and columns, both in one physical unit.
+    modalities : (str or None, str or None)
+        The sensors.
+    detect_borders : bool
+        Whether what lies outside a warped frame counts as no data.
+    """
+
+    initial: Transform | ArrayLike | None = None
+    fixed_mask: ArrayLike | None = None
+    moving_mask: ArrayLike | None = None
+    fixed_spacing: float | Sequence[float] = (1.0, 1.0)
+    moving_spacing: float | Sequence[float] | None = None
+    modalities: tuple[str | None, str | None] = (None, None)
+    detect_borders: bool = True
+
+    def prepare(self, fixed: NDArray[Any], moving: NDArray[Any], budget: int, run: Run) -> Pair:
+        """Bring two images onto one grid of at most `budget` pixels; raises `InputError`."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return prepare_pair(fixed, moving, budget=budget, run=run, **given)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the options for JSON; masks are only said to be there."""
+        return {
+            "initial": _describe_initial(self.initial),
+            "fixed_mask": self.fixed_mask is not None,
+            "moving_mask": self.moving_mask is not None,
+            "fixed_spacing": _numbers(self.fixed_spacing),
+            "moving_spacing": _numbers(self.moving_spacing),
+            "modalities": list(self.modalities),
+            "detect_borders": self.detect_borders,
+        }
+
+
+def _describe_initial(initial: Any) -> Any:
+    if initial is None:
+        return None
+    if isinstance(initial, MatrixTransform):
+        return initial.matrix.tolist()
+    if isinstance(initial, Transform):
+        return type(initial).__name__
+    return np.asarray(initial, dtype=np.float64).tolist()
+
+
+def _numbers(spacing: Any) -> list[float] | None:
+    if spacing is None:
+        return None
+    return [float(size) for size in np.broadcast_to(np.asarray(spacing, dtype=np.float64), 2)]
