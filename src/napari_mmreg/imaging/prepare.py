@@ -9,12 +9,12 @@ from scipy import ndimage
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import MatrixTransform, Transform, inside, pixel_grid
-from napari_mmreg.imaging.border import black_border
 from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing
+from napari_mmreg.imaging.field_of_view import aperture, black_border, without_border
 from napari_mmreg.imaging.grid import initial_transform, working_grid
-from napari_mmreg.imaging.normalise import fill_invalid, normalise
+from napari_mmreg.imaging.normalise import PERCENTILES, fill_invalid, normalise
 from napari_mmreg.imaging.pair import Pair
-from napari_mmreg.imaging.reduce import reduce_area
+from napari_mmreg.imaging.reduce import Reduced, reduce_area
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +61,8 @@ def prepare_pair(
     budget : int
         Pixels the working grid may have. Larger images are shrunk by averaging areas.
     detect_borders : bool
-        Whether black areas outside a warped frame count as no data; see `imaging.border`.
+        Whether what lies outside a warped frame or a round aperture counts as no data; see
+        `imaging.field_of_view`.
     run : Run, optional
         Cancels between blocks.
 
@@ -88,10 +89,10 @@ def prepare_pair(
     )
     moving_from_grid = start.compose(fixed_from_grid)
     check = None if run is None else run.check
-    grey_fixed, use_fixed = _on_grid(
+    grey_fixed, use_fixed, no_fixed = _on_grid(
         fixed_image, fixed_valid, fixed_from_grid, shape, "fixed", detect_borders, check
     )
-    grey_moving, use_moving = _on_grid(
+    grey_moving, use_moving, no_moving = _on_grid(
         moving_image, moving_valid, moving_from_grid, shape, "moving", detect_borders, check
     )
     return Pair(
@@ -103,6 +104,8 @@ def prepare_pair(
         moving_from_grid=moving_from_grid,
         fixed_modality=modalities[0],
         moving_modality=modalities[1],
+        fixed_excluded=no_fixed,
+        moving_excluded=no_moving,
     )
 
 
@@ -114,8 +117,8 @@ def _on_grid(
     name: str,
     detect_borders: bool,
     check: Callable[[], None] | None,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Sample an image on the working grid: normalised grey values and the mask, both `shape`."""
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Sample an image on the working grid: grey values, the mask, and what detection left out."""
     positions = image_from_grid.map(pixel_grid(slice(0, shape[0]), slice(0, shape[1])))
     found = inside(positions, image.shape)
     if not found.any():
@@ -134,12 +137,12 @@ def _on_grid(
         image[crop], None if mask is None else mask[crop], tuple(factors), name, check
     )
 
-    valid = reduced.mask
+    valid, excluded = reduced.mask, None
     if detect_borders:
-        border = black_border(reduced.zero, reduced.partly_zero)
-        left = valid & ~border
-        if left.any() and np.ptp(reduced.grey[left]) > 0:
-            valid = left
+        outside = _outside(reduced)
+        left = valid & ~outside
+        if left.any() and np.ptp(reduced.grey[left]) > 0 and outside.any():
+            valid, excluded = left, outside
     if not valid.any():
         raise InputError(
             f"No pixel of the {name} image is valid where the two images meet. Check its mask, "
@@ -152,7 +155,25 @@ def _on_grid(
     usable = found
     if not valid.all():
         usable = found & (_sample(valid.astype(np.float32), where) >= 0.5)
-    return fill_invalid(normalise(sampled, usable, name), usable), usable
+    if excluded is not None:
+        excluded = found & (_sample(excluded.astype(np.float32), where) >= 0.5)
+    return fill_invalid(normalise(sampled, usable, name), usable), usable, excluded
+
+
+def _outside(reduced: Reduced) -> NDArray[np.bool_]:
+    """Where an image shows nothing: outside a warped frame, or else outside an aperture."""
+    border = black_border(reduced.zero, reduced.partly_zero)
+    if border.any() or not reduced.mask.any():
+        return border
+    grey = fill_invalid(reduced.grey, reduced.mask)
+    low, high = (float(value) for value in np.percentile(grey, PERCENTILES))
+    if low < high:
+        unit = np.clip((grey - low) / (high - low), 0.0, 1.0).astype(np.float32)
+        everywhere = np.ones(unit.shape, dtype=np.bool_)
+        if without_border(unit, everywhere) is not everywhere:
+            return border  # a warped frame in noisy black: left to where levels are built
+    inside = aperture(grey)
+    return border if inside is None else ~inside
 
 
 def _sample(grey: NDArray[np.float32], where: NDArray[np.float64]) -> NDArray[np.float32]:

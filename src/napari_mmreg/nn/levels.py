@@ -12,8 +12,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from napari_mmreg.imaging.field_of_view import without_border
 from napari_mmreg.imaging.normalise import fill_invalid
-from napari_mmreg.nn.borders import without_border
 from napari_mmreg.nn.gradients import downscale, orientation_channels
 from napari_mmreg.nn.homography import positions, resize_matrix
 from napari_mmreg.nn.sampling import sample

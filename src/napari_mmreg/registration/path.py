@@ -95,7 +95,8 @@ def register(
     modalities : (str or None, str or None)
         What the sensors are, e.g. ``("visible", "infrared")``, for models that care.
     detect_borders : bool
-        Whether black areas outside a warped frame count as no data; see `imaging.border`.
+        Whether what lies outside a warped frame or a round aperture counts as no data; see
+        `imaging.field_of_view`.
 
     Returns
     -------
