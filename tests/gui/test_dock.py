@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 import weakref
 
 import numpy as np
@@ -421,19 +419,3 @@ def test_results_are_3d_safe(make_dock, engine, pictures, qtbot):
 
 
 # Start-up
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("step", ["viewer", "dock"])
-def test_opening_napari_and_the_dock_imports_no_torch(step):
-    code = f"""
-import sys
-import napari
-viewer = napari.Viewer(show=False)
-if {step!r} == "dock":
-    viewer.window.add_plugin_dock_widget("napari-mmreg", "Register images")
-print("torch" in sys.modules)
-viewer.close()
-"""
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert out.stdout.strip().splitlines()[-1:] == ["False"], out.stderr[-2000:]

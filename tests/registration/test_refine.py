@@ -4,11 +4,11 @@ import torch
 from scipy import ndimage
 from skimage import data
 
+from napari_mmreg.alignment.bspline_fit import fit_bspline, resize_displacement
+from napari_mmreg.alignment.levels import build_level, pair_tensors
 from napari_mmreg.errors import Cancelled
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
 from napari_mmreg.imaging import prepare_pair
-from napari_mmreg.nn.levels import build_level, pair_tensors
-from napari_mmreg.registration.elastic import bend, resized
 from napari_mmreg.registration.refine import refine
 from napari_mmreg.run import Run
 
@@ -95,8 +95,8 @@ def test_bending_gives_pixels_of_its_level():
     level = build_level(pair_tensors(bent_pair(field), "cpu"), 128)
     mask = level.moving_mask * level.fixed_mask
     with torch.inference_mode():
-        found = bend(level, level.moving, mask, None, 8, Run())
-        full = resized(found, (256, 256))[0].flip(-1).numpy()
+        found = fit_bspline(level, level.moving, mask, None, 8, Run())
+        full = resize_displacement(found, (256, 256))[0].flip(-1).numpy()
     assert np.linalg.norm(full - field, axis=-1)[12:-12, 12:-12].mean() < 1.5
     assert found.shape == (1, 128, 128, 2)
 

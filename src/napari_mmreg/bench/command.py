@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocols",
         default="R256,N256",
-        help="kinds R, N, H, S, W, T, Z, a size or 'nat', 'c' for no black borders; L: landmarks, "
+        help="kinds R, N, B, F, H, S, W, T, Z, a size or 'nat', 'c' for no black borders; L: landmarks, "
         "LC: corrected with half of them (default R256,N256)",
     )
     parser.add_argument(
@@ -50,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     records = report.load(arguments.results)
     arguments.tables.parent.mkdir(parents=True, exist_ok=True)
     plots = report.plot_recall(records, arguments.tables.parent)
-    text = _INTRODUCTION + report.markdown(records, plots)
+    text = _INTRODUCTION + report.markdown(
+        records, plots, report.plot_recovery(records, arguments.tables.parent)
+    )
     arguments.tables.write_text(text, encoding="utf-8")
     print(f"{arguments.tables}: {len(records)} records", file=sys.stderr)
     return 0
@@ -120,11 +122,17 @@ and mean over pairs, then the median of each modality. Misalignments are synthet
 real pairs are aligned to about 0.1 px (SHG/H&E, aerial NIR) to 2 px (SAR, maps): below those values
 differences are label noise.
 
-R: rotation, scale, translation, shear, perspective. N: half of R and 8 px elastic. H: hard.
-S: small. W: wide (rotation to 30 degrees, scale 0.7 to 1.3, shift to 30 %). T: turned (rotation
+R: rotation, scale, translation, shear, perspective. N: half of R and 8 px elastic, smoothed with
+sigma 16 px. B: N's global part and a bigger, broader bend, 12 px, sigma 24. F: the same and a finer
+bend, 5 px, sigma 10. H: hard. S: small. W: wide (rotation to 30 degrees, scale 0.7 to 1.3, shift to 30 %). T: turned (rotation
 to 45 degrees, scale 0.9 to 1.1, shift to 10 %). Z: none, so RE is how far a method moves an aligned
 pair. `c`: no black borders. L: real misalignment, mean error at
 landmarks set by hand. LC: each result is corrected with half of a pair's landmarks, and the error
 is that at the other half. A method that raises counts as doing nothing. Written by `mmreg bench`.
+
+Elastic recovery splits the truth and the answer into their best homography (least squares over the
+scored pixels) and the rest, the elastic part, and projects the answer's elastic part a on the true
+one t: <a, t> / <t, t>, 0 for a homography, 1 for the truth. Elastic error left is the mean length
+of a - t, global error left the mean distance between the two homographies; medians over pairs.
 
 """

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mmreg.bench.elastic import ElasticScore, elastic_score
 from napari_mmreg.errors import InputError
 from napari_mmreg.evaluation import grid_error
 
 LANDMARKS = "L"
 CORRECTION = "LC"
 CANVAS = 1.45
-ELASTIC_SIGMA = 16.0
-ELASTIC_PEAK = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,10 @@ class Strength:
     scale, translation, shear, perspective : float
         Plus or minus: factor minus one, part of the width and height, factor, and homogeneous
         coefficient in coordinates of [-1, 1].
-    elastic : bool
-        Adds Gaussian-smoothed noise of sigma 16 px whose longest vector is 8 px, at 256 px.
+    elastic : float
+        Length of the longest vector of added Gaussian-smoothed noise, in px at 256 px; 0: none.
+    sigma : float
+        Of the Gaussian that smooths it, in px at 256 px.
     """
 
     rotation: float = 0.0
@@ -42,13 +43,16 @@ class Strength:
     translation: float = 0.0
     shear: float = 0.0
     perspective: float = 0.0
-    elastic: bool = False
+    elastic: float = 0.0
+    sigma: float = 16.0
 
 
 KINDS = {
     "R": Strength(10.0, 0.10, 0.10, 0.05, 0.04),
-    "N": Strength(5.0, 0.05, 0.05, 0.025, 0.02, elastic=True),
-    "H": Strength(20.0, 0.13, 0.15, 0.05, 0.04, elastic=True),
+    "N": Strength(5.0, 0.05, 0.05, 0.025, 0.02, elastic=8.0),
+    "B": Strength(5.0, 0.05, 0.05, 0.025, 0.02, elastic=12.0, sigma=24.0),
+    "F": Strength(5.0, 0.05, 0.05, 0.025, 0.02, elastic=5.0, sigma=10.0),
+    "H": Strength(20.0, 0.13, 0.15, 0.05, 0.04, elastic=8.0),
     "S": Strength(2.0, 0.06, 0.008),
     "W": Strength(30.0, 0.30, 0.30),
     "T": Strength(45.0, 0.10, 0.10),
@@ -143,6 +147,10 @@ class Case:
         """Return RE in px at 256-px scale; NaN if a scored pixel has no position."""
         return grid_error(positions * self.scale, self.positions * self.scale, self.mask)
 
+    def elastic(self, positions: NDArray[np.floating]) -> ElasticScore | None:
+        """Return how much of the true bend an answer contains; None if there is none."""
+        return elastic_score(positions, self.positions, self.mask, self.scale)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LandmarkCase:
@@ -174,6 +182,10 @@ class LandmarkCase:
         scale = 256 / np.array(self.moving.shape[:2])
         return float(np.linalg.norm((found - self.moving_points) * scale, axis=-1).mean())
 
+    def elastic(self, positions: NDArray[np.floating]) -> ElasticScore | None:  # noqa: ARG002
+        """Return None: a few landmarks do not tell the bend from the rest."""
+        return None
+
 
 class KnownWarp:
     """A homography after a smooth displacement: fixed pixel to moving pixel, (row, col)."""
@@ -196,7 +208,7 @@ class KnownWarp:
             centre @ affine @ np.linalg.inv(centre) @ np.linalg.inv(unit) @ projective @ unit
         )
         self._shape = rows, cols
-        self._elastic = _elastic(rows, cols, rng) if strength.elastic else None
+        self._elastic = _elastic(rows, cols, strength, rng) if strength.elastic else None
 
     def forward(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map fixed points to moving points."""
@@ -222,17 +234,19 @@ class KnownWarp:
         return np.stack(parts, axis=-1).astype(np.float64)
 
 
-def _elastic(rows: int, cols: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _elastic(
+    rows: int, cols: int, strength: Strength, rng: np.random.Generator
+) -> NDArray[np.float64]:
     import cv2
 
     to_pixels = np.array([rows, cols]) / 256
     noise = rng.standard_normal((rows, cols, 2))
-    sigma_rows, sigma_cols = ELASTIC_SIGMA * to_pixels
+    sigma_rows, sigma_cols = strength.sigma * to_pixels
     blur = {"sigmaX": sigma_cols, "sigmaY": sigma_rows, "borderType": cv2.BORDER_REFLECT}
     smooth = [np.asarray(cv2.GaussianBlur(noise[..., i], (0, 0), **blur)) for i in (0, 1)]
     field = np.stack(smooth, axis=-1) * to_pixels
     longest = np.linalg.norm(field / to_pixels, axis=-1).max()
-    return np.asarray(field * (ELASTIC_PEAK / longest))
+    return np.asarray(field * (strength.elastic / longest))
 
 
 def _project(matrix_xy: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

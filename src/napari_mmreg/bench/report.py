@@ -109,7 +109,65 @@ def plot_recall(records: Iterable[Record], folder: Path) -> dict[tuple[str, str]
     return names
 
 
-def markdown(records: Iterable[Record], plots: Mapping[tuple[str, str], str] | None = None) -> str:
+def plot_recovery(records: Iterable[Record], folder: Path) -> dict[tuple[str, str], str]:
+    """Draw, per data set and elastic protocol, each method's median recovery by modality.
+
+    Returns
+    -------
+    dict
+        Data set and protocol to the PNG's name in `folder`; empty without matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return {}
+    names = {}
+    for (data, protocol), rows in tabulate(records).items():
+        bent = bent_rows(rows)
+        if not bent:
+            continue
+        groups = sorted({p["group"] for _, pairs in bent for p in pairs})
+        figure = Figure(figsize=(8, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        places, width = np.arange(len(groups)), 0.8 / len(bent)
+        for number, (method, pairs) in enumerate(bent):
+            heights = [_median(pairs, "elastic_recovery", group) for group in groups]
+            offset = (number - (len(bent) - 1) / 2) * width
+            axes.bar(places + offset, heights, width, label=method)
+        axes.set_xticks(places, groups, rotation=20)
+        axes.set(ylabel="elastic recovery (median)")
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.grid(axis="y", alpha=0.3)
+        axes.legend(fontsize="small")
+        names[data, protocol] = f"recovery-{data}-{protocol}.png"
+        figure.savefig(folder / names[data, protocol], dpi=80)
+    return names
+
+
+def bent_rows(rows: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Return each method's pairs that have an elastic score, best median recovery first.
+
+    Records of before there was such a score are left out.
+    """
+    found = [
+        (str(row["method"]), [p for p in row["pairs"] if "elastic_recovery" in p]) for row in rows
+    ]
+    return sorted(
+        ((method, pairs) for method, pairs in found if pairs),
+        key=lambda row: -_median(row[1], "elastic_recovery"),
+    )
+
+
+def _median(pairs: Sequence[Record], key: str, group: str | None = None) -> float:
+    values = [p[key] for p in pairs if group is None or p["group"] == group]
+    return float(np.median(values)) if values else float("nan")
+
+
+def markdown(
+    records: Iterable[Record],
+    plots: Mapping[tuple[str, str], str] | None = None,
+    recovery_plots: Mapping[tuple[str, str], str] | None = None,
+) -> str:
     """Write the tables: per data set and protocol, best median first; status; provenance."""
     tables = tabulate(records)
     parts = []
@@ -117,9 +175,15 @@ def markdown(records: Iterable[Record], plots: Mapping[tuple[str, str], str] | N
         if protocol == CORRECTION:
             parts.append(_correction_table(data, rows))
             continue
-        parts += [_accuracy_table(data, protocol, rows), _trust_table(rows)]
+        parts += [
+            _accuracy_table(data, protocol, rows),
+            _elastic_table(rows),
+            _trust_table(rows),
+        ]
         if plots and (data, protocol) in plots:
             parts.append(f"![Pairs below an error]({plots[data, protocol]})")
+        if recovery_plots and (data, protocol) in recovery_plots:
+            parts.append(f"![Elastic recovery by modality]({recovery_plots[data, protocol]})")
     parts.append(_provenance(record for rows in tables.values() for record in rows))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -148,6 +212,29 @@ def _accuracy_table(data: str, protocol: str, rows: list[Record]) -> str:
             *(str(value) for value in (s.worse, s.failures)),
             *(f"{value:.2f}" for value in (s.seconds, s.cpu_seconds)),
             *medians,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _elastic_table(rows: list[Record]) -> str:
+    """Show how much of the true bend each method finds, and the elastic and global error left."""
+    bent = bent_rows(rows)
+    if not bent:
+        return ""
+    groups = sorted({p["group"] for _, pairs in bent for p in pairs})
+    lines = [
+        "| elastic part | pairs | recovery (median) | elastic error left (px) "
+        f"| global error left (px) | {' | '.join(f'recovery {group}' for group in groups)} |",
+        "|---" * (5 + len(groups)) + "|",
+    ]
+    for method, pairs in bent:
+        cells = [
+            method,
+            str(len(pairs)),
+            *(f"{_median(pairs, k):.2f}" for k in ("elastic_recovery", "elastic_left")),
+            f"{_median(pairs, 'global_left'):.2f}",
+            *(f"{_median(pairs, 'elastic_recovery', group):.2f}" for group in groups),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

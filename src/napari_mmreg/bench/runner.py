@@ -38,6 +38,9 @@ class PairScore:
         What our models say of their own result.
     failure : str
         The exception, if there was one.
+    elastic_recovery, elastic_left, global_left : float or None
+        Of the method, as in `ElasticScore`; None where the truth has no elastic part or is known
+        at landmarks only. Records leave them out then.
     """
 
     pair: str
@@ -48,6 +51,13 @@ class PairScore:
     cpu_seconds: float
     status: str = ""
     failure: str = ""
+    elastic_recovery: float | None = None
+    elastic_left: float | None = None
+    global_left: float | None = None
+
+    def as_record(self) -> dict[str, object]:
+        """Return the fields that have a value."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 def evenly(records: Sequence[PairRecord], per_group: int) -> list[PairRecord]:
@@ -106,6 +116,7 @@ def _answer(method: Method, case: Case | LandmarkCase) -> tuple[PairScore, NDArr
             failure = "the field has values that are not finite"
         else:
             positions, status = found, answer.status
+    bend = case.elastic(positions)
     result = PairScore(
         case.name,
         case.group,
@@ -115,6 +126,9 @@ def _answer(method: Method, case: Case | LandmarkCase) -> tuple[PairScore, NDArr
         cpu_seconds,
         status,
         failure,
+        bend.recovery if bend else None,
+        bend.elastic_left if bend else None,
+        bend.global_left if bend else None,
     )
     return result, positions
 
@@ -158,7 +172,7 @@ def run(
                 "seed": seed,
                 "command": command,
                 "environment": environment(),
-                "pairs": [asdict(s) for s in scores],
+                "pairs": [s.as_record() for s in scores],
             }
         )
     return records

@@ -14,7 +14,7 @@ from napari_mmreg.errors import InputError
 if TYPE_CHECKING:
     import argparse
 
-    from napari_mmreg.evaluation import Evaluation, LandmarkError
+    from napari_mmreg.evaluation import Evaluation
     from napari_mmreg.evaluation.segmentation import Segmenter
     from napari_mmreg.geometry import Transform
     from napari_mmreg.run import Run
@@ -233,14 +233,3 @@ def numbers_table(evaluation: Evaluation) -> None:
     for note in evaluation.notes:
         say(note)
     say()
-
-
-def error_table(errors: dict[str, LandmarkError]) -> None:
-    """Say the error's mean, RMSE, median and maximum, a line each."""
-    table(
-        ["", "mean", "RMSE", "median", "max"],
-        [
-            [name, *(f"{value:.2f}" for value in (e.mean, e.rmse, e.median, e.max))]
-            for name, e in errors.items()
-        ],
-    )

@@ -29,14 +29,18 @@ from napari_mmreg.geometry.residual import (
     wide_reach,
 )
 from napari_mmreg.geometry.thinplate import ThinPlateTransform
-from napari_mmreg.geometry.transform import CompositeTransform, MatrixTransform, Transform
+from napari_mmreg.geometry.transform import (
+    CompositeTransform,
+    MatrixTransform,
+    Transform,
+    warp_points,
+)
 from napari_mmreg.geometry.warp import (
     inside,
     pixel_grid,
     tiles,
     warp_image,
     warp_labels,
-    warp_points,
 )
 
 __all__ = [

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from napari_mmreg.errors import TransformError
+from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.inversion import SmoothTransform
 from napari_mmreg.geometry.transform import MatrixTransform, Transform
 from napari_mmreg.geometry.warp import check_shape, inside
@@ -36,6 +37,8 @@ class DisplacementTransform(SmoothTransform):
     with NaN where it would leave the field.
     """
 
+    kind = "displacement"
+
     def __init__(self, displacement: ArrayLike, grid: MatrixTransform | None = None) -> None:
         field = np.asarray(displacement, dtype=np.float32)
         if field.ndim != 3 or field.shape[-1] != 2 or 0 in field.shape:
@@ -50,6 +53,15 @@ class DisplacementTransform(SmoothTransform):
         self._field.flags.writeable = False
         self._grid = MatrixTransform.identity() if grid is None else grid
         self._index_from_fixed = self._grid.inverse()
+
+    def to_arrays(self) -> npz.Arrays:
+        """Return the field and its grid's matrix."""
+        return {"field": self._field, "grid": self._grid.matrix}
+
+    @classmethod
+    def from_arrays(cls, arrays: npz.Arrays) -> DisplacementTransform:
+        """Make it from its field and its grid's matrix."""
+        return cls(arrays["field"], MatrixTransform(arrays["grid"]))
 
     @classmethod
     def coarse(cls, displacement: ArrayLike, shape: tuple[int, ...]) -> DisplacementTransform:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from napari_mmreg.geometry.transform import Transform
+from napari_mmreg.geometry import npz
+from napari_mmreg.geometry.transform import Transform, pack, unpack
 from napari_mmreg.geometry.warp import check_shape, for_tiles, pixel_grid
 
 _STEP = 1e-3
@@ -55,6 +56,8 @@ class InverseTransform(Transform):
     answers is returned.
     """
 
+    kind = "inverse"
+
     def __init__(
         self, forward: SmoothTransform, *, tolerance: float = 1e-5, iterations: int = 30
     ) -> None:
@@ -69,6 +72,15 @@ class InverseTransform(Transform):
         # The affine trend of the inverse, the first guess nearly everywhere.
         design = np.column_stack([self._images, np.ones(len(self._images))])
         self._trend = np.linalg.lstsq(design, self._anchors, rcond=None)[0]
+
+    def to_arrays(self) -> npz.Arrays:
+        """Return the arrays of the transform that this one inverts."""
+        return pack(self._forward, "forward/")
+
+    @classmethod
+    def from_arrays(cls, arrays: npz.Arrays) -> Transform:
+        """Make it from what it inverts."""
+        return unpack(arrays, "forward/").inverse()
 
     @property
     def forward(self) -> SmoothTransform:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.inversion import SmoothTransform
 from napari_mmreg.geometry.landmarks import check_pairs, pair_names
 
@@ -69,6 +70,8 @@ class ResidualTransform(SmoothTransform):
        radial functions of minimal degree, Advances in Computational Mathematics 4.
     """
 
+    kind = "residual"
+
     def __init__(
         self,
         points: ArrayLike,
@@ -99,6 +102,20 @@ class ResidualTransform(SmoothTransform):
         self.strength = float(strength)
         self._precision = np.linalg.inv(_covariance(where, self.reach, self.smoothing))
         self._weights = self._precision @ moves
+
+    def to_arrays(self) -> npz.Arrays:
+        """Return points, offsets and parameters."""
+        return {
+            "points": self.points,
+            "offsets": self.offsets,
+            "parameters": np.array([self.reach, self.smoothing, self.strength]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: npz.Arrays) -> ResidualTransform:
+        """Make it from points, offsets and parameters."""
+        reach, smoothing, strength = (float(value) for value in arrays["parameters"])
+        return cls(arrays["points"], arrays["offsets"], reach, smoothing, strength)
 
     def offsets_left_out(self) -> NDArray[np.float64]:
         """Return what would remain at each point if the others alone decided: (n, 2).

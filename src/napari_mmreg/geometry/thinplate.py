@@ -8,6 +8,7 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from napari_mmreg.errors import TransformError
+from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.inversion import SmoothTransform
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class ThinPlateTransform(SmoothTransform):
     *Convention*: ``(row, col)`` pixels, fixed to moving, pixel centres at integers. Defined
     everywhere, but far from the landmarks only as good as their affine trend.
     """
+
+    kind = "thin-plate"
 
     def __init__(
         self, fixed_points: ArrayLike, moving_points: ArrayLike, smoothing: float = 0.0
@@ -69,6 +72,19 @@ class ThinPlateTransform(SmoothTransform):
                 "The landmarks do not determine a thin-plate spline: at least 3 pairs are needed, "
                 "at different places and not on one line."
             ) from error
+
+    def to_arrays(self) -> npz.Arrays:
+        """Return the landmarks and the smoothing."""
+        return {
+            "fixed": self.fixed_points,
+            "moving": self.moving_points,
+            "smoothing": np.array(self.smoothing),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: npz.Arrays) -> ThinPlateTransform:
+        """Make it from its landmarks and its smoothing."""
+        return cls(arrays["fixed"], arrays["moving"], float(arrays["smoothing"]))
 
     def _scaled(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled: NDArray[np.float64] = (points - self._center) / self._spread

@@ -8,14 +8,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.warp import (
     check_shape,
     for_tiles,
@@ -23,6 +24,9 @@ from napari_mmreg.geometry.warp import (
     pixel_grid,
     resample_tiles,
 )
+
+_KINDS: dict[str, type[Transform]] = {}
+"""The classes that can be read from files, by their `Transform.kind`."""
 
 
 class Transform(ABC):
@@ -32,7 +36,45 @@ class Transform(ABC):
     -----
     *Convention*: ``(row, col)``, pixels, pixel centres at integers, fixed to moving. The
     moving image is sampled at ``transform.map(points_fixed)``.
+
+    A subclass that sets `kind` can be saved: it says by `to_arrays` and `from_arrays` what is
+    written, and is found by its kind when a file is read.
     """
+
+    kind: ClassVar[str] = ""
+    """What files call transforms of this class; empty if they cannot be saved."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        kind = cls.__dict__.get("kind")
+        if kind:
+            if kind in _KINDS:
+                raise TypeError(f"There is already a transform of the kind {kind!r}.")
+            _KINDS[kind] = cls
+
+    def to_arrays(self) -> npz.Arrays:
+        """Return what `from_arrays` needs to make the transform again: numpy arrays by name.
+
+        Raises
+        ------
+        TransformError
+            If transforms of this class cannot be saved.
+        """
+        raise TransformError(
+            f"A {type(self).__name__} cannot be saved; sample it first with "
+            "DisplacementTransform.from_transform(transform, shape)."
+        )
+
+    @classmethod
+    def from_arrays(cls, arrays: npz.Arrays) -> Transform:
+        """Make the transform that `to_arrays` described.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If an array is missing or cannot be used; `TransformError` is one of them.
+        """
+        raise NotImplementedError(cls.__name__)
 
     @abstractmethod
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -163,10 +205,14 @@ class Transform(ABC):
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the transform to an ``.npz`` file; see `load`."""
-        from napari_mmreg.geometry.storage import save
+        """Write the transform to an ``.npz`` file; see `load`.
 
-        save(path, self)
+        Raises
+        ------
+        TransformError
+            If transforms of this class cannot be saved, or the place cannot be written to.
+        """
+        npz.write_arrays(path, pack(self))
 
     @staticmethod
     def load(path: str | Path) -> Transform:
@@ -177,9 +223,56 @@ class Transform(ABC):
         TransformError
             If the file is missing, damaged, foreign or from a newer version.
         """
-        from napari_mmreg.geometry.storage import load
+        arrays = npz.read_arrays(path)
+        try:
+            return unpack(arrays)
+        except TransformError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise npz.incomplete(path) from error
 
-        return load(path)
+
+def warp_points(points: ArrayLike, transform: Transform) -> NDArray[np.float64]:
+    """Bring points of the moving image onto the fixed one, as `Transform.resample` does images.
+
+    Parameters
+    ----------
+    points : array_like of shape (..., 2)
+        ``(row, col)`` in moving pixels.
+    transform : Transform
+        Fixed to moving.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., 2)
+        ``(row, col)`` in fixed pixels; NaN where no fixed point maps to the moving one.
+
+    Notes
+    -----
+    *Convention*: images are pulled, points are pushed: the points go through the inverse.
+    """
+    return transform.inverse().map(points)
+
+
+def pack(transform: Transform, prefix: str = "") -> npz.Arrays:
+    """Return a transform's arrays and its kind, all names beginning with `prefix`."""
+    arrays = {**transform.to_arrays(), "kind": np.array(transform.kind)}
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def unpack(arrays: Mapping[str, Any], prefix: str = "") -> Transform:
+    """Make the transform whose arrays' names begin with `prefix`; see `pack`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If an array is missing or cannot be used; `TransformError` is one of them.
+    """
+    kind = str(arrays[prefix + "kind"])
+    if kind not in _KINDS:
+        raise TransformError(f"The file holds a transform of the unknown kind {kind!r}.")
+    own = {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
+    return _KINDS[kind].from_arrays(own)
 
 
 class MatrixTransform(Transform):
@@ -197,6 +290,8 @@ class MatrixTransform(Transform):
     to NaN, so the sign of a homography's matrix matters.
     """
 
+    kind = "matrix"
+
     def __init__(self, matrix: ArrayLike) -> None:
         array = np.array(matrix, dtype=np.float64)
         if array.shape != (3, 3):
@@ -213,6 +308,15 @@ class MatrixTransform(Transform):
             array /= abs(array[2, 2])
         array.flags.writeable = False
         self._matrix = array
+
+    def to_arrays(self) -> npz.Arrays:
+        """Return the matrix."""
+        return {"matrix": self._matrix}
+
+    @classmethod
+    def from_arrays(cls, arrays: npz.Arrays) -> MatrixTransform:
+        """Make it from its matrix."""
+        return cls(arrays["matrix"])
 
     @classmethod
     def identity(cls) -> MatrixTransform:
@@ -331,8 +435,22 @@ class CompositeTransform(Transform):
     neighbouring matrices multiplied and identities dropped.
     """
 
+    kind = "composite"
+
     def __init__(self, transforms: Iterable[Transform]) -> None:
         self._transforms = tuple(_flatten(transforms))
+
+    def to_arrays(self) -> npz.Arrays:
+        """Return the parts' arrays, each behind its number."""
+        arrays: npz.Arrays = {"count": np.array(len(self._transforms))}
+        for number, part in enumerate(self._transforms):
+            arrays.update(pack(part, f"{number}/"))
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: npz.Arrays) -> CompositeTransform:
+        """Make it from its parts."""
+        return cls(unpack(arrays, f"{number}/") for number in range(int(arrays["count"])))
 
     @property
     def transforms(self) -> tuple[Transform, ...]:

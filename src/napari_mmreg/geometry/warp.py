@@ -10,16 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_mmreg.errors import InputError
-
-if TYPE_CHECKING:
-    from napari_mmreg.geometry.transform import Transform
 
 TILE = 512
 """Side of the square tiles in which images are processed, in pixels."""
@@ -135,28 +132,6 @@ def warp_labels(
 ) -> NDArray[Any]:
     """Sample a label image at positions (H, W, 2) without inventing labels; see `warp_image`."""
     return warp_image(labels, positions, order=0, fill=fill)
-
-
-def warp_points(points: ArrayLike, transform: Transform) -> NDArray[np.float64]:
-    """Bring points of the moving image onto the fixed one, as `Transform.resample` does images.
-
-    Parameters
-    ----------
-    points : array_like of shape (..., 2)
-        ``(row, col)`` in moving pixels.
-    transform : Transform
-        Fixed to moving.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., 2)
-        ``(row, col)`` in fixed pixels; NaN where no fixed point maps to the moving one.
-
-    Notes
-    -----
-    *Convention*: images are pulled, points are pushed: the points go through the inverse.
-    """
-    return transform.inverse().map(points)
 
 
 def resample_tiles(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from napari_mmreg.io.bigwarp import write_bigwarp
 from napari_mmreg.io.images import read_image, read_mask, write_image
-from napari_mmreg.io.landmarks import LandmarkPairs, read_landmarks, write_landmarks
+from napari_mmreg.io.landmark_table import LandmarkPairs
+from napari_mmreg.io.landmarks import read_landmarks, write_landmarks
 from napari_mmreg.io.transforms import (
     ITK_FIELDS,
     ITK_TRANSFORMS,

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_mmreg.alignment.levels import Level, build_level, pair_tensors
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
 from napari_mmreg.models.protocol import LOCALISATION, RENDERED, Prediction, Rendering
 from napari_mmreg.nn.homography import (
@@ -25,7 +26,6 @@ from napari_mmreg.nn.homography import (
     resize_matrix,
     transformed,
 )
-from napari_mmreg.nn.levels import Level, build_level, pair_tensors
 from napari_mmreg.nn.matching import bend_smoothly
 from napari_mmreg.nn.sampling import pixel_grid, sample
 

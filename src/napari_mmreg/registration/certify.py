@@ -31,8 +31,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_mmreg.geometry import Transform, folding_fraction
-from napari_mmreg.nn.levels import (
+from napari_mmreg.alignment.bspline_fit import fit_bspline, warp_level
+from napari_mmreg.alignment.levels import (
     Level,
     build_level,
     describe,
@@ -40,9 +40,9 @@ from napari_mmreg.nn.levels import (
     pair_tensors,
     shift_correlation,
 )
+from napari_mmreg.geometry import Transform, folding_fraction
 from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.nn.sampling import gaussian_blur
-from napari_mmreg.registration.elastic import bend, pull
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
@@ -258,14 +258,14 @@ def measure(
     rows, cols = level.shape
     unit = 256 / max(rows, cols)
     input_mask = level.moving_mask * level.fixed_mask
-    moving, mask = pull(level, transform)
+    moving, mask = warp_level(level, transform)
     registered = describe(moving, mask)
     before = masked_correlation(level.features, describe(level.moving, input_mask), input_mask)
     after = masked_correlation(level.features, registered, mask)
     peak, margin = _peak(shift_correlation(level.features, registered, mask))
     run.check()
     swapped = Level(moving, level.fixed, mask, level.fixed_mask, level.shape)
-    rest = bend(swapped, level.fixed, mask, None, BACKWARD_ITERATIONS, run)
+    rest = fit_bspline(swapped, level.fixed, mask, None, BACKWARD_ITERATIONS, run)
     run.check()
     descriptor = mind_ssc(level.fixed)
     texture = level.features.square().sum(1, keepdim=True).sqrt()

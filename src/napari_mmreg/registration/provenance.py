@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg import __version__
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.nn.device import device_name
 
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     from napari_mmreg.models import Model
     from napari_mmreg.run import Run
 
-PACKAGES = ("numpy", "scipy", "scikit-image", "torch")
+PACKAGES = ("napari-mmreg", "numpy", "scipy", "scikit-image", "torch")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, of this package and of what computes."""
-    found = {"python": platform.python_version(), "napari-mmreg": __version__}
+    found = {"python": platform.python_version()}
     return found | {package: _version(package) for package in PACKAGES}
 
 

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
-from napari_mmreg.nn.climb import align_coarsely, climb
-from napari_mmreg.nn.homography import matrix_tensor
-from napari_mmreg.nn.levels import (
+from napari_mmreg.alignment.bspline_fit import fit_bspline, resize_displacement, warp_level
+from napari_mmreg.alignment.coarse_to_fine import align_coarsely, coarse_to_fine
+from napari_mmreg.alignment.levels import (
     Level,
     build_level,
     describe,
     masked_correlation,
     pair_tensors,
 )
+from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
+from napari_mmreg.nn.homography import matrix_tensor
 from napari_mmreg.nn.mind import mind_ssc
-from napari_mmreg.registration.elastic import bend, pull, resized
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
@@ -107,12 +107,12 @@ def refine(
 def _polished(tensors: Tensors, transform: MatrixTransform, run: Run) -> MatrixTransform:
     """Return a better homography, or the same if none near it is more similar."""
     start = matrix_tensor(transform.matrix_xy, run.device)[None]
-    found, _ = climb(tensors, torch.cat([start, align_coarsely(tensors, start, run)]), run)
+    found, _ = coarse_to_fine(tensors, torch.cat([start, align_coarsely(tensors, start, run)]), run)
     return MatrixTransform.from_xy(found.cpu().numpy())
 
 
 def _similarity(level: Level, transform: Transform) -> float:
-    moving, mask = pull(level, transform)
+    moving, mask = warp_level(level, transform)
     return float(masked_correlation(level.features, describe(moving, mask), mask))
 
 
@@ -128,7 +128,7 @@ def _worth_moving(level: Level, transform: Transform) -> bool:
     unit = 256 / max(level.full_shape)
     small = float(np.nanmean(moved)) * unit < NEARLY_ALIGNED
     before = _mind_difference(level, level.moving, level.moving_mask * level.fixed_mask)
-    after = _mind_difference(level, *pull(level, transform))
+    after = _mind_difference(level, *warp_level(level, transform))
     return after < (SMALL_RATIO if small else RATIO) * before
 
 
@@ -137,15 +137,15 @@ def _bent(tensors: Tensors, transform: Transform, run: Run, capture: float) -> T
     displacement: Tensor | None = None
     for size in (COARSE, FINE) if capture >= 4 else (FINE,):
         level = build_level(tensors, size)
-        moving, mask = pull(level, transform)
+        moving, mask = warp_level(level, transform)
         if displacement is not None:
-            displacement = resized(displacement, level.shape)
-        displacement = bend(level, moving, mask, displacement, ITERATIONS, run)
+            displacement = resize_displacement(displacement, level.shape)
+        displacement = fit_bspline(level, moving, mask, displacement, ITERATIONS, run)
     if displacement is None or not _is_small(level, mask, displacement, capture):
         return transform
-    whole = resized(displacement, level.full_shape)[0].flip(-1).cpu().numpy()
+    whole = resize_displacement(displacement, level.full_shape)[0].flip(-1).cpu().numpy()
     bent = transform.compose(DisplacementTransform(np.ascontiguousarray(whole)))
-    image, both = pull(level, bent)
+    image, both = warp_level(level, bent)
     both = both * mask
     better = _mind_difference(level, image, both) < (1 - MIN_GAIN) * _mind_difference(
         level, moving, both

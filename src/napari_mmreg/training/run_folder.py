@@ -58,6 +58,7 @@ def write_run(
         "recipe": recipe.name,
         "constructor": dict(constructor),
         "notes": recipe.notes,
+        "data": recipe.data,
         "batches": asdict(recipe.batches),
         "optimisation": asdict(recipe.optimisation),
         "options": dict(options),

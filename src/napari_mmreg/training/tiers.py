@@ -94,19 +94,22 @@ TIERS: dict[str, Tier] = {
     ),
 }
 
-# The five kinds of the benchmark harness.
+# Kinds of the benchmark: B bends more and more broadly than N, F less and more finely.
 _R = Tier(rotation=10.0, scale=(0.9, 1.1), translation=0.1, shear=0.05, perspective=0.04)
+_N = Tier(
+    rotation=5.0,
+    scale=(0.95, 1.05),
+    translation=0.05,
+    shear=0.025,
+    perspective=0.02,
+    elastic=(8.0, 8.0),
+    sigma=(16.0, 16.0),
+)
 PROTOCOLS: dict[str, Tier] = {
     "R": _R,
-    "N": Tier(
-        rotation=5.0,
-        scale=(0.95, 1.05),
-        translation=0.05,
-        shear=0.025,
-        perspective=0.02,
-        elastic=(8.0, 8.0),
-        sigma=(16.0, 16.0),
-    ),
+    "N": _N,
+    "B": replace(_N, elastic=(12.0, 12.0), sigma=(24.0, 24.0)),
+    "F": replace(_N, elastic=(5.0, 5.0), sigma=(10.0, 10.0)),
     "H": Tier(
         rotation=20.0,
         scale=(0.87, 1.13),

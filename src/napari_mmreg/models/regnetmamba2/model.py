@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from napari_mmreg.alignment.levels import Level, build_level, pair_tensors
 from napari_mmreg.models import looks
 from napari_mmreg.models.registry import get_info
 from napari_mmreg.models.regnetmamba2.matching import (
@@ -21,7 +22,6 @@ from napari_mmreg.models.regnetmamba2.matching import (
 from napari_mmreg.models.regnetmamba2.network import COARSE, RegNetMamba2, RegNetMamba2Config
 from napari_mmreg.models.trained import TrainedModel
 from napari_mmreg.nn.homography import plausible
-from napari_mmreg.nn.levels import Level, build_level, pair_tensors
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
