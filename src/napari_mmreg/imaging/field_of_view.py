@@ -76,6 +76,15 @@ DRAWN = ((1.2, 0.8), (2.5, 0.95))
 """Pixels, and the share of the outline that must be drawn to within that; one is enough. Of 80
 heads none has more than 0.66 and 0.90."""
 
+ROUND = 0.75
+"""Share of the outline on an ellipse from which on an aperture is beyond doubt."""
+
+MIN_SIDES = 3
+"""Corners of the image that must be outside if all of the outline is straight."""
+
+MIN_CONTRAST = 1.5
+"""Difference from the outside next to the edge, in terms of the noise, of four pixels in five."""
+
 MAX_SOFT = 0.05
 """Width of a soft edge at most, as a share of the size."""
 
@@ -83,13 +92,15 @@ PLATEAU = 0.8
 """An edge ends where this share of the contrast further inside is reached."""
 
 
-def aperture(grey: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+def aperture(grey: NDArray[np.float32], *, certain: bool = False) -> NDArray[np.bool_] | None:
     """Find what an image shows inside a round opening or a drawn frame.
 
     Parameters
     ----------
     grey : ndarray of float32, shape (H, W)
         Finite values of any range.
+    certain : bool
+        Whether only what is plainly elliptic counts.
 
     Returns
     -------
@@ -107,11 +118,16 @@ def aperture(grey: NDArray[np.float32]) -> NDArray[np.bool_] | None:
         shape = [max(16, round(side * factor)) for side in grey.shape]
         unit = resize(unit, shape, order=1, anti_aliasing=True).astype(np.float32)
     calm = ndimage.median_filter(unit, 3, mode="nearest")
-    for level, tolerance in _corner_levels(calm):
-        inside = _drawn_inside(np.abs(calm - level) <= tolerance, level)
-        if inside is None:
+    for level, tolerance, corners in _corner_levels(calm):
+        contrast = np.abs(calm - level)
+        inside, rounded = _drawn_inside(contrast <= tolerance)
+        # A frame of straight sides on black is the business of the other two detectors.
+        plain = rounded > 0 or (level > NOISY_LEVEL and corners >= MIN_SIDES)
+        if inside is None or not plain or (certain and rounded < ROUND):
             continue
-        inside = _away_from_edge(inside, np.abs(calm - level))
+        if not _stands_out(inside, contrast, tolerance):
+            continue
+        inside = _away_from_edge(inside, contrast)
         if not inside.any():
             continue
         if inside.shape == grey.shape:
@@ -121,8 +137,8 @@ def aperture(grey: NDArray[np.float32]) -> NDArray[np.bool_] | None:
     return None
 
 
-def _corner_levels(grey: NDArray[np.float32]) -> list[tuple[float, float]]:
-    """Return the levels that two corners or more share, each with its noise."""
+def _corner_levels(grey: NDArray[np.float32]) -> list[tuple[float, float, int]]:
+    """Return the levels that two corners or more share, with the noise and how many corners."""
     side = max(3, round(PATCH * min(grey.shape)))
     ends = (slice(0, side), slice(-side, None))
     patches = [grey[rows, cols] for rows in ends for cols in ends]
@@ -133,34 +149,43 @@ def _corner_levels(grey: NDArray[np.float32]) -> list[tuple[float, float]]:
             for patch, median in zip(patches, medians, strict=True)
         ]
     )
-    levels: list[tuple[float, float]] = []
+    levels: list[tuple[float, float, int]] = []
     for median in np.sort(medians):
         alike = (np.abs(medians - median) < SAME_LEVEL) & (spreads <= MAX_SPREAD)
-        known = any(abs(level - median) < SAME_LEVEL for level, _ in levels)
+        known = any(abs(level - median) < SAME_LEVEL for level, _, _ in levels)
         if alike.sum() >= 2 and not known:
             noise = float(np.clip(2.5 * spreads[alike].max(), *TOLERANCES))
-            levels.append((float(medians[alike].mean()), noise))
+            levels.append((float(medians[alike].mean()), noise, int(alike.sum())))
     return levels
 
 
-def _drawn_inside(flat: NDArray[np.bool_], level: float) -> NDArray[np.bool_] | None:
-    """Return what is not joined to the flat corners, if its outline was drawn by a camera."""
+def _drawn_inside(flat: NDArray[np.bool_]) -> tuple[NDArray[np.bool_] | None, float]:
+    """Return what is not joined to the flat corners, and which share of its outline is elliptic.
+
+    None if its outline was not drawn by a camera.
+    """
     labels, _ = ndimage.label(np.pad(flat, 1, constant_values=True))
     outside = labels == labels[0, 0]
     data = ndimage.binary_opening(~outside, np.ones((3, 3), dtype=bool))[1:-1, 1:-1]
     inside = np.asarray(ndimage.binary_fill_holes(largest_part(data)))
     share = 1 - inside.mean()
     if not APERTURE_SHARES[0] <= share <= APERTURE_SHARES[1]:
-        return None
+        return None, 0.0
     if flat[~inside].mean() < APERTURE_PURITY:
-        return None
+        return None, 0.0
     pieces = free_outline(inside)
     for tolerance, least in DRAWN:
-        drawn, round_part = drawn_share(pieces, tolerance)
-        # A frame of straight sides on black is the business of the other two detectors.
-        if drawn >= least and (round_part > 0 or level > NOISY_LEVEL):
-            return inside
-    return None
+        drawn, rounded = drawn_share(pieces, tolerance)
+        if drawn >= least:
+            return inside, rounded
+    return None, 0.0
+
+
+def _stands_out(inside: NDArray[np.bool_], contrast: NDArray[np.float32], noise: float) -> bool:
+    """Whether an area differs from the outside right from its edge on; a fading sky does not."""
+    depth = ndimage.distance_transform_edt(np.pad(inside, 1, mode="edge"))[1:-1, 1:-1]
+    ring = (depth > 3) & (depth <= 6)
+    return bool(ring.any() and np.percentile(contrast[ring], 20) >= MIN_CONTRAST * noise)
 
 
 def _away_from_edge(inside: NDArray[np.bool_], contrast: NDArray[np.float32]) -> NDArray[np.bool_]:

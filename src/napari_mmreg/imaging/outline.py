@@ -17,6 +17,9 @@ LINE_SHARE = 0.08
 MIN_ARC = 0.25
 """Share of an outline that an ellipse must explain: a small arc fits anything that is bent."""
 
+MIN_ASPECT = 0.5
+"""Shorter axis of an ellipse, of the longer: any two long lines lie on a flat one."""
+
 ROUNDS = 6
 """Fits of an ellipse, each to the points that the one before explained."""
 
@@ -111,7 +114,7 @@ def _on_ellipse(
     for _ in range(ROUNDS):
         # The conic of least algebraic error; an ellipse, or nothing was found.
         a, b, c, d, e, f = np.linalg.svd(design[chosen], full_matrices=False)[2][-1]
-        if b * b >= 4 * a * c:
+        if not _is_opening(a, b, c, d, e):
             return np.zeros_like(near)
         value = design @ np.array([a, b, c, d, e, f])
         slope = np.hypot(2 * a * x + b * y + d, b * x + 2 * c * y + e)
@@ -123,3 +126,14 @@ def _on_ellipse(
             break
         chosen = following
     return near
+
+
+def _is_opening(a: float, b: float, c: float, d: float, e: float) -> bool:
+    """Whether a conic is an ellipse that is not too flat, about a centre among its points."""
+    rest = 4 * a * c - b * b
+    if rest <= 0:
+        return False
+    centre = np.array([b * e - 2 * c * d, b * d - 2 * a * e]) / rest
+    middle, half = (a + c) / 2, np.hypot((a - c) / 2, b / 2)
+    flat = np.sqrt((abs(middle) - half) / (abs(middle) + half))
+    return bool(flat >= MIN_ASPECT and np.abs(centre).max() < 1.0)

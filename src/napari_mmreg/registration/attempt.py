@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from napari_mmreg.imaging import regrid
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from napari_mmreg.registration.certify import Certificate
     from napari_mmreg.run import Run
 
+
+REJECTED = 2.0
+"""Mean displacement, in pixels at 256-px scale, of an answer that was more than none."""
+
+MORE_SIMILAR = 0.02
+"""Similarity by which a model's own answer must exceed the images as they came to be kept."""
 
 SURER = 1.0
 """Difference in the log-odds of failure that counts between answers of one status."""
@@ -27,6 +35,8 @@ class Attempt:
     transform: Transform
     certificate: Certificate
     extras: Mapping[str, Any]
+    rejected: bool = False
+    """Whether the model moved the images and refinement would rather leave them."""
 
     def outdoes(self, other: Attempt) -> bool:
         """Whether this answer is of a better status than the other one, or else clearly surer."""
@@ -51,9 +61,26 @@ def attempt_with(
         if fine is not pair:
             found = regrid(found, pair, fine)
             part = None if part is None else cast("MatrixTransform", regrid(part, pair, fine))
+    own = found
     if refine:
         with run.stage("Local refinement", first, second):
             found = refine_transform(fine, found, run, global_part=part)
+    rejected = found is not own and _moved(found, fine) == 0.0 and _moved(own, fine) > REJECTED
     with run.stage("Checking", second, high):
         certificate = certify(fine, found, run, error_scale=prediction.error_scale)
-    return Attempt(found, certificate, prediction.extras)
+        attempt = Attempt(found, certificate, prediction.extras, rejected)
+        if rejected:  # nothing to refine on is no proof against what the model saw
+            certificate = certify(fine, own, run, error_scale=prediction.error_scale)
+            bare = Attempt(own, certificate, prediction.extras)
+            if certificate.similarity_after > certificate.similarity_before + MORE_SIMILAR and (
+                bare.outdoes(attempt)
+            ):
+                return bare
+    return attempt
+
+
+def _moved(transform: Transform, pair: Pair) -> float:
+    """Return the mean displacement in pixels at 256-px scale."""
+    length = np.linalg.norm(transform.displacement(pair.shape), axis=-1)
+    known = length[np.isfinite(length)]
+    return float(known.mean()) * 256 / max(pair.shape) if known.size else 0.0

@@ -128,6 +128,8 @@ def register(
         progress=never_back(progress),
         cancel=cancel or (lambda: False),
     )
+    from napari_mmreg.registration.causes import likely_causes
+
     options: dict[str, Any] = {
         "initial": initial,
         "fixed_mask": fixed_mask,
@@ -144,11 +146,13 @@ def register(
             pair = shrink(fine, PREDICT_BUDGET)
         attempt = attempt_with(engine, pair, fine, run, refine, (0.1, 0.7))
         answer_of = info.name
-        if refine and info.needs_weights and attempt.certificate.status != "ok":
+        unsure = attempt.rejected or attempt.certificate.status != "ok"
+        if refine and info.needs_weights and unsure:
             other = attempt_with(load_model(SECOND_OPINION), pair, fine, run, refine, (0.7, 0.9))
             if other.outdoes(attempt):
                 attempt, answer_of = other, SECOND_OPINION
         certificate, found = attempt.certificate, attempt.transform
+        causes = likely_causes(pair, run) if certificate.status != "ok" else ()
         with run.stage("Writing result", 0.9, 1.0):
             extras = {
                 **attempt.extras,
@@ -176,7 +180,7 @@ def register(
                     pair, regrid(found, fine, pair), rendering, fixed_image.shape[:2]
                 )
     before, after = certificate.misregistration_before, certificate.misregistration
-    reasons = certificate.reasons
+    reasons = (*certificate.reasons, *causes)
     if answer_of != info.name:
         reasons = (*reasons, _OTHER_ANSWER.format(info.title, get_info(answer_of).title))
     if certificate.status == "failed":
@@ -253,7 +257,7 @@ def measure_result(
     after = (certificate.similarity_after, certificate.folding, certificate.overlap)
     if certificate.status == "failed" and not kept:
         both = pair.fixed_mask & pair.moving_mask
-        after = (certificate.similarity_before, 0.0, both.sum() / pair.fixed_mask.sum())
+        after = (certificate.similarity_before, 0.0, _of_smaller(both.sum(), pair))
     step = np.diag(pair.fixed_from_grid.matrix)[:2]
     moved = np.linalg.norm(found.displacement(pair.shape) * step, axis=-1)[pair.fixed_mask]
     moved = moved[np.isfinite(moved)]
@@ -265,3 +269,7 @@ def measure_result(
         "displacement_median_px": float(np.median(moved)) if moved.size else float("nan"),
         "displacement_max_px": float(moved.max()) if moved.size else float("nan"),
     }
+
+
+def _of_smaller(area: int, pair: Pair) -> float:
+    return float(area / min(pair.fixed_mask.sum(), pair.moving_mask.sum()))
