@@ -12,8 +12,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from napari_mmreg.imaging.field_of_view import without_border
 from napari_mmreg.imaging.normalise import fill_invalid
-from napari_mmreg.nn.borders import without_border
 from napari_mmreg.nn.gradients import downscale, orientation_channels
 from napari_mmreg.nn.homography import positions, resize_matrix
 from napari_mmreg.nn.sampling import sample
@@ -30,6 +30,9 @@ MARGIN = 3
 
 HOLE = 4
 """Half the width, in pixels, of holes in the data that are bridged by the nearest values."""
+
+FAR_SMALLER = 0.5
+"""Share of the fixed image's area below which a moving image is a part of it."""
 
 SIGMA, SMOOTH = 0.6, 1.0
 """Blur before and after the derivative, in pixels of the level. Finer than usual: measured."""
@@ -201,6 +204,12 @@ def shift_correlation(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
     return around[: 2 * reach_y + 1, : 2 * reach_x + 1]
 
 
+def usable_area(level: Level) -> float:
+    """Return how many pixels can overlap: those of the fixed, or a far smaller moving image."""
+    fixed, moving = float(level.fixed_mask.sum()), float(level.moving_mask.sum())
+    return moving if moving < FAR_SMALLER * fixed else fixed
+
+
 def homography_scores(level: Level, matrices: Tensor) -> Tensor:
     """Score homographies of the pair's grid: feature correlation, less for small overlaps.
 
@@ -212,5 +221,5 @@ def homography_scores(level: Level, matrices: Tensor) -> Tensor:
     image, mask = level.warp(where)
     fixed = level.features.expand(len(matrices), -1, -1, -1)
     similarity = masked_correlation(fixed, describe(image, mask), mask)
-    overlap = mask.sum(dim=(1, 2, 3)) / level.fixed_mask.sum().clamp(min=1)
+    overlap = mask.sum(dim=(1, 2, 3)) / max(usable_area(level), 1.0)
     return similarity * (overlap / 0.6).clamp(0, 1).sqrt()

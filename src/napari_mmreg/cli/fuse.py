@@ -93,8 +93,8 @@ def _correct(fixed: Any, registered: Any, valid: Any, arguments: Any) -> Correct
 
 
 def _inside_frame(image: NDArray[Any]) -> NDArray[Any]:
-    """Return where a warped image is not the black around it; see `imaging.border`."""
-    from napari_mmreg.imaging.border import black_border
+    """Return where a warped image is not the black around it; see `imaging.field_of_view`."""
+    from napari_mmreg.imaging.field_of_view import black_border
 
     zero = image == 0 if image.ndim == 2 else (image[..., :3] == 0).all(axis=-1)
     inside: NDArray[Any] = ~black_border(zero)

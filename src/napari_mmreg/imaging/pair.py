@@ -32,6 +32,9 @@ class Pair:
     moving_from_grid : Transform
         Working-grid pixels to moving pixels: the initial transform after `fixed_from_grid`. A
         matrix unless the initial transform bends.
+    fixed_excluded, moving_excluded : ndarray of bool, shape (h, w), or None
+        What detection took out of the masks: outside a warped frame or an aperture, and content
+        fixed to the frame. None if nothing was found.
     fixed_modality, moving_modality : str or None
         What the user said about the sensors, e.g. ``"visible"``, ``"infrared"``.
 
@@ -49,6 +52,8 @@ class Pair:
     moving_from_grid: Transform
     fixed_modality: str | None = None
     moving_modality: str | None = None
+    fixed_excluded: NDArray[np.bool_] | None = None
+    moving_excluded: NDArray[np.bool_] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

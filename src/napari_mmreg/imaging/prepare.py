@@ -9,12 +9,13 @@ from scipy import ndimage
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import MatrixTransform, Transform, inside, pixel_grid
-from napari_mmreg.imaging.border import black_border
 from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing
+from napari_mmreg.imaging.field_of_view import aperture, black_border, without_border
+from napari_mmreg.imaging.frame_fixed import find_frame_fixed, without_defects
 from napari_mmreg.imaging.grid import initial_transform, working_grid
-from napari_mmreg.imaging.normalise import fill_invalid, normalise
+from napari_mmreg.imaging.normalise import PERCENTILES, fill_invalid, normalise
 from napari_mmreg.imaging.pair import Pair
-from napari_mmreg.imaging.reduce import reduce_area
+from napari_mmreg.imaging.reduce import Reduced, reduce_area
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +62,8 @@ def prepare_pair(
     budget : int
         Pixels the working grid may have. Larger images are shrunk by averaging areas.
     detect_borders : bool
-        Whether black areas outside a warped frame count as no data; see `imaging.border`.
+        Whether what lies outside a warped frame or a round aperture counts as no data; see
+        `imaging.field_of_view`.
     run : Run, optional
         Cancels between blocks.
 
@@ -88,11 +90,18 @@ def prepare_pair(
     )
     moving_from_grid = start.compose(fixed_from_grid)
     check = None if run is None else run.check
-    grey_fixed, use_fixed = _on_grid(
-        fixed_image, fixed_valid, fixed_from_grid, shape, "fixed", detect_borders, check
+    overlay = None
+    if detect_borders:
+        common = find_frame_fixed(fixed_image, moving_image)
+        fixed_image = without_defects(fixed_image, common.defects)
+        moving_image = without_defects(moving_image, common.defects)
+        overlay = common.overlay if common.overlay.any() else None
+    how = (detect_borders, overlay, check)
+    grey_fixed, use_fixed, no_fixed = _on_grid(
+        fixed_image, fixed_valid, fixed_from_grid, shape, "fixed", *how
     )
-    grey_moving, use_moving = _on_grid(
-        moving_image, moving_valid, moving_from_grid, shape, "moving", detect_borders, check
+    grey_moving, use_moving, no_moving = _on_grid(
+        moving_image, moving_valid, moving_from_grid, shape, "moving", *how
     )
     return Pair(
         fixed=grey_fixed,
@@ -103,6 +112,8 @@ def prepare_pair(
         moving_from_grid=moving_from_grid,
         fixed_modality=modalities[0],
         moving_modality=modalities[1],
+        fixed_excluded=no_fixed,
+        moving_excluded=no_moving,
     )
 
 
@@ -113,9 +124,10 @@ def _on_grid(
     shape: tuple[int, int],
     name: str,
     detect_borders: bool,
+    overlay: NDArray[np.bool_] | None,
     check: Callable[[], None] | None,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Sample an image on the working grid: normalised grey values and the mask, both `shape`."""
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Sample an image on the working grid: grey values, the mask, and what detection left out."""
     positions = image_from_grid.map(pixel_grid(slice(0, shape[0]), slice(0, shape[1])))
     found = inside(positions, image.shape)
     if not found.any():
@@ -134,12 +146,15 @@ def _on_grid(
         image[crop], None if mask is None else mask[crop], tuple(factors), name, check
     )
 
-    valid = reduced.mask
+    valid, excluded = reduced.mask, None
     if detect_borders:
-        border = black_border(reduced.zero, reduced.partly_zero)
-        left = valid & ~border
-        if left.any() and np.ptp(reduced.grey[left]) > 0:
-            valid = left
+        outside = _outside(reduced)
+        if overlay is not None:
+            drawn = reduce_area(overlay[crop].astype(np.uint8), None, tuple(factors), name, check)
+            outside = outside | (drawn.grey > 0)
+        left = valid & ~outside
+        if left.any() and np.ptp(reduced.grey[left]) > 0 and outside.any():
+            valid, excluded = left, outside
     if not valid.any():
         raise InputError(
             f"No pixel of the {name} image is valid where the two images meet. Check its mask, "
@@ -152,7 +167,32 @@ def _on_grid(
     usable = found
     if not valid.all():
         usable = found & (_sample(valid.astype(np.float32), where) >= 0.5)
-    return fill_invalid(normalise(sampled, usable, name), usable), usable
+    if excluded is not None:
+        excluded = found & (_sample(excluded.astype(np.float32), where) >= 0.5)
+    return fill_invalid(normalise(sampled, usable, name), usable), usable, excluded
+
+
+def _outside(reduced: Reduced) -> NDArray[np.bool_]:
+    """Where an image shows nothing: outside an aperture or a warped frame."""
+    if not reduced.mask.any():
+        return np.zeros_like(reduced.mask)
+    grey = fill_invalid(reduced.grey, reduced.mask)
+    inside = aperture(grey, certain=True)
+    if inside is None:
+        border = black_border(reduced.zero, reduced.partly_zero)
+        if border.any() or _has_noisy_border(grey):
+            return border  # in noisy black it is found where levels are built
+        inside = aperture(grey)
+    return np.zeros_like(reduced.mask) if inside is None else ~inside
+
+
+def _has_noisy_border(grey: NDArray[np.float32]) -> bool:
+    low, high = (float(value) for value in np.percentile(grey, PERCENTILES))
+    if low == high:
+        return False
+    unit = np.clip((grey - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    everywhere = np.ones(unit.shape, dtype=np.bool_)
+    return without_border(unit, everywhere) is not everywhere
 
 
 def _sample(grey: NDArray[np.float32], where: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry import MatrixTransform, Transform
 from napari_mmreg.imaging.checks import MIN_SIDE
 from napari_mmreg.imaging.normalise import fill_invalid, normalise
-from napari_mmreg.imaging.reduce import reduce_area
+from napari_mmreg.imaging.reduce import area_weights, reduce_area
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging.pair import Pair
@@ -139,6 +139,8 @@ def downsample(pair: Pair, budget: int) -> Pair:
         moving=moving,
         fixed_mask=fixed_mask,
         moving_mask=moving_mask,
+        fixed_excluded=_shrink_area(pair.fixed_excluded, factor),
+        moving_excluded=_shrink_area(pair.moving_excluded, factor),
         fixed_from_grid=MatrixTransform(pair.fixed_from_grid.matrix @ matrix),
         moving_from_grid=pair.moving_from_grid.compose(fine_from_coarse),
     )
@@ -149,3 +151,11 @@ def _downsample_image(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     reduced = reduce_area(grey, mask, (factor, factor), name)
     return fill_invalid(normalise(reduced.grey, reduced.mask, name), reduced.mask), reduced.mask
+
+
+def _shrink_area(area: NDArray[np.bool_] | None, factor: float) -> NDArray[np.bool_] | None:
+    """Return where at least half of an area's pixels are set."""
+    if area is None:
+        return None
+    down, across = (area_weights(side, factor) for side in area.shape)
+    return np.asarray(((down @ area.astype(np.float32)) @ across.T.tocsr()) >= 0.5)

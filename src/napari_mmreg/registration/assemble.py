@@ -163,7 +163,8 @@ def measure_result(certificate: Certificate, pair: Pair, *, dropped: bool) -> di
     moved = moved[np.isfinite(moved)]
     if dropped:
         both = pair.fixed_mask & pair.moving_mask
-        after = (certificate.similarity_before, 0.0, both.sum() / pair.fixed_mask.sum())
+        smaller = min(pair.fixed_mask.sum(), pair.moving_mask.sum())
+        after = (certificate.similarity_before, 0.0, both.sum() / smaller)
         moved = np.zeros(1)
     return {
         "similarity_before": float(certificate.similarity_before),

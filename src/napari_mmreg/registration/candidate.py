@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from napari_mmreg.imaging import change_grid
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_mmreg.alignment.elastic.network import ElasticNetwork
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from napari_mmreg.registration.certify import Certificate
     from napari_mmreg.run import Run
 
+
+REJECTED = 2.0
+"""Mean displacement, in pixels at 256-px scale, of an answer that was more than none."""
+
+MORE_SIMILAR = 0.02
+"""Similarity by which a model's own answer must exceed the images as they came to be kept."""
 
 MIN_LOGIT_GAIN = 1.0
 """Difference in the log-odds of failure that counts between answers of one status."""
@@ -41,6 +48,8 @@ class Candidate:
     error_scale : ndarray of float32, shape (h, w), or None
         Expected error of `transform` in pixels of the grid with this shape, on which it was
         estimated: the model's own estimate, unless refinement has a better one.
+    rejected : bool
+        Whether the model moved the images and refinement would rather leave them.
     """
 
     model: str
@@ -48,6 +57,7 @@ class Candidate:
     certificate: Certificate
     prediction: Prediction
     error_scale: NDArray[np.float32] | None = None
+    rejected: bool = False
 
     def is_better_than(self, other: Candidate) -> bool:
         """Whether its status is better, or the same and its failure clearly less likely."""
@@ -94,13 +104,30 @@ def find_candidate(
             part = (
                 None if part is None else cast("MatrixTransform", change_grid(part, coarse, fine))
             )
-    error_scale = prediction.error_scale
+    own, error_scale = found, prediction.error_scale
     if refine:
         with run.stage("Local refinement", 0.6, 0.85):
             refined = refine_transform(fine, found, run, global_part=part, elastic=elastic)
         found = refined.transform
         if refined.error_scale is not None:
             error_scale = refined.error_scale
+    name = model.info.name
+    rejected = found is not own and _moved(found, fine) == 0.0 and _moved(own, fine) > REJECTED
     with run.stage("Checking", 0.85, 1.0):
         certificate = certify(fine, found, run, error_scale=error_scale)
-    return Candidate(model.info.name, found, certificate, prediction, error_scale)
+        candidate = Candidate(name, found, certificate, prediction, error_scale, rejected)
+        if rejected:  # nothing to refine on is no proof against what the model saw
+            certificate = certify(fine, own, run, error_scale=prediction.error_scale)
+            bare = Candidate(name, own, certificate, prediction, prediction.error_scale)
+            if certificate.similarity_after > certificate.similarity_before + MORE_SIMILAR and (
+                bare.is_better_than(candidate)
+            ):
+                return bare
+    return candidate
+
+
+def _moved(transform: Transform, pair: Pair) -> float:
+    """Return the mean displacement in pixels at 256-px scale."""
+    length = np.linalg.norm(transform.displacement(pair.shape), axis=-1)
+    known = length[np.isfinite(length)]
+    return float(known.mean()) * 256 / max(pair.shape) if known.size else 0.0

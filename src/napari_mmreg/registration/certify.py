@@ -43,6 +43,7 @@ from napari_mmreg.alignment.levels import (
 from napari_mmreg.geometry import Transform, folding_fraction
 from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.nn.sampling import gaussian_blur
+from napari_mmreg.registration.evidence import better_shift, overlap_share, rival_peak
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
@@ -79,6 +80,18 @@ MIN_OVERLAP = 0.2
 MAX_DROP = 0.02
 """Loss of similarity that is still taken for noise."""
 
+MAX_RIVAL = 0.8
+"""Height of another peak of the correlation, of the found one's, above which a pattern repeats."""
+
+MAX_SHIFT = 4.0
+"""Pixels at 256-px scale by which a shift may still make the images more alike."""
+
+MAX_LIKELY_WRONG = 0.5
+"""Share of the area where both have data that may be more likely wrong than right."""
+
+FINE = 256
+"""Longer side of the grid on which repeating patterns are looked for."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
@@ -98,7 +111,7 @@ class Certificate:
     folding : float
         Share of the grid where the transform turns inside out.
     overlap : float
-        Share of the fixed image's data that finds data in the moving image.
+        Share of the smaller image's data that finds data in the other one.
     displacement : ndarray of float32, shape (h, w, 2)
         What the transform does to the grid: moving minus fixed position, (row, col), in pixels.
     forward_backward : ndarray of float32, shape (h, w)
@@ -125,8 +138,10 @@ class Measurements:
     """The numbers a certificate rests on; maps are (h, w) tensors on the measuring grid.
 
     `forward_backward`, `displacement` and `own_scale`, the error that the model itself expects,
-    are in pixels at 256-px scale. `field` is the displacement of the pair's whole grid in its
-    own pixels, float32 (h, w, 2), (row, col).
+    are in pixels at 256-px scale. `rival` is the height of the best other peak, of the found
+    one's; `shift` by how far, in those pixels, another shift is more alike, and by how much.
+    `field` is the displacement of the pair's whole grid in its own pixels, float32 (h, w, 2),
+    (row, col).
     """
 
     before: float
@@ -142,6 +157,8 @@ class Measurements:
     texture: Tensor
     own_scale: Tensor | None
     mask: Tensor
+    rival: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
 
     @property
     def failure(self) -> float:
@@ -183,12 +200,16 @@ def certify(
         before = _log_odds(input_features(found), BEFORE)
         # Without data there is nothing to see: as likely wrong as not, or worse.
         after = torch.where(found.mask, after, after.clamp(min=0.0))
+        if not float(found.displacement.max()):
+            before = after  # one transform has one map
         unit = max(pair.shape) / 256
         maps = [
             _enlarge(part, pair.shape)
             for part in (found.forward_backward * unit, after.sigmoid(), before.sigmoid())
         ]
-    status, reasons = _judge(found, folding)
+        inside = after[found.mask]
+        likely_wrong = float((inside > 0).float().mean()) if inside.numel() else 1.0
+    status, reasons = _judge(found, folding, likely_wrong)
     return Certificate(
         status=status,
         reasons=reasons,
@@ -266,11 +287,18 @@ def measure(
     registered = describe(moving, mask)
     before = masked_correlation(level.features, describe(level.moving, input_mask), input_mask)
     after = masked_correlation(level.features, registered, mask)
-    peak, margin = _peak(shift_correlation(level.features, registered, mask))
+    correlation = shift_correlation(level.features, registered, mask)
+    peak, margin = _peak(correlation)
+    distance, gain = better_shift(_array(correlation))
     run.check()
     swapped = Level(moving, level.fixed, mask, level.fixed_mask, level.shape)
     rest = fit_bspline(swapped, level.fixed, mask, None, BACKWARD_ITERATIONS, run)
     run.check()
+    usable = (
+        _array(level.fixed_mask[0, 0]) > 0.5,
+        _array(level.moving_mask[0, 0]) > 0.5,
+        _array(mask[0, 0]) > 0.5,
+    )
     descriptor = mind_ssc(level.fixed)
     texture = level.features.square().sum(1, keepdim=True).sqrt()
     moved = transform.displacement(pair.shape)
@@ -279,7 +307,7 @@ def measure(
     return Measurements(
         before=float(before[0]),
         after=float(after[0]),
-        overlap=float(mask.sum() / level.fixed_mask.sum().clamp(min=1)),
+        overlap=overlap_share(*usable, transform, level.full_shape),
         peak=peak,
         margin=margin,
         field=moved,
@@ -293,7 +321,18 @@ def measure(
         if own_scale is None
         else F.interpolate(own_scale.to(texture), size=(rows, cols), mode="area")[0, 0],
         mask=mask[0, 0] > 0.5,
+        rival=_rival(pair, transform, run, correlation),
+        shift=(distance * unit, gain),
     )
+
+
+def _rival(pair: Pair, transform: Transform, run: Run, coarse: Tensor) -> float:
+    """Return the best other peak on the measuring grid or on a finer one; see `rival_peak`."""
+    level = build_level(pair_tensors(pair, run.device), FINE)
+    moving, mask = warp_level(level, transform)
+    fine = shift_correlation(level.features, describe(moving, mask), mask)
+    run.check()
+    return max(rival_peak(_array(coarse)), rival_peak(_array(fine)))
 
 
 def _peak(correlation: Tensor) -> tuple[float, float]:
@@ -307,6 +346,10 @@ def _peak(correlation: Tensor) -> tuple[float, float]:
     others, middle = correlation[far], float(correlation[~far].max())
     spread = float(others.std()) + 1e-6
     return (middle - float(others.mean())) / spread, middle - float(others.max())
+
+
+def _array(part: Tensor) -> Map:
+    return np.asarray(part.cpu().numpy(), dtype=np.float32)
 
 
 def _local_difference(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
@@ -325,14 +368,14 @@ def _folding(displacement: Map, mask: NDArray[np.bool_]) -> float:
 
 
 def _judge(
-    found: Measurements, folding: float
+    found: Measurements, folding: float, likely_wrong: float
 ) -> tuple[Literal["ok", "doubtful", "failed"], tuple[str, ...]]:
     """Turn numbers into a status and sentences."""
     chance = 1 / (1 + math.exp(-found.failure))
     serious, mild = [], []
     if found.overlap < MIN_OVERLAP:
         serious.append(
-            f"Only {found.overlap:.0%} of the fixed image finds data in the moving image. Check "
+            f"Only {found.overlap:.0%} of the smaller image finds data in the other one. Check "
             "that both show the same place, or start from landmarks."
         )
     if chance > FAILED:
@@ -344,6 +387,21 @@ def _judge(
         mild.append(
             "Other positions fit almost as well. Compare the images before you rely on this, and "
             "add landmark pairs if it is wrong."
+        )
+    if found.rival > MAX_RIVAL:
+        mild.append(
+            "The pattern repeats: shifted by one or more periods the images fit as well "
+            f"({found.rival:.0%}). Start within half a period, from landmark pairs."
+        )
+    if found.shift[0] > MAX_SHIFT and found.shift[1] > MAX_DROP:
+        mild.append(
+            f"Shifted by another {found.shift[0]:.0f} px (at 256-px scale) the images would agree "
+            "better: this is not yet the alignment. Start from landmark pairs."
+        )
+    if likely_wrong > MAX_LIKELY_WRONG:
+        mild.append(
+            f"{likely_wrong:.0%} of the area that both show is more likely wrong by 2 px (at "
+            "256-px scale) than not; see the misregistration map."
         )
     if found.after < found.before - MAX_DROP:
         mild.append(

@@ -14,6 +14,7 @@ from napari_mmreg.models.elastic import load_elastic
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.assemble import assemble
 from napari_mmreg.registration.candidate import find_candidate
+from napari_mmreg.registration.causes import likely_causes
 from napari_mmreg.registration.options import PairOptions
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
@@ -85,7 +86,8 @@ def register(
     modalities : (str or None, str or None)
         What the sensors are, e.g. ``("visible", "infrared")``, for models that care.
     detect_borders : bool
-        Whether black areas outside a warped frame count as no data; see `imaging.border`.
+        Whether what lies outside a warped frame or a round aperture counts as no data; see
+        `imaging.field_of_view`.
 
     Returns
     -------
@@ -164,13 +166,16 @@ def register_pair(
     with run.part(0.08, 0.7):
         candidate = find_candidate(model, coarse, fine, run, refine=refine, elastic=elastic)
     notes: tuple[str, ...] = ()
-    if refine and model.info.needs_weights and candidate.certificate.status != "ok":
+    unsure = candidate.rejected or candidate.certificate.status != "ok"
+    if refine and model.info.needs_weights and unsure:
         second = load_model(SECOND_OPINION)
         with run.part(0.7, 0.9):
             other = find_candidate(second, coarse, fine, run, refine=True, elastic=elastic)
         if other.is_better_than(candidate):
             candidate = other
             notes = (_OTHER_ANSWER.format(model.info.title, second.info.title),)
+    if candidate.certificate.status != "ok":
+        notes = (*likely_causes(coarse, run), *notes)
     with run.stage("Writing result", 0.9, 1.0):
         return assemble(
             images,

@@ -69,7 +69,7 @@ class RegistrationResult:
         Rows and columns of the two images.
     metrics : dict of str to float
         ``similarity_before``, ``similarity_after`` (of grey structure, the larger the more
-        alike), ``folding_percent``, ``overlap_percent`` (of the fixed image), and
+        alike), ``folding_percent``, ``overlap_percent`` (of the smaller image), and
         ``displacement_median_px``, ``displacement_max_px``: how far pixels moved against the
         initial transform, in fixed pixels. They describe `transform`. ``matches``, the number
         of `matches`, where there are any.

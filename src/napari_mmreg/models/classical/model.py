@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_mmreg.alignment.coarse_to_fine import align_coarsely, coarse_to_fine
-from napari_mmreg.alignment.levels import build_level, pair_tensors
+from napari_mmreg.alignment.levels import build_level, pair_tensors, usable_area
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.models.classical.search import search
 from napari_mmreg.models.protocol import Prediction
@@ -25,6 +25,10 @@ SCALES = tuple(1.1**k for k in range(-4, 5))
 
 SEARCH = 96
 """Longer side of the grid of the search."""
+
+PART, MAX_FINER = 0.5, 2.5
+"""Share of the fixed image's area that the search's grid is made for, and how much finer it is made
+for smaller parts at most."""
 
 CANDIDATES = 12
 """Similarity transforms that are aligned."""
@@ -68,6 +72,9 @@ def find_homography(pair: Pair, run: Run) -> tuple[Tensor, float]:
     """Return the best homography, (3, 3) on (x, y, 1), fixed to moving, and its similarity."""
     tensors = pair_tensors(pair, run.device)
     small = build_level(tensors, SEARCH)
+    part = usable_area(small) / max(float(small.fixed_mask.sum()), 1.0)
+    if part < 1:  # a small image in a large one must not shrink to nothing
+        small = build_level(tensors, round(SEARCH * min(MAX_FINER, (PART / part) ** 0.5)))
     candidates, _ = search(small, ROTATIONS, SCALES, run, keep=CANDIDATES)
     run.step(0.6)
     nothing = torch.eye(3, dtype=candidates.dtype, device=candidates.device)[None]

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.alignment.coarse_to_fine import non_max_suppression
-from napari_mmreg.alignment.levels import Level
+from napari_mmreg.alignment.levels import Level, usable_area
 from napari_mmreg.nn.gradients import orientation_channels
 from napari_mmreg.nn.homography import positions
 from napari_mmreg.nn.sampling import sample
@@ -94,7 +94,7 @@ def search(
     fixed_spectrum = transform(fixed).conj()
     fixed_energy = transform(fixed.square().sum(1)).conj()
     fixed_mask = transform(level.fixed_mask[:, 0]).conj()
-    usable = float(level.fixed_mask.sum())
+    usable = usable_area(level)
     steps = similarity_matrices(rotations, scales, rows, cols, level.fixed)
 
     values, places = [], []

@@ -4,7 +4,7 @@ from scipy.spatial import ConvexHull
 from skimage import data
 from skimage.draw import disk, polygon2mask
 
-from napari_mmreg.nn.borders import _filled, without_border
+from napari_mmreg.imaging.field_of_view import _filled, without_border
 
 PICTURE = (data.camera()[::2, ::2] / 255).astype(np.float32)
 ALL = np.ones(PICTURE.shape, bool)
