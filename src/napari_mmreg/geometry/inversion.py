@@ -33,7 +33,7 @@ class SmoothTransform(Transform):
         It maps to NaN where the iteration does not converge and where the answer would lie
         outside the domain.
         """
-        return InverseTransform(self)
+        return self._swapped(InverseTransform(self))
 
 
 class InverseTransform(Transform):
@@ -89,7 +89,7 @@ class InverseTransform(Transform):
 
     def inverse(self) -> Transform:
         """Return the original transform."""
-        return self._forward
+        return self._swapped(self._forward)
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         result = np.full(points.shape, np.nan)

@@ -231,7 +231,9 @@ def correct_transform(
             "The transform has no answer at the fixed point of pair "
             f"{pair_names(names, len(fixed))[lost[0]]}; remove or disable it."
         )
-    return residual_bend(reached, moving, strength, reach, smoothing).compose(transform)
+    bend = residual_bend(reached, moving, strength, reach, smoothing)
+    corrected = bend.compose(transform)
+    return corrected.with_frames(transform.fixed_frame, transform.moving_frame)
 
 
 def residual_bend(

@@ -124,6 +124,43 @@ def check_mask(
     return array
 
 
+def without_nodata(
+    image: NDArray[Any], nodata: float | None, mask: ArrayLike | None, name: str = "image"
+) -> NDArray[Any] | None:
+    """Return a user's mask less the pixels that hold the value for no data; None if all count.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W) or (H, W, C)
+        As `check_image` returns it.
+    nodata : number or None
+        A pixel has no data if all its colours have this value.
+    mask : array_like of shape (H, W), or None
+        As for `check_mask`.
+    name : str
+        What messages call the image.
+
+    Raises
+    ------
+    InputError
+        If nothing is left.
+    """
+    given = check_mask(mask, image.shape, name)
+    if nodata is None:
+        return given
+    known = image != nodata
+    if known.ndim == 3:
+        known = known.any(axis=-1)
+    if given is not None:
+        known &= given != 0
+    if not known.any():
+        raise InputError(
+            f"No pixel of the {name} image has data: all have the value {nodata:g}, which means "
+            "none, or are masked. Check the file it came from."
+        )
+    return np.asarray(known)
+
+
 def check_spacing(spacing: float | Sequence[float], name: str = "image") -> tuple[float, float]:
     """Return a pixel spacing as (row, col).
 

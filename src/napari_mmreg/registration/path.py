@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
+from napari_mmreg.geometry import Frame, MatrixTransform, Transform, fill_value, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid, shrink
+from napari_mmreg.imaging.checks import check_spacing, without_nodata
 from napari_mmreg.models import get_info, load_model
 from napari_mmreg.models.protocol import LOCALISATION, RENDERED
 from napari_mmreg.nn.device import choose_device, memory_advice
@@ -61,6 +62,8 @@ def register(
     moving_spacing: float | Sequence[float] | None = None,
     modalities: tuple[str | None, str | None] = (None, None),
     detect_borders: bool = True,
+    nodata: tuple[float | None, float | None] = (None, None),
+    unit: str | None = None,
 ) -> RegistrationResult:
     """Find where each pixel of the fixed image lies in the moving image.
 
@@ -96,6 +99,12 @@ def register(
         What the sensors are, e.g. ``("visible", "infrared")``, for models that care.
     detect_borders : bool
         Whether black areas outside a warped frame count as no data; see `imaging.border`.
+    nodata : (number or None, number or None)
+        Values that mean no data in the fixed and the moving image, as rasters have them. They are
+        left out like a mask, never interpolated, and that of the moving image is what the
+        registered one shows where the moving image does not reach.
+    unit : str, optional
+        Of the spacings; kept with the transform.
 
     Returns
     -------
@@ -120,6 +129,10 @@ def register(
     checked on a finer one; the transform applies to the full resolution.
     """
     fixed_image, moving_image = check_image(fixed, "fixed"), check_image(moving, "moving")
+    masks = (
+        without_nodata(fixed_image, nodata[0], fixed_mask, "fixed"),
+        without_nodata(moving_image, nodata[1], moving_mask, "moving"),
+    )
     info = get_info(model)
     run = Run(
         device=choose_device(device),
@@ -129,8 +142,8 @@ def register(
     )
     options: dict[str, Any] = {
         "initial": initial,
-        "fixed_mask": fixed_mask,
-        "moving_mask": moving_mask,
+        "fixed_mask": masks[0],
+        "moving_mask": masks[1],
         "fixed_spacing": fixed_spacing,
         "moving_spacing": moving_spacing,
         "modalities": modalities,
@@ -157,8 +170,12 @@ def register(
             if certificate.status == "failed":
                 extras["attempted_transform"] = lift(fine, found)
                 found = MatrixTransform.identity()  # of the grid: the initial transform
-            transform = lift(fine, found)
-            registered = resample(moving_image, transform, fixed_image.shape[:2], run)
+            transform = lift(fine, found).with_frames(
+                *frames(fixed_image, moving_image, fixed_spacing, moving_spacing, unit)
+            )
+            registered = resample(
+                moving_image, transform, fixed_image.shape[:2], run, nodata=nodata[1]
+            )
             metrics = measure_result(certificate, fine, found)
             matches = extras.pop(MATCHES, None)
             if matches is not None and certificate.status != "failed":
@@ -195,6 +212,27 @@ def register(
         extras=extras,
         timings=run.timings,
         provenance=describe_run(engine, run, fixed_image, moving_image, fine, refine, options),
+        nodata=nodata[1],
+    )
+
+
+def frames(
+    fixed: NDArray[Any],
+    moving: NDArray[Any],
+    fixed_spacing: float | Sequence[float],
+    moving_spacing: float | Sequence[float] | None,
+    unit: str | None,
+) -> tuple[Frame, Frame]:
+    """Return the two images as the transform between them remembers them.
+
+    Spacings of 1 without another for the moving image say nothing, and are left out.
+    """
+    spacing = check_spacing(fixed_spacing, "fixed")
+    known = moving_spacing is not None or spacing != (1.0, 1.0)
+    other = None if moving_spacing is None else check_spacing(moving_spacing, "moving")
+    return (
+        Frame(fixed.shape[:2], spacing if known else None, unit if known else None),
+        Frame(moving.shape[:2], other, None if other is None else unit),
     )
 
 
@@ -212,9 +250,14 @@ def never_back(progress: Progress | None) -> Progress:
 
 
 def resample(
-    image: NDArray[Any], transform: Transform, shape: tuple[int, int], run: Run
+    image: NDArray[Any],
+    transform: Transform,
+    shape: tuple[int, int],
+    run: Run,
+    *,
+    nodata: float | None = None,
 ) -> NDArray[Any]:
-    """Do what `Transform.resample` does, with progress and cancel.
+    """Do what `Transform.resample` does, with progress and cancel; see `fill_value`.
 
     Tiles are computed on threads; progress is reported from this one, between bands of rows.
     """
@@ -230,7 +273,12 @@ def resample(
             return transform.map(pixel_grid(slice(rows.start + start, rows.stop + start), cols))
 
         result[start:stop] = resample_tiles(
-            image, (stop - start, width), positions, order=1, fill=None
+            image,
+            (stop - start, width),
+            positions,
+            order=1,
+            fill=fill_value(image.dtype, nodata),
+            nodata=nodata,
         )
     return result
 
