@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
-from napari_mmreg.errors import Cancelled
+from napari_mmreg.errors import Cancelled, InputError
 
 
 class Progress(Protocol):
@@ -57,6 +57,12 @@ class Run:
     timings: dict[str, float] = field(default_factory=dict)
     _span: tuple[float, float] = (0.0, 1.0)
     _stage: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("progress", "cancel"):
+            if not callable(getattr(self, name)):
+                kind = type(getattr(self, name)).__name__
+                raise InputError(f"{name} is a {kind}; pass a function.")
 
     @contextmanager
     def stage(self, name: str, start: float, stop: float) -> Iterator[None]:

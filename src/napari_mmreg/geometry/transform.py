@@ -34,6 +34,9 @@ _KINDS: dict[str, type[Transform]] = {}
 _FRAMES = ("fixed_frame/", "moving_frame/")
 """How the names of the arrays begin that describe the two images of a transform."""
 
+MAX_DEPTH = 20
+"""How deep transforms in files may hold others."""
+
 MAX_CHANNELS_FIRST = 16
 """A first axis as short as this, before two long ones, holds channels rather than rows."""
 
@@ -327,11 +330,14 @@ class Transform(ABC):
             If the file is missing, damaged, foreign or from a newer version.
         """
         arrays = npz.read_arrays(path)
+        if max(name.count("/") for name in arrays) > MAX_DEPTH:
+            raise TransformError(f"{path} holds transforms within transforms without an end.")
         try:
-            return unpack(arrays)
+            with np.errstate(all="ignore"):
+                return unpack(arrays)
         except TransformError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever constructors make of damaged numbers
             raise npz.incomplete(path) from error
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MIN_SIDE = 16
 """Shortest side of an image that can be registered, in pixels."""
 
+MAX_ANISOTROPY = 100
+"""How many times longer than wide a pixel, or a frame, may be."""
+
 COLOUR_CHANNELS = (3, 4)
 
 
@@ -45,7 +48,7 @@ def check_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
         raise InputError(
             f"{what} is a masked array. Pass image.data and the mask ~np.ma.getmaskarray(image)."
         )
-    array = np.asarray(image)
+    array = as_array(image, what)
     _check_dtype(array.dtype, what)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
@@ -72,6 +75,38 @@ def check_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
             f"{MIN_SIDE} along each side. Pass a larger part of it, or enlarge it first."
         )
     return array
+
+
+def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
+    """Return values as an array; raise `InputError` for what numpy cannot make one of."""
+    try:
+        return np.asarray(values)
+    except Exception as error:  # ragged lists, and what objects raise that are asked for values
+        raise InputError(
+            f"{what} is a {type(values).__name__} that is no array ({error}). Pass a numpy array."
+        ) from error
+
+
+def check_modalities(
+    modalities: tuple[str | None, str | None],
+) -> tuple[str | None, str | None]:
+    """Return the modalities of a pair.
+
+    Raises
+    ------
+    InputError
+        If they are not two, each a word or None.
+    """
+    if (
+        not isinstance(modalities, tuple | list)
+        or len(modalities) != 2
+        or not all(name is None or isinstance(name, str) for name in modalities)
+    ):
+        raise InputError(
+            "The modalities are two words or None, of the fixed and the moving image: "
+            'modalities=("visible", "infrared").'
+        )
+    return modalities[0], modalities[1]
 
 
 def _check_dtype(dtype: np.dtype[Any], what: str) -> None:
@@ -108,7 +143,7 @@ def check_mask(
     """
     if mask is None:
         return None
-    array = np.asarray(mask)
+    array = as_array(mask, f"The {name} mask")
     if array.dtype.kind not in "biu":
         raise InputError(
             f"The {name} mask has the dtype {array.dtype}; pass booleans or integers, for "
@@ -177,13 +212,20 @@ def check_spacing(spacing: float | Sequence[float], name: str = "image") -> tupl
         If it is not one or two positive finite numbers.
     """
     try:
-        values = np.asarray(spacing, dtype=np.float64)
-    except (TypeError, ValueError):
+        given = np.asarray(spacing)
+        values = given.astype(np.float64) if given.dtype.kind in "iuf" else np.empty(0)
+    except Exception:  # noqa: BLE001  what objects raise that are asked for numbers
         values = np.empty(0)
     if values.shape not in ((), (1,), (2,)) or not (np.isfinite(values) & (values > 0)).all():
         raise InputError(
             f"The {name} spacing {spacing!r} is not one or two positive numbers. Pass the size of "
             "a pixel along rows and columns, for instance (0.5, 0.5)."
         )
-    row, col = np.broadcast_to(values, 2)
-    return float(row), float(col)
+    row, col = (float(value) for value in np.broadcast_to(values, 2))
+    if max(row, col) > MAX_ANISOTROPY * min(row, col):
+        raise InputError(
+            f"The {name} spacing {spacing!r} makes pixels more than {MAX_ANISOTROPY} times as long "
+            "as they are wide. Give both sizes in one unit, along rows and columns; if they are "
+            "right, average the image along its finer axis first."
+        )
+    return row, col

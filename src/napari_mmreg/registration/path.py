@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import Frame, MatrixTransform, Transform, fill_value, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair, regrid, shrink
-from napari_mmreg.imaging.checks import check_spacing, without_nodata
+from napari_mmreg.imaging.checks import check_modalities, check_spacing, without_nodata
 from napari_mmreg.models import get_info, load_model
 from napari_mmreg.models.protocol import LOCALISATION, RENDERED
 from napari_mmreg.nn.device import choose_device, memory_advice
@@ -129,6 +130,7 @@ def register(
     checked on a finer one; the transform applies to the full resolution.
     """
     fixed_image, moving_image = check_image(fixed, "fixed"), check_image(moving, "moving")
+    modalities = check_modalities(modalities)
     masks = (
         without_nodata(fixed_image, nodata[0], fixed_mask, "fixed"),
         without_nodata(moving_image, nodata[1], moving_mask, "moving"),
@@ -238,6 +240,10 @@ def frames(
 
 def never_back(progress: Progress | None) -> Progress:
     """Wrap a listener so that the fraction it hears never falls."""
+    if progress is not None and not callable(progress):
+        raise InputError(
+            f"progress is a {type(progress).__name__}; pass a function of a stage and a fraction."
+        )
     reached = 0.0
 
     def report(stage: str, fraction: float) -> None:
