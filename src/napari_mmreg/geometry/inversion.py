@@ -100,7 +100,9 @@ class InverseTransform(Transform):
             result, points, asked, points[asked] @ self._trend[:2] + self._trend[2]
         )
         # The few points that the trend does not lead to start again from the nearest anchor.
-        self._answer(result, points, asked, self._anchors[self._tree.query(points[asked])[1]])
+        nearest = self._tree.query(points[asked])[1]
+        near = nearest < len(self._anchors)  # there is none for a point too far to measure
+        self._answer(result, points, asked[near], self._anchors[nearest[near]])
         return result
 
     def _answer(

@@ -77,6 +77,27 @@ def check_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
     return array
 
 
+def check_strip(shape: tuple[int, ...], spacing: tuple[float, float], name: str) -> None:
+    """Raise `InputError` for an image that is far longer than wide, as no model can use it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns (further axes are ignored).
+    spacing : (float, float)
+        Size of a pixel along rows and columns.
+    name : str
+        What messages call it.
+    """
+    sides = [size * pixel for size, pixel in zip(shape, spacing, strict=False)]
+    if max(sides) > MAX_ANISOTROPY * min(sides):
+        raise InputError(
+            f"The {name} image is a strip, {max(sides) / min(sides):.0f} times as long as it is "
+            f"wide; at most {MAX_ANISOTROPY} times can be registered. Cut it into pieces, or check "
+            "the spacing."
+        )
+
+
 def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
     """Return values as an array; raise `InputError` for what numpy cannot make one of."""
     try:

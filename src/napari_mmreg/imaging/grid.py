@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import MatrixTransform, Transform
-from napari_mmreg.imaging.checks import MAX_ANISOTROPY, MIN_SIDE
+from napari_mmreg.imaging.checks import MIN_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -117,13 +117,6 @@ def working_grid(
     if budget < MIN_SIDE**2:
         raise InputError(f"A budget of {budget} pixels is too small; allow at least {MIN_SIDE**2}.")
     frame = np.array(fixed_shape[:2], dtype=np.float64)
-    sides = frame * spacing
-    if max(sides) > MAX_ANISOTROPY * min(sides):
-        raise InputError(
-            f"The fixed image is a strip, {max(sides) / min(sides):.0f} times as long as it is "
-            f"wide; at most {MAX_ANISOTROPY} can be registered. Cut it into pieces, or check the "
-            "spacing."
-        )
     before, after = _growth(frame, moving_shape, initial)
     # Fixed pixels per grid pixel and axis: square in the world, as fine as the finer axis.
     finest = min(spacing) / np.array(spacing)

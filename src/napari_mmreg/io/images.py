@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +103,24 @@ def read_picture(path: str | Path, page: int | None = None, channel: int | None 
         If the file is missing, damaged, of an unknown format, or larger than the limit of
         `napari_mmreg.limits`.
     """
-    source = Path(path)
+    with _quiet():
+        return _read_picture(Path(path), page, channel)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep decoders from warning of what is odd in a file; what matters ends in an error."""
+    logger = logging.getLogger("tifffile")
+    former, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = former
+
+
+def _read_picture(source: Path, page: int | None, channel: int | None) -> Picture:
     if source.is_dir():
         raise InputError(f"{source} is a folder; name one image in it.")
     if not source.exists():
@@ -186,6 +207,10 @@ def write_image(
     suffix = target.suffix.lower()
     if image.dtype == np.bool_ and suffix != ".npy":
         image = image * np.uint8(255)
+    if isinstance(image, np.ma.MaskedArray):
+        raise InputError("A masked array cannot be written; pass image.filled(value).")
+    if image.ndim == 3 and image.shape[-1] == 1 and suffix != ".npy":
+        image = image[..., 0]
     _check_format(target, image)
     temporary = None
     try:
