@@ -290,7 +290,13 @@ class Transform(ABC):
         InputError
             If something cannot be used, or the images are not those of the transform.
         """
-        array = np.asarray(image)
+        try:
+            array = np.asarray(image)
+        except Exception as error:  # ragged lists, and what objects raise that are asked
+            raise InputError(
+                f"The image is a {type(image).__name__} that is no array ({error}). Pass a numpy "
+                "array."
+            ) from error
         if channel_axis is not None and array.ndim == 3:
             array = np.moveaxis(array, channel_axis, -1)
         else:

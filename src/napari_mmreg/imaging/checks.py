@@ -25,6 +25,9 @@ COLOUR_CHANNELS = (3, 4)
 def check_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
     """Return `image` as an array that can be registered, without copying it.
 
+    Only long doubles are copied, to float64: they hold bytes that mean nothing, so that equal
+    ones differ.
+
     Parameters
     ----------
     image : array_like
@@ -50,6 +53,9 @@ def check_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
         )
     array = as_array(image, what)
     _check_dtype(array.dtype, what)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float64)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim not in (2, 3):
