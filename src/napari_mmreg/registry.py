@@ -78,6 +78,11 @@ class Registry(Generic[InfoT, ThingT]):
         return thing
 
     def _find(self, name: str) -> tuple[InfoT, str | Callable[[], ThingT]]:
+        if not isinstance(name, str):
+            raise InputError(
+                f"The {self._noun} is a {type(name).__name__}; pass its name, one of: "
+                f"{', '.join([*self.aliases, *self.entries])}."
+            )
         wanted = self.aliases.get(name, name)
         if wanted not in self.entries:
             known = ", ".join([*self.aliases, *self.entries])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
-from napari_mmreg.errors import Cancelled
+from napari_mmreg.errors import Cancelled, InputError
 
 
 class Progress(Protocol):
@@ -66,6 +66,12 @@ class Run:
     ) -> Run:
         """Return a new run; without a listener it is silent, without `cancel` it goes on."""
         return cls(device, seed, progress or _silent, cancel or _never)
+
+    def __post_init__(self) -> None:
+        for name in ("progress", "cancel"):
+            if not callable(getattr(self, name)):
+                kind = type(getattr(self, name)).__name__
+                raise InputError(f"{name} is a {kind}; pass a function.")
 
     @contextmanager
     def stage(self, name: str, start: float, stop: float) -> Iterator[None]:

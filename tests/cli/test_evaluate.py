@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_mmreg.cli import main
 from napari_mmreg.geometry import MatrixTransform, Transform
-from napari_mmreg.io import read_landmarks, write_image, write_landmarks
+from napari_mmreg.io import read_image, read_landmarks, write_image, write_landmarks
 from napari_mmreg.landmarks import FitSettings, LandmarkPair, measure
 
 
@@ -120,7 +122,7 @@ def test_bigwarp_files_half_finished_and_disabled_pairs(files, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "Give the --transform"),
+        (["--correct"], "give it with --transform"),
         (["--fit", "homography", "--transform", "t.npz", "--output", "x.npz"], ""),
         (["--transform", "t.npz", "--output", "x.npz"], "add --correct or --fit"),
         (["--transform", "t.npz", "--correct", "--strength", "2"], "strength"),
@@ -222,8 +224,11 @@ def test_models_are_registered_and_compared(images, engine, capsys):
     [
         (["--fixed", "fixed.tif"], "both images"),
         (["--transform", "truth.npz", "--report", "r"], "--report needs the images"),
-        (["--transform", "truth.npz"], "Give --transform and --landmarks"),
-        (["--fixed", "fixed.tif", "--moving", "moving.tif"], "either --transform, or --models"),
+        (["--transform", "truth.npz"], "Give two images"),
+        (
+            ["fixed.tif", "moving.tif", "--transform", "truth.npz", "--models", "all"],
+            "either --transform, or --models",
+        ),
         (
             [
                 *("--fixed", "fixed.tif", "--moving", "moving.tif"),
@@ -236,3 +241,44 @@ def test_models_are_registered_and_compared(images, engine, capsys):
 def test_bad_options_with_images(images, capsys, options, message):
     assert main(["evaluate", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_images_are_measured_as_they_lie(images, capsys):
+    command = ["evaluate", "fixed.tif", "moving.tif", "--segmenter", "none", "--json", "n.json"]
+    assert main([*command, "-q"]) == 0
+    numbers = json.loads((images / "n.json").read_text())[0]["numbers"]
+    from napari_mmreg import evaluate
+
+    expected = evaluate(
+        read_image("fixed.tif"), read_image("moving.tif"), MatrixTransform.identity()
+    )
+    assert numbers["ncc"]["after"] == pytest.approx(expected.after["ncc"])
+    assert numbers["ncc"]["before"] is None
+    assert capsys.readouterr().out.startswith("as they lie")
+
+
+def test_landmarks_are_measured_as_they_lie(files, capsys):
+    assert main(["evaluate", "--landmarks", "points.csv"]) == 0
+    assert row(capsys.readouterr().out, "as loaded") == [3.5, 3.61, 3.0, 5.0, 75.0]
+
+
+def test_pages_and_channels_are_named_alike_in_all_commands(images, capsys):
+    stack = np.stack([read_image("fixed.tif")] * 3 + [255 - read_image("fixed.tif")])
+    tifffile.imwrite("stack.tif", stack, photometric="minisblack")
+    for command in (
+        ["register", "stack.tif", "moving.tif", "-o", "o"],
+        ["fuse", "stack.tif", "moving.tif", "-o", "o.tif"],
+        ["evaluate", "stack.tif", "moving.tif"],
+        ["apply", "truth.npz", "moving.tif", "--like", "stack.tif", "-o", "o.tif"],
+    ):
+        assert main(command) == 2
+        assert "Use --fixed-page N." in capsys.readouterr().err
+    apply = ["apply", "truth.npz", "stack.tif", "--like", "fixed.tif", "-o", "o.tif"]
+    assert main(apply) == 2
+    assert "Use --moving-page N." in capsys.readouterr().err
+    for option in ("--moving-page", "--page"):
+        assert main([*apply, option, "3", "--force"]) == 0
+    Path("o.tif").unlink()
+    np.save("five.npy", np.repeat(read_image("fixed.tif")[..., None], 5, axis=-1))
+    assert main(["register", "five.npy", "moving.tif", "-o", "o"]) == 2
+    assert "Choose one with --fixed-channel N, 0 to 4." in capsys.readouterr().err

@@ -226,7 +226,7 @@ def test_quiet_says_nothing(pair, engine, capsys):
 def test_a_folder_that_cannot_be_made(pair, engine, capsys):
     (pair / "a file").write_text("")
     assert main(["register", "fixed.tif", "moving.tif", "-o", "a file/out"]) == 2
-    assert "cannot read or write" in capsys.readouterr().err
+    assert "Cannot write a file/out" in capsys.readouterr().err
 
 
 def test_the_real_engine_finds_the_shift(pair):

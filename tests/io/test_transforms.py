@@ -225,7 +225,7 @@ def test_missing_and_damaged_itk_files(sitk, tmp_path, suffix, capfd):
     with pytest.raises(TransformError, match="no file"):
         load_transform(tmp_path / f"t{suffix}")
     (tmp_path / f"t{suffix}").write_bytes(b"nothing of the kind")
-    with pytest.raises(TransformError, match="ITK cannot read"):
+    with pytest.raises(TransformError, match=r"ITK cannot read|neither an ITK transform"):
         load_transform(tmp_path / f"t{suffix}")
     with pytest.raises(TransformError, match="folder exists"):
         save_transform(tmp_path / "absent" / f"t{suffix}", dense())

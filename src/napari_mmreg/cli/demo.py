@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from napari_mmreg.cli.console import say, table, warn
 from napari_mmreg.cli.register import (
+    EVERY_OUTPUT,
     FAILED,
-    OUTPUTS,
     add_engine_arguments,
-    check_free,
     register_pair,
     verdict,
-    write_report,
 )
+from napari_mmreg.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
     from napari_mmreg.evaluation import LandmarkError
 
 SAMPLES = ("ihc_two_stain", "motorcycle_rgb_depth")
+
+SAMPLE_FILES = ("fixed.tif", "moving.tif", "landmarks.csv")
+"""What lies beside a sample's result."""
 
 SCREENSHOT = "napari.png"
 
@@ -74,7 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Register, measure, save, show."""
     names = arguments.samples or list(SAMPLES)
-    check_free(arguments.output, [], force=True)
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise InputError(f"{arguments.output} is a file; name a folder for the results.")
     rows: list[list[str]] = []
     failed = False
     for name in names:
@@ -96,8 +99,7 @@ def _register_sample(
     """Register one sample, save all of it, and return status and error before and after."""
     from napari_mmreg.evaluation import landmark_error
     from napari_mmreg.geometry import MatrixTransform
-    from napari_mmreg.io.images import write_image
-    from napari_mmreg.io.landmarks import write_landmarks
+    from napari_mmreg.io import whole_folder, write_image, write_json, write_landmarks
     from napari_mmreg.samples import load_sample
 
     sample = load_sample(name)
@@ -107,17 +109,15 @@ def _register_sample(
         arguments,
         modalities=(sample.fixed_modality, sample.moving_modality),
     )
-    folder = arguments.output / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in OUTPUTS:
-        (folder / stale).unlink(missing_ok=True)
-    if result.status == "failed":
-        write_report(result, folder)
-    else:
-        result.save(folder)
-    write_image(folder / "fixed.tif", sample.fixed)
-    write_image(folder / "moving.tif", sample.moving)
-    write_landmarks(folder / "landmarks.csv", sample.fixed_points, sample.moving_points)
+    outputs = (*EVERY_OUTPUT, *SAMPLE_FILES)
+    with whole_folder(arguments.output / name, outputs, replace=True) as folder:
+        if result.status == "failed":  # an image called "registered" would be taken for one
+            write_json(folder / "report.json", result.report())
+        else:
+            result.write_files(folder)
+        write_image(folder / "fixed.tif", sample.fixed)
+        write_image(folder / "moving.tif", sample.moving)
+        write_landmarks(folder / "landmarks.csv", sample.fixed_points, sample.moving_points)
     if result.status != "ok":
         warn(f"{name}: {verdict(result)}")
     before, after = (

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli import landmarks
-from napari_mmreg.cli.console import interruptible, progress_bar, say, table
+from napari_mmreg.cli.console import interruptible, progress_bar, say, table, warn
+from napari_mmreg.cli.images import add_choice_arguments, read_side, with_nan
 from napari_mmreg.cli.register import add_engine_arguments, register_pair
+from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
 
 if TYPE_CHECKING:
-    import argparse
-
     from napari_mmreg.evaluation import Evaluation
     from napari_mmreg.evaluation.segmentation import Segmenter
     from napari_mmreg.geometry import Transform
+
+AS_THEY_LIE = "as they lie"
+"""What the numbers of two images are called that no transform relates."""
+
 IMAGE_OPTIONS = ("truth", "fixed_labels", "moving_labels", "fused", "models", "report")
 """What needs the two images."""
 
@@ -24,28 +28,37 @@ IMAGE_OPTIONS = ("truth", "fixed_labels", "moving_labels", "fused", "models", "r
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``mmreg evaluate``."""
     parser.epilog = (
-        "With landmarks alone: their error. With --fixed and --moving: everything that can be "
-        "measured, for the given transform, or for every model of --models."
+        "With two images: everything that can be measured, as they lie, for the given transform, "
+        "or for every model of --models. With landmarks alone: their error."
     )
+    parser.add_argument("fixed", type=Path, nargs="?", help="image that stays")
+    parser.add_argument("moving", type=Path, nargs="?", help="image that is brought onto it")
     parser.add_argument("--transform", type=Path, metavar="FILE", help="fixed to moving")
     parser.add_argument(
         "--landmarks",
         type=Path,
         metavar="FILE",
-        help="columns point,fixed_row,fixed_col,moving_row,moving_col, or BigWarp's CSV or JSON",
+        help="pairs: columns point,fixed_row,fixed_col,moving_row,moving_col, or BigWarp's CSV or "
+        "JSON",
     )
+    landmarks.add_file_arguments(parser)
     parser.add_argument(
+        "--moving-spacing",
         "--spacing",
+        dest="spacing",
         type=float,
         nargs=2,
         metavar=("ROW", "COL"),
         help="size of a moving pixel; errors are then in its unit (landmarks alone)",
     )
+    add_matrix_argument(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to a file")
     landmarks.add_arguments(parser)
     images = parser.add_argument_group("with images")
-    images.add_argument("--fixed", type=Path, metavar="FILE")
-    images.add_argument("--moving", type=Path, metavar="FILE")
+    add_choice_arguments(images)
+    # As they were called before all commands took images in the same way.
+    images.add_argument("--fixed", dest="fixed_option", type=Path, help=argparse.SUPPRESS)
+    images.add_argument("--moving", dest="moving_option", type=Path, help=argparse.SUPPRESS)
     images.add_argument(
         "--models", metavar="LIST", help="register with these, or 'all', and compare them"
     )
@@ -69,28 +82,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure what the given files allow."""
+    arguments.fixed = arguments.fixed or arguments.fixed_option
+    arguments.moving = arguments.moving or arguments.moving_option
     if (arguments.fixed is None) != (arguments.moving is None):
-        raise InputError("Give both images: --fixed and --moving.")
+        raise InputError("Give both images: mmreg evaluate FIXED MOVING.")
     if arguments.fixed is not None:
         return _run_images(arguments)
     needing = [name for name in IMAGE_OPTIONS if getattr(arguments, name) is not None]
     if needing:
         option = needing[0].replace("_", "-")
-        raise InputError(f"--{option} needs the images: --fixed and --moving.")
-    if arguments.landmarks is None:
+        raise InputError(f"--{option} needs the images: mmreg evaluate FIXED MOVING --{option} ...")
+    if arguments.landmarks is None and arguments.fixed_landmarks is None:
         raise InputError(
-            "Give --transform and --landmarks for the error at landmarks, or --fixed and --moving "
-            "with --transform or --models for everything."
+            "Give two images, mmreg evaluate FIXED MOVING, or landmarks with --landmarks."
         )
     return landmarks.run(arguments)
 
 
 def _run_images(arguments: argparse.Namespace) -> int:
-    """Evaluate one transform, or register with several models and evaluate each."""
+    """Evaluate the images as they lie or by one transform, or register with several models."""
     from napari_mmreg.evaluation.report import as_data, write_report
+    from napari_mmreg.evaluation.report.files import HTML, JSON, NUMBERS, OBJECTS
     from napari_mmreg.evaluation.segmentation import load_segmenter
+    from napari_mmreg.io import whole_folder, write_json
 
-    if (arguments.transform is None) == (arguments.models is None):
+    if arguments.transform is not None and arguments.models is not None:
         raise InputError("Give either --transform, or --models to register with.")
     segmenter = None
     if arguments.segmenter != "none":
@@ -99,11 +115,12 @@ def _run_images(arguments: argparse.Namespace) -> int:
     for evaluation in evaluations:
         numbers_table(evaluation)
     if arguments.json:
-        text = json.dumps([as_data(e) for e in evaluations], indent=1, allow_nan=False)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+        write_json(arguments.json, [as_data(e) for e in evaluations])
     if arguments.report:
         title = f"{arguments.moving.name} onto {arguments.fixed.name}"
-        say(f"Report: {write_report(evaluations, arguments.report, title)}")
+        with whole_folder(arguments.report, (HTML, JSON, NUMBERS, OBJECTS), replace=True) as folder:
+            page = write_report(evaluations, folder, title)
+        say(f"Report: {arguments.report / page.name}")
     return 0
 
 
@@ -115,15 +132,15 @@ def _device(arguments: argparse.Namespace) -> str:
 
 def _evaluations(arguments: argparse.Namespace, segmenter: Segmenter | None) -> list[Evaluation]:
     from napari_mmreg.imaging import initial_transform
-    from napari_mmreg.io.images import read_image
-    from napari_mmreg.io.landmarks import read_landmarks
-    from napari_mmreg.io.transforms import load_transform
+    from napari_mmreg.io import read_image
     from napari_mmreg.models import list_models
 
-    fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
+    fixed = with_nan(read_side(arguments, "fixed", arguments.fixed))
+    moving = with_nan(read_side(arguments, "moving", arguments.moving))
 
     def transform(path: Path) -> Any:
-        return load_transform(path, fixed_shape=fixed.shape)
+        found = read_transform(path, arguments, fixed_shape=fixed.shape)
+        return found.for_shapes(fixed.shape, moving.shape)
 
     options: dict[str, Any] = {
         "segmenter": segmenter,
@@ -135,23 +152,30 @@ def _evaluations(arguments: argparse.Namespace, segmenter: Segmenter | None) -> 
     for name in ("fixed_labels", "moving_labels", "fused"):
         if path := getattr(arguments, name):
             options[name] = read_image(path)
-    if arguments.landmarks:
-        pairs = read_landmarks(arguments.landmarks)
+    if arguments.landmarks or arguments.fixed_landmarks:
+        pairs = landmarks.read_pairs(arguments).usable
         options["landmarks"] = (pairs.fixed, pairs.moving)
     images = {"fixed": arguments.fixed.name, "moving": arguments.moving.name}
     start = options["initial"] or initial_transform(fixed.shape, moving.shape)
-    if arguments.transform:
+    if arguments.models is None:
+        about, given, name = {"images": images}, start, AS_THEY_LIE
+        if arguments.transform:
+            about["transform"] = name = arguments.transform.name
+            given = transform(arguments.transform)
+            options["initial"] = start
+        elif fixed.shape[:2] != moving.shape[:2]:
+            warn("the images differ in size; they are measured with their frames' centres matched")
         with progress_bar(quiet=arguments.quiet) as progress, interruptible() as cancel:
             return [
                 _evaluate(
                     fixed,
                     moving,
-                    transform(arguments.transform),
-                    {"images": images, "transform": arguments.transform.name},
+                    given,
+                    about,
                     progress=progress,
                     cancel=cancel,
-                    name=arguments.transform.name,
-                    **{**options, "initial": start},
+                    name=name,
+                    **options,
                 )
             ]
     named = [name.strip() for name in arguments.models.split(",")]

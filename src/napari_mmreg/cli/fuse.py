@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say
+from napari_mmreg.cli.images import add_choice_arguments, read_side, with_nan
 from napari_mmreg.cli.register import check_fusion, fuse_pair
 from napari_mmreg.errors import InputError
 
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --correct: write the probability that a pixel was misregistered, float32",
     )
+    add_choice_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
@@ -56,9 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.map and not arguments.correct:
         raise InputError("--map is what --correct finds. Pass both.")
     check_fusion(arguments.method)
-    from napari_mmreg.io.images import read_image, read_mask, write_image
+    from napari_mmreg.io import read_mask, write_image
 
-    fixed, registered = read_image(arguments.fixed), read_image(arguments.registered)
+    below = read_side(arguments, "fixed", arguments.fixed)
+    above = read_side(arguments, "moving", arguments.registered)
+    fixed, registered = with_nan(below), with_nan(above)
     valid = read_mask(arguments.mask) if arguments.mask else _inside_frame(registered)
     if arguments.correct:
         found = _correct(fixed, registered, valid, arguments)
@@ -67,10 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
             what = "Corrected by the network alone" if found.displacement.any() else "Left as it is"
             say(f"{what}: {' '.join(found.reasons)}")
         if arguments.map:
-            write_image(arguments.map, found.misregistered)
+            write_image(arguments.map, found.misregistered, georeference=below.georeference)
     else:
         fused = fuse_pair(fixed, registered, valid, arguments.method, arguments)
-    write_image(arguments.output, fused)
+    write_image(arguments.output, fused, georeference=below.georeference)
     if not arguments.quiet:
         say(f"Wrote {arguments.output}, {fused.shape[0]} x {fused.shape[1]} pixels")
     return 0

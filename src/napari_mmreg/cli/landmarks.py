@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import say, table
+from napari_mmreg.cli.transforms import read_transform
 from napari_mmreg.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
 
     from napari_mmreg.geometry import Transform
+    from napari_mmreg.io import LandmarkPairs
     from napari_mmreg.landmarks import LandmarkPair, Measurement
 
 KINDS = ("translation", "rigid", "similarity", "affine", "homography", "tps")
 _COLUMNS = {"before": "registered", "after": "corrected", "left_out": "left out"}
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare landmark files of one image each, beside those that hold pairs."""
+    for side in ("fixed", "moving"):
+        parser.add_argument(
+            f"--{side}-landmarks",
+            type=Path,
+            metavar="FILE",
+            help=f"points of the {side} image alone: napari's CSV, 3D Slicer's .fcsv, QuPath's "
+            "table or GeoJSON, QGIS's .points; paired by name, else by order",
+        )
+
+
+def read_pairs(arguments: argparse.Namespace) -> LandmarkPairs:
+    """Read the landmarks that a command was given, from one file of pairs or from two."""
+    from napari_mmreg.io import read_landmark_files, read_landmarks
+
+    spacings = []
+    if arguments.fixed_spacing and arguments.spacing:
+        spacings = [tuple(arguments.fixed_spacing), tuple(arguments.spacing)]
+    if (arguments.fixed_landmarks is None) != (arguments.moving_landmarks is None):
+        raise InputError("Give both --fixed-landmarks and --moving-landmarks.")
+    if arguments.fixed_landmarks is None:
+        return read_landmarks(arguments.landmarks, *spacings)
+    if arguments.landmarks is not None:
+        raise InputError("Give either --landmarks, or --fixed-landmarks and --moving-landmarks.")
+    return read_landmark_files(arguments.fixed_landmarks, arguments.moving_landmarks, *spacings)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure landmarks before and after, and left out where they make a transform."""
+    from napari_mmreg.io import write_json
     from napari_mmreg.landmarks import FitSettings, measure, used_points
 
     transform, base, judged = _transforms(arguments)
@@ -100,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
         content: dict[str, Any] = dict(numbers)
         content["landmarks"] = _each(pairs, found, making=making)
         content["suspects"] = [suspicion.sentence for suspicion in found.suspects]
-        arguments.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, content)
     return 0
 
 
@@ -109,24 +140,19 @@ def _transforms(
 ) -> tuple[Transform | None, Transform | None, Transform]:
     """Return the given transform, the one to correct, and the one that is judged."""
     from napari_mmreg.geometry import MatrixTransform
-    from napari_mmreg.io.transforms import load_transform
 
-    if arguments.transform is None and not arguments.fit:
-        raise InputError("Give the --transform to measure, or --fit KIND to make one.")
     if arguments.transform is None:
+        if arguments.correct:
+            raise InputError("--correct bends a transform: give it with --transform.")
         return None, None, MatrixTransform.identity()
-    transform = load_transform(arguments.transform)
+    transform = read_transform(arguments.transform, arguments)
     return transform, None if arguments.fit else transform, transform
 
 
 def _read(arguments: argparse.Namespace) -> list[LandmarkPair]:
-    from napari_mmreg.io.landmarks import read_landmarks
     from napari_mmreg.landmarks import LandmarkPair
 
-    spacings = []
-    if arguments.fixed_spacing and arguments.spacing:
-        spacings = [tuple(arguments.fixed_spacing), tuple(arguments.spacing)]
-    found = read_landmarks(arguments.landmarks, *spacings).usable
+    found = read_pairs(arguments).usable
     return [
         LandmarkPair(row + 1, name, tuple(here), tuple(there))
         for row, (name, here, there) in enumerate(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
+from napari_mmreg.cli.images import add_choice_arguments, common_nodata, read_side, with_nan
+from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_mmreg.io import Picture
     from napari_mmreg.registration import RegistrationResult
 
 OUTPUTS = ("registered.tif", "transform.npz", "misregistration.tif", "report.json")
@@ -22,6 +24,9 @@ OUTPUTS = ("registered.tif", "transform.npz", "misregistration.tif", "report.jso
 FUSED = "fused.tif"
 
 TRANSFORM_FORMATS = ("npz", "tfm", "h5")
+
+EVERY_OUTPUT = (*OUTPUTS, FUSED, *(f"transform.{name}" for name in TRANSFORM_FORMATS[1:]))
+"""All that a result's folder can hold; an earlier result is replaced as a whole."""
 
 FAILED = 3
 """Exit code of a registration that failed."""
@@ -45,8 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine_arguments(parser)
     parser.add_argument("--fixed-mask", type=Path, metavar="FILE", help="use only its nonzero part")
     parser.add_argument("--moving-mask", type=Path, metavar="FILE")
-    parser.add_argument("--fixed-page", type=int, metavar="N", help="page of a stack, from 0")
-    parser.add_argument("--moving-page", type=int, metavar="N")
+    add_choice_arguments(parser)
     parser.add_argument(
         "--fixed-spacing",
         type=float,
@@ -58,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fixed-modality", metavar="NAME", help="e.g. visible, thermal, sar")
     parser.add_argument("--moving-modality", metavar="NAME")
     parser.add_argument("--initial", type=Path, metavar="FILE", help="transform to start from")
+    add_matrix_argument(parser)
     parser.add_argument(
         "--transform-format",
         type=_formats,
@@ -85,28 +90,19 @@ def add_engine_arguments(parser: argparse._ActionsContainer) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, register, write and summarise."""
-    from napari_mmreg.io.images import write_image
+    from napari_mmreg.io import check_folder
 
     formats = tuple(f for f in arguments.transform_format if f != "npz")
-    itk = [f"transform.{f}" for f in formats]
-    names = [*OUTPUTS, *itk, *([FUSED] if arguments.fuse else [])]
-    check_free(arguments.output, names, force=arguments.force)
+    check_folder(arguments.output, EVERY_OUTPUT, replace=arguments.force)
     if formats:
         _check_itk()
     if arguments.fuse:
         check_fusion(arguments.fuse)
-    fixed, moving, options = _read(arguments)
-    result = register_pair(fixed, moving, arguments, **options)
-    if result.status == "failed":
-        # An image called "registered" would be taken for one.
-        write_report(result, arguments.output)
-        names = ["report.json"]
-    else:
-        result.save(arguments.output)
-        _save_itk(result, arguments, itk)
-        if arguments.fuse:
-            fused = fuse_pair(fixed, result.registered, result.valid, arguments.fuse, arguments)
-            write_image(arguments.output / FUSED, fused)
+    fixed = read_side(arguments, "fixed", arguments.fixed)
+    moving = read_side(arguments, "moving", arguments.moving)
+    options = _options(arguments, fixed, moving)
+    result = register_pair(fixed.image, moving.image, arguments, **options)
+    names = _write(result, arguments, fixed, formats)
     if not arguments.quiet:
         summarise(result)
         say(f"Wrote {', '.join(names)} to {arguments.output}")
@@ -115,26 +111,49 @@ def run(arguments: argparse.Namespace) -> int:
     return FAILED if result.status == "failed" else 0
 
 
-def _read(arguments: argparse.Namespace) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
-    """Return fixed, moving and the engine's options that come from files."""
-    from napari_mmreg.io.images import read_image, read_mask
+def _write(
+    result: RegistrationResult,
+    arguments: argparse.Namespace,
+    fixed: Picture,
+    formats: tuple[str, ...],
+) -> list[str]:
+    """Write the folder as a whole; return the names of what is in it."""
+    from napari_mmreg.io import whole_folder, write_image
 
-    fixed = read_image(arguments.fixed, arguments.fixed_page)
-    moving = read_image(arguments.moving, arguments.moving_page)
+    if result.status == "failed":
+        # An image called "registered" would be taken for one.
+        write_report(result, arguments.output, replace=arguments.force)
+        return ["report.json"]
+    itk = [f"transform.{name}" for name in formats]
+    with whole_folder(arguments.output, EVERY_OUTPUT, replace=arguments.force) as folder:
+        result.write_files(folder, fixed.georeference)
+        _save_itk(result, folder, arguments, itk)
+        if arguments.fuse:
+            fused = fuse_pair(
+                with_nan(fixed), result.registered, result.valid, arguments.fuse, arguments
+            )
+            write_image(folder / FUSED, fused, georeference=fixed.georeference)
+    return [*OUTPUTS, *itk, *([FUSED] if arguments.fuse else [])]
+
+
+def _options(arguments: argparse.Namespace, fixed: Picture, moving: Picture) -> dict[str, Any]:
+    """Return the engine's options that come from the command line and from files."""
+    from napari_mmreg.io import read_mask
+
     options: dict[str, Any] = {
         name: read_mask(path)
         for name in ("fixed_mask", "moving_mask")
         if (path := getattr(arguments, name))
     }
     if arguments.initial:
-        from napari_mmreg.io.transforms import load_transform
-
-        options["initial"] = load_transform(
-            arguments.initial, fixed_shape=fixed.shape, **_spacings(arguments)
+        options["initial"] = read_transform(
+            arguments.initial, arguments, fixed_shape=fixed.image.shape, **_spacings(arguments)
         )
     options.update(_spacings(arguments))
     options["modalities"] = (arguments.fixed_modality, arguments.moving_modality)
-    return fixed, moving, options
+    if fixed.nodata is not None or moving.nodata is not None:
+        options["nodata"] = (fixed.nodata, common_nodata(fixed, moving))
+    return options
 
 
 def _spacings(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -150,12 +169,14 @@ def _spacings(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _save_itk(result: RegistrationResult, arguments: argparse.Namespace, names: list[str]) -> None:
+def _save_itk(
+    result: RegistrationResult, folder: Path, arguments: argparse.Namespace, names: list[str]
+) -> None:
     from napari_mmreg.io.transforms import save_transform
 
     for name in names:
         save_transform(
-            arguments.output / name,
+            folder / name,
             result.transform,
             fixed_shape=result.fixed_shape,
             **_spacings(arguments),
@@ -201,23 +222,12 @@ def fuse_pair(
         return fuse(fixed, registered, method, valid, arguments.device, progress, cancel)
 
 
-def check_free(folder: Path, names: list[str], *, force: bool) -> None:
-    """Refuse to replace results of an earlier run, before time is spent on a new one."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; name a folder for the results.")
-    there = [name for name in names if (folder / name).exists()]
-    if there and not force:
-        raise InputError(
-            f"{folder} already holds {', '.join(there)}. Choose another folder, or replace them "
-            "with --force."
-        )
+def write_report(result: RegistrationResult, folder: Path, *, replace: bool) -> None:
+    """Write the report alone, in the place of an earlier result."""
+    from napari_mmreg.io import whole_folder, write_json
 
-
-def write_report(result: RegistrationResult, folder: Path) -> None:
-    """Write the report alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result.report(), indent=2, allow_nan=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    with whole_folder(folder, EVERY_OUTPUT, replace=replace) as partial:
+        write_json(partial / "report.json", result.report())
 
 
 def summarise(result: RegistrationResult) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mmreg.cli.console import say, table
-from napari_mmreg.cli.register import check_free
 
 if TYPE_CHECKING:
     import argparse
@@ -53,16 +52,15 @@ def _list() -> None:
 
 
 def _write(name: str, folder: Path, *, force: bool) -> None:
-    from napari_mmreg.io.images import write_image
-    from napari_mmreg.io.landmarks import write_landmarks
+    from napari_mmreg.io import check_folder, whole_folder, write_image, write_landmarks
     from napari_mmreg.samples import load_sample
 
-    check_free(folder, list(FILES), force=force)
+    check_folder(folder, FILES, replace=force)
     sample = load_sample(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_image(folder / "fixed.tif", sample.fixed)
-    write_image(folder / "moving.tif", sample.moving)
-    sample.truth.save(folder / "truth.npz")
-    write_landmarks(folder / "landmarks.csv", sample.fixed_points, sample.moving_points)
+    with whole_folder(folder, FILES, replace=force) as partial:
+        write_image(partial / "fixed.tif", sample.fixed)
+        write_image(partial / "moving.tif", sample.moving)
+        sample.truth.save(partial / "truth.npz")
+        write_landmarks(partial / "landmarks.csv", sample.fixed_points, sample.moving_points)
     say(f"Wrote {', '.join(FILES)} to {folder}")
     say(sample.notes)

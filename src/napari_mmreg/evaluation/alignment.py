@@ -109,9 +109,10 @@ class Alignment:
                     f"The {name} is a {type(value).__name__}; pass a Transform, for example "
                     "napari_mmreg.Transform.load(path), or a result's `transform`."
                 )
-        self.transform = transform
-        self.initial = initial
-        self.truth = truth
+        shapes = (self.fixed.shape, self.moving.shape)
+        self.transform = transform.for_shapes(*shapes)
+        self.initial = None if initial is None else initial.for_shapes(*shapes)
+        self.truth = None if truth is None else truth.for_shapes(*shapes)
 
     @property
     def start(self) -> Transform:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from napari_mmreg.evaluation.object_evaluation import ObjectEvaluation, evaluate
 from napari_mmreg.evaluation.segmentation.agreement import LEAST_FALL
 from napari_mmreg.evaluation.similarity import gradient_ncc, mind_distance, ncc, nmi, psnr, ssim
 from napari_mmreg.geometry import Transform
+from napari_mmreg.imaging import check_image
+from napari_mmreg.imaging.checks import check_modalities
 from napari_mmreg.run import CancelCheck, Progress, Run
 
 if TYPE_CHECKING:
@@ -132,8 +135,10 @@ def evaluate(
     *Convention*: (row, col), pixel centres at integers, fixed to moving (pull). Images of more
     than a megapixel are measured on every n-th pixel; lengths are given in full pixels.
     """
+    modalities = check_modalities(modalities)
+    landmarks = _check_options(landmarks, objects, provenance)
     working = Run.begin("cpu", 0, progress, cancel)
-    image = None if fused is None else np.asarray(fused)
+    image = None if fused is None else check_image(fused, "fused")
     alignment = Alignment(fixed, moving, transform, initial, truth)
     notes: list[str] = []
     with working.stage("Preparing", 0.0, 0.15):
@@ -178,6 +183,26 @@ def evaluate(
         modalities=modalities,
         provenance=dict(provenance or {}),
     )
+
+
+def _check_options(
+    landmarks: tuple[ArrayLike, ArrayLike] | None,
+    objects: int,
+    provenance: Mapping[str, Any] | None,
+) -> tuple[ArrayLike, ArrayLike] | None:
+    """Raise `InputError` for options of a wrong kind, before time is spent; return landmarks."""
+    if landmarks is not None and not (isinstance(landmarks, tuple | list) and len(landmarks) == 2):
+        raise InputError("Landmarks are two arrays of points: landmarks=(fixed, moving).")
+    if isinstance(objects, bool) or not isinstance(objects, int | np.integer) or objects < 1:
+        raise InputError(f"The number of objects is {objects!r}; pass an integer, 1 or more.")
+    try:
+        json.dumps(dict(provenance or {}))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"The provenance cannot be written as JSON ({error}). Pass a dict of texts, numbers, "
+            "lists and dicts."
+        ) from error
+    return landmarks if landmarks is None else (landmarks[0], landmarks[1])
 
 
 def _unmoved(before: Mapping[str, float], after: Mapping[str, float], stride: int) -> list[str]:

@@ -6,16 +6,15 @@ These definitions are used everywhere: by the dock, the command line, training a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.geometry import Transform
+from napari_mmreg.geometry.landmarks import as_points
 from napari_mmreg.imaging import check_spacing
-
-if TYPE_CHECKING:
-    from napari_mmreg.geometry import Transform
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,17 +39,20 @@ class LandmarkError:
     @property
     def mean(self) -> float:
         """Mean error."""
-        return float(self.errors.mean())
+        with np.errstate(over="ignore"):
+            return float(self.errors.mean())
 
     @property
     def rmse(self) -> float:
         """Root of the mean squared error."""
-        return float(np.sqrt(np.square(self.errors).mean()))
+        with np.errstate(over="ignore"):
+            return float(np.sqrt(np.square(self.errors).mean()))
 
     @property
     def median(self) -> float:
         """Median error (RFNet's "MEE"); robust against a misplaced landmark."""
-        return float(np.median(self.errors))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.median(self.errors))
 
     @property
     def max(self) -> float:
@@ -108,9 +110,15 @@ def landmark_error(
             f"There are {len(fixed)} fixed but {len(moving)} moving landmarks. Each needs its "
             "partner, in the same order."
         )
-    offsets = transform.map(fixed) - moving
-    if spacing is not None:
-        offsets = offsets * check_spacing(spacing, "moving")
+    if not isinstance(transform, Transform):
+        raise InputError(
+            f"The transform is a {type(transform).__name__}; pass a Transform, for example "
+            "napari_mmreg.Transform.load(path), or a result's `transform`."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        offsets = transform.map(fixed) - moving
+        if spacing is not None:
+            offsets = offsets * check_spacing(spacing, "moving")
     return LandmarkError(_length(offsets), "px" if spacing is None else "physical")
 
 
@@ -208,12 +216,13 @@ def _errors(errors: ArrayLike) -> NDArray[np.float64]:
 
 
 def _length(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = np.hypot(offsets[..., 0], offsets[..., 1])
+    with np.errstate(over="ignore"):
+        length = np.hypot(offsets[..., 0], offsets[..., 1])
     return np.where(np.isnan(length), np.inf, length)
 
 
 def _points(points: ArrayLike, name: str) -> NDArray[np.float64]:
-    array = np.asarray(points, dtype=np.float64)
+    array = as_points(points, name)
     if array.ndim != 2 or array.shape[1] != 2 or len(array) == 0:
         raise InputError(
             f"The {name} landmarks have the shape {array.shape}; pass (n, 2) for n points "

@@ -15,6 +15,7 @@ from napari_mmreg.fusion.protocol import Fusion
 from napari_mmreg.fusion.registry import DEFAULT, load_fusion
 from napari_mmreg.fusion.sources import Part, Source, measure_source
 from napari_mmreg.imaging import check_image
+from napari_mmreg.imaging.checks import as_array
 from napari_mmreg.imaging.normalise import fill_invalid
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.run import CancelCheck, Progress, Run
@@ -140,7 +141,7 @@ def _check_valid(valid: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.
     """Return the mask; unlike that of a registration it may be empty."""
     if valid is None:
         return None
-    mask = np.asarray(valid)
+    mask = as_array(valid, "The mask `valid`")
     if mask.dtype.kind not in "biu" or mask.shape != tuple(shape):
         raise InputError(
             f"The mask `valid` has the dtype {mask.dtype} and the shape {mask.shape}. Pass "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mmreg.imaging.grey import find_range, grey_block
 from napari_mmreg.imaging.normalise import PERCENTILES
+from napari_mmreg.imaging.outliers import without_outliers
 
 SAMPLE_PIXELS = 1_000_000
 """About so many pixels, evenly spread, say what becomes black and white."""
@@ -103,6 +104,8 @@ def measure_source(
     if valid is not None:
         known = known & valid[::stride, ::stride]
     values = grey[known]
+    if values.size:
+        values = np.clip(values, *without_outliers(image, valid, value_range))
     black, white = (float(v) for v in np.percentile(values, PERCENTILES)) if values.size else (0, 0)
     if black == white and values.size:  # a few bright spots, or constant
         black, white = float(values.min()), float(values.max())

@@ -13,7 +13,9 @@ from napari_mmreg.geometry.coordinates import (
 )
 from napari_mmreg.geometry.field import DisplacementTransform
 from napari_mmreg.geometry.folding import folding_fraction, jacobian_determinant
+from napari_mmreg.geometry.frame import Frame
 from napari_mmreg.geometry.inversion import InverseTransform, SmoothTransform, inverse_consistency
+from napari_mmreg.geometry.labels import looks_like_labels
 from napari_mmreg.geometry.landmarks import (
     MINIMUM_PAIRS,
     LandmarkKind,
@@ -36,6 +38,7 @@ from napari_mmreg.geometry.transform import (
     warp_points,
 )
 from napari_mmreg.geometry.warp import (
+    fill_value,
     inside,
     pixel_grid,
     tiles,
@@ -47,6 +50,7 @@ __all__ = [
     "MINIMUM_PAIRS",
     "CompositeTransform",
     "DisplacementTransform",
+    "Frame",
     "InverseTransform",
     "LandmarkKind",
     "MatrixTransform",
@@ -56,6 +60,7 @@ __all__ = [
     "Transform",
     "correct_transform",
     "displacement_to_flow",
+    "fill_value",
     "fit_landmarks",
     "flow_to_displacement",
     "folding_fraction",
@@ -63,6 +68,7 @@ __all__ = [
     "inverse_consistency",
     "jacobian_determinant",
     "likeliest_smoothing",
+    "looks_like_labels",
     "orientation",
     "pixel_grid",
     "residual_bend",

@@ -33,7 +33,7 @@ class SmoothTransform(Transform):
         It maps to NaN where the iteration does not converge and where the answer would lie
         outside the domain.
         """
-        return InverseTransform(self)
+        return self._swapped(InverseTransform(self))
 
 
 class InverseTransform(Transform):
@@ -89,7 +89,7 @@ class InverseTransform(Transform):
 
     def inverse(self) -> Transform:
         """Return the original transform."""
-        return self._forward
+        return self._swapped(self._forward)
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         result = np.full(points.shape, np.nan)
@@ -100,7 +100,9 @@ class InverseTransform(Transform):
             result, points, asked, points[asked] @ self._trend[:2] + self._trend[2]
         )
         # The few points that the trend does not lead to start again from the nearest anchor.
-        self._answer(result, points, asked, self._anchors[self._tree.query(points[asked])[1]])
+        nearest = self._tree.query(points[asked])[1]
+        near = nearest < len(self._anchors)  # there is none for a point too far to measure
+        self._answer(result, points, asked[near], self._anchors[nearest[near]])
         return result
 
     def _answer(

@@ -116,11 +116,7 @@ def check_pairs(
     fixed_points: ArrayLike, moving_points: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return both as arrays; raise `InputError` if they are no finite pairs of points."""
-    try:
-        fixed = np.asarray(fixed_points, dtype=np.float64)
-        moving = np.asarray(moving_points, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("Landmarks must be numbers, (row, col) for every point.") from error
+    fixed, moving = as_points(fixed_points, "fixed"), as_points(moving_points, "moving")
     for points, name in ((fixed, "fixed"), (moving, "moving")):
         if points.ndim != 2 or points.shape[1] != 2:
             raise InputError(f"The {name} points need the shape (n, 2), but have {points.shape}.")
@@ -136,6 +132,24 @@ def check_pairs(
             "partner, in the same order."
         )
     return fixed, moving
+
+
+def as_points(points: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return points as float64, of whatever shape; raise `InputError` if they are no numbers.
+
+    Text, missing values of tables, complex and masked numbers are none.
+    """
+    advice = "pass an array of numbers, (row, col) for every point."
+    if isinstance(points, np.ma.MaskedArray):
+        raise InputError(f"The {name} landmarks are a masked array; {advice}")
+    try:
+        array = np.asarray(points)
+        numbers = array.astype(np.float64) if array.dtype.kind in "biufO" else None
+    except Exception as error:  # what objects raise that are asked for numbers
+        raise InputError(f"The {name} landmarks are not numbers; {advice}") from error
+    if numbers is None:
+        raise InputError(f"The {name} landmarks are {array.dtype}, not numbers; {advice}")
+    return numbers
 
 
 def pair_names(names: Sequence[str] | None, count: int) -> Sequence[str]:

@@ -5,16 +5,16 @@ What the arrays mean is the business of the transforms, see `Transform.to_arrays
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
-from napari_mmreg.errors import TransformError
+from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.limits import check_bytes
 
 FORMAT = "napari-mmreg transform"
 VERSION = 1
@@ -22,8 +22,13 @@ CONVENTION = "fixed to moving, (row, col), pixels, centres at integers"
 
 Arrays = dict[str, Any]  # of numpy arrays
 
-_DAMAGE = (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What numpy and zipfile raise for files that are damaged or something else."""
+_MOST_ARRAYS = 10_000
+"""Arrays that a file may hold; a chain of a thousand parts has some four thousand."""
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def write_arrays(path: str | Path, arrays: Arrays) -> None:
@@ -65,7 +70,9 @@ def read_arrays(path: str | Path) -> Arrays:
         raise TransformError(f"There is no file {source}; check the path.") from error
     except PermissionError as error:
         raise TransformError(f"{source} may not be read; check its permissions.") from error
-    except _DAMAGE as error:
+    except InputError as error:  # larger than the limit
+        raise TransformError(f"{source} cannot be read: {error}") from error
+    except Exception as error:  # damaged archives end in whatever Python raises
         raise TransformError(
             f"{source} is damaged or no transform file; save the transform again."
         ) from error
@@ -91,7 +98,22 @@ def incomplete(source: str | Path) -> TransformError:
 
 
 def _arrays(stream: BinaryIO) -> Arrays:
-    archive = np.load(stream, allow_pickle=False)
-    if not isinstance(archive, NpzFile):
-        raise TypeError("a bare array")
-    return {name: archive[name] for name in archive.files}
+    """Read an archive; the sizes of all arrays are checked before the first is allocated."""
+    arrays: Arrays = {}
+    with zipfile.ZipFile(stream) as archive:
+        members = archive.infolist()
+        if len(members) > _MOST_ARRAYS:
+            raise ValueError("too many arrays")
+        check_bytes((sum(member.file_size for member in members),), 1, "The transform file")
+        for member in members:
+            with archive.open(member) as content:
+                version = np.lib.format.read_magic(content)
+                if version not in _HEADERS:
+                    raise ValueError("an unknown version of .npy")
+                shape, _, dtype = _HEADERS[version](content)
+                if math.prod(shape) * dtype.itemsize > member.file_size:
+                    raise ValueError("an array that claims more than the file holds")
+            with archive.open(member) as content:
+                name = member.filename.removesuffix(".npy")
+                arrays[name] = np.lib.format.read_array(content, allow_pickle=False)
+    return arrays

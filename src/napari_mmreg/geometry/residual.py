@@ -11,6 +11,7 @@ from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.inversion import SmoothTransform
 from napari_mmreg.geometry.landmarks import check_pairs, pair_names
+from napari_mmreg.geometry.thinplate import MAX_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +115,8 @@ class ResidualTransform(SmoothTransform):
     @classmethod
     def from_arrays(cls, arrays: npz.Arrays) -> ResidualTransform:
         """Make it from points, offsets and parameters."""
+        if len(arrays["points"]) > MAX_POINTS:
+            raise TransformError(f"A correction in a file may have {MAX_POINTS} points at most.")
         reach, smoothing, strength = (float(value) for value in arrays["parameters"])
         return cls(arrays["points"], arrays["offsets"], reach, smoothing, strength)
 
@@ -231,7 +234,9 @@ def correct_transform(
             "The transform has no answer at the fixed point of pair "
             f"{pair_names(names, len(fixed))[lost[0]]}; remove or disable it."
         )
-    return residual_bend(reached, moving, strength, reach, smoothing).compose(transform)
+    bend = residual_bend(reached, moving, strength, reach, smoothing)
+    corrected = bend.compose(transform)
+    return corrected.with_frames(transform.fixed_frame, transform.moving_frame)
 
 
 def residual_bend(

@@ -14,6 +14,9 @@ from napari_mmreg.geometry.inversion import SmoothTransform
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+MAX_POINTS = 5000
+"""Landmarks of a spline that is read from a file: solving for them takes n cubed steps."""
+
 _ANCHORS = 16
 """Anchors along each side of the landmarks' bounding box, for the inverse's first guess."""
 
@@ -84,6 +87,8 @@ class ThinPlateTransform(SmoothTransform):
     @classmethod
     def from_arrays(cls, arrays: npz.Arrays) -> ThinPlateTransform:
         """Make it from its landmarks and its smoothing."""
+        if len(arrays["fixed"]) > MAX_POINTS:
+            raise TransformError(f"A spline in a file may have {MAX_POINTS} landmarks at most.")
         return cls(arrays["fixed"], arrays["moving"], float(arrays["smoothing"]))
 
     def _scaled(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

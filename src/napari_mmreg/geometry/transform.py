@@ -7,16 +7,19 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import npz
+from napari_mmreg.geometry.frame import Frame
+from napari_mmreg.geometry.labels import looks_like_labels
 from napari_mmreg.geometry.warp import (
     check_shape,
     for_tiles,
@@ -27,6 +30,15 @@ from napari_mmreg.geometry.warp import (
 
 _KINDS: dict[str, type[Transform]] = {}
 """The classes that can be read from files, by their `Transform.kind`."""
+
+_FRAMES = ("fixed_frame/", "moving_frame/")
+"""How the names of the arrays begin that describe the two images of a transform."""
+
+MAX_DEPTH = 20
+"""How deep transforms in files may hold others."""
+
+MAX_CHANNELS_FIRST = 16
+"""A first axis as short as this, before two long ones, holds channels rather than rows."""
 
 
 class Transform(ABC):
@@ -39,10 +51,16 @@ class Transform(ABC):
 
     A subclass that sets `kind` can be saved: it says by `to_arrays` and `from_arrays` what is
     written, and is found by its kind when a file is read.
+
+    A transform may know the two images that it was made for (`fixed_frame`, `moving_frame`);
+    files keep them. It then refuses images that are not these, and follows them to another size,
+    see `for_shapes`. Without frames it takes pixels as they are.
     """
 
     kind: ClassVar[str] = ""
     """What files call transforms of this class; empty if they cannot be saved."""
+
+    _frames: tuple[Frame | None, Frame | None] = (None, None)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -95,6 +113,63 @@ class Transform(ABC):
         """Whether the transform is one affine matrix."""
         return False
 
+    @property
+    def fixed_frame(self) -> Frame | None:
+        """The fixed image that it was made for, where that is known."""
+        return self._frames[0]
+
+    @property
+    def moving_frame(self) -> Frame | None:
+        """The moving image that it was made for, where that is known."""
+        return self._frames[1]
+
+    def with_frames(self, fixed: Frame | None, moving: Frame | None) -> Self:
+        """Return the same transform, made for these images; with None twice, for any."""
+        if self._frames == (fixed, moving):
+            return self
+        framed = copy.copy(self)
+        framed._frames = (fixed, moving)  # noqa: SLF001  our own, copied
+        return framed
+
+    def for_shapes(self, fixed_shape: tuple[int, ...], moving_shape: tuple[int, ...]) -> Transform:
+        """Return the transform between the same two images at other sizes.
+
+        Parameters
+        ----------
+        fixed_shape, moving_shape : tuple of int
+            Rows and columns of the images that it is wanted for (further axes are ignored).
+
+        Returns
+        -------
+        Transform
+            This one, where it fits or does not know its images.
+
+        Raises
+        ------
+        InputError
+            If an image differs from the one that the transform was made for in more than one
+            factor of size.
+
+        Notes
+        -----
+        *Convention*: the frames' borders coincide, ``new = (old + 0.5) * s - 0.5``.
+        """
+        result: Transform = self
+        fixed, moving = self._frames
+        if moving is not None and check_shape(moving_shape) != moving.shape:
+            scale = moving.scale_to(moving_shape, "moving")
+            result = _resizing(scale).compose(result)
+            moving = moving.resized(check_shape(moving_shape))
+        if fixed is not None and check_shape(fixed_shape) != fixed.shape:
+            scale = fixed.scale_to(fixed_shape, "fixed")
+            result = result.compose(_resizing(scale).inverse())
+            fixed = fixed.resized(check_shape(fixed_shape))
+        return result.with_frames(fixed, moving)
+
+    def _swapped(self, inverse: Transform) -> Transform:
+        """Return this transform's inverse with its images, the other way round."""
+        return inverse.with_frames(self.moving_frame, self.fixed_frame)
+
     def map(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map fixed points to the moving image.
 
@@ -126,10 +201,12 @@ class Transform(ABC):
         Notes
         -----
         *Convention*: ``a.compose(b).map(p) == a.map(b.map(p))``. Chains are flattened and
-        neighbouring matrices multiplied, so matrix after matrix is one matrix.
+        neighbouring matrices multiplied, so matrix after matrix is one matrix. The result was
+        made for the fixed image of `first` and the moving image of this one.
         """
         parts = _flatten([first, self])
-        return parts[0] if len(parts) == 1 else CompositeTransform(parts)
+        chain = parts[0] if len(parts) == 1 else CompositeTransform(parts)
+        return chain.with_frames(first.fixed_frame, self.moving_frame)
 
     def displacement(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """Sample the transform on a fixed grid.
@@ -161,12 +238,14 @@ class Transform(ABC):
         """Return where the fixed grid finds data: bool (H, W).
 
         True where the sampled place lies in the moving frame, ``[-0.5, n - 0.5)`` per axis.
+        Images of another size than the transform's own: see `for_shapes`.
         """
         grid_shape, frame = check_shape(fixed_shape), check_shape(moving_shape)
+        fitting = self.for_shapes(grid_shape, frame)
         mask = np.empty(grid_shape, dtype=np.bool_)
 
         def fill_tile(rows: slice, cols: slice) -> None:
-            mask[rows, cols] = inside(self.map(pixel_grid(rows, cols)), frame)
+            mask[rows, cols] = inside(fitting.map(pixel_grid(rows, cols)), frame)
 
         for_tiles(grid_shape, fill_tile)
         return mask
@@ -175,8 +254,11 @@ class Transform(ABC):
         self,
         image: NDArray[Any],
         shape: tuple[int, ...],
-        order: int = 1,
+        order: int | None = None,
         fill: float | None = None,
+        *,
+        nodata: float | None = None,
+        channel_axis: int | None = None,
     ) -> NDArray[Any]:
         """Bring a moving image onto a fixed grid, tile by tile.
 
@@ -186,23 +268,53 @@ class Transform(ABC):
             The moving image, of any dtype.
         shape : tuple of int
             Rows and columns of the fixed grid.
-        order : {0, 1, 3}
-            Nearest neighbour (for labels), linear or cubic spline interpolation.
+        order : {0, 1, 3}, optional
+            Nearest neighbour, linear or cubic spline interpolation. By default nearest for label
+            images and masks, see `looks_like_labels`, and linear for others.
         fill : number, optional
-            Value outside the moving frame; zero by default. See `valid` for where that is.
+            Value outside the moving frame; by default `nodata`, or zero. See `valid` for where
+            that is.
+        nodata : number, optional
+            Value of pixels without data: it is never interpolated.
+        channel_axis : int, optional
+            Which axis of a three-dimensional image holds the channels; by default the last one.
+            Needed where the first one looks as if it did.
 
         Returns
         -------
         ndarray of shape (H, W) or (H, W, C)
-            In the image's dtype.
+            In the image's dtype; the channels where they were.
+
+        Raises
+        ------
+        InputError
+            If something cannot be used, or the images are not those of the transform.
         """
-        return resample_tiles(
-            image,
+        try:
+            array = np.asarray(image)
+        except Exception as error:  # ragged lists, and what objects raise that are asked
+            raise InputError(
+                f"The image is a {type(image).__name__} that is no array ({error}). Pass a numpy "
+                "array."
+            ) from error
+        if channel_axis is not None and array.ndim == 3:
+            array = np.moveaxis(array, channel_axis, -1)
+        else:
+            channel_axis = None
+            check_channels_last(array, self.moving_frame)
+        frame = check_shape(array.shape)
+        fitting = self.for_shapes(shape, frame)
+        if order is None:
+            order = 0 if looks_like_labels(array) else 1
+        result = resample_tiles(
+            array,
             check_shape(shape),
-            lambda rows, cols: self.map(pixel_grid(rows, cols)),
+            lambda rows, cols: fitting.map(pixel_grid(rows, cols)),
             order=order,
-            fill=fill,
+            fill=nodata if fill is None else fill,
+            nodata=nodata,
         )
+        return result if channel_axis is None else np.moveaxis(result, -1, channel_axis)
 
     def save(self, path: str | Path) -> None:
         """Write the transform to an ``.npz`` file; see `load`.
@@ -224,12 +336,47 @@ class Transform(ABC):
             If the file is missing, damaged, foreign or from a newer version.
         """
         arrays = npz.read_arrays(path)
+        if max(name.count("/") for name in arrays) > MAX_DEPTH:
+            raise TransformError(f"{path} holds transforms within transforms without an end.")
         try:
-            return unpack(arrays)
+            with np.errstate(all="ignore"):
+                return unpack(arrays)
         except TransformError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever constructors make of damaged numbers
             raise npz.incomplete(path) from error
+
+
+def check_channels_last(image: NDArray[Any], frame: Frame | None = None) -> None:
+    """Raise `InputError` for images whose first axis holds the channels, as far as one can tell.
+
+    Parameters
+    ----------
+    image : ndarray
+        What is to be resampled.
+    frame : Frame, optional
+        The image that is expected.
+    """
+    if image.ndim != 3:
+        return
+    first, rows, cols = image.shape
+    if frame is not None:
+        channels_first = (rows, cols) == frame.shape != (first, rows)
+    else:
+        channels_first = first <= MAX_CHANNELS_FIRST < min(rows, cols)
+    if channels_first:
+        raise InputError(
+            f"The image has the shape {image.shape}: its first axis seems to hold {first} channels "
+            "or slices. Images are (rows, columns, channels) here; pass channel_axis=0, or "
+            "np.moveaxis(image, 0, -1). If the channels are last all the same, pass channel_axis=2."
+        )
+
+
+def _resizing(scale: tuple[float, float]) -> MatrixTransform:
+    """Return the map to the same frame with `scale` times as many pixels along each axis."""
+    matrix = np.diag([*scale, 1.0])
+    matrix[:2, 2] = 0.5 * np.array(scale) - 0.5
+    return MatrixTransform(matrix)
 
 
 def warp_points(points: ArrayLike, transform: Transform) -> NDArray[np.float64]:
@@ -257,6 +404,9 @@ def warp_points(points: ArrayLike, transform: Transform) -> NDArray[np.float64]:
 def pack(transform: Transform, prefix: str = "") -> npz.Arrays:
     """Return a transform's arrays and its kind, all names beginning with `prefix`."""
     arrays = {**transform.to_arrays(), "kind": np.array(transform.kind)}
+    for side, frame in zip(_FRAMES, (transform.fixed_frame, transform.moving_frame), strict=True):
+        if frame is not None:
+            arrays.update({side + name: array for name, array in frame.to_arrays().items()})
     return {prefix + name: array for name, array in arrays.items()}
 
 
@@ -271,8 +421,14 @@ def unpack(arrays: Mapping[str, Any], prefix: str = "") -> Transform:
     kind = str(arrays[prefix + "kind"])
     if kind not in _KINDS:
         raise TransformError(f"The file holds a transform of the unknown kind {kind!r}.")
-    own = {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
-    return _KINDS[kind].from_arrays(own)
+    own = _beginning_with(prefix, arrays)
+    frames = [_beginning_with(side, own) for side in _FRAMES]
+    fixed, moving = (Frame.from_arrays(frame) if frame else None for frame in frames)
+    return _KINDS[kind].from_arrays(own).with_frames(fixed, moving)
+
+
+def _beginning_with(prefix: str, arrays: Mapping[str, Any]) -> npz.Arrays:
+    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
 
 
 class MatrixTransform(Transform):
@@ -415,7 +571,7 @@ class MatrixTransform(Transform):
                 "The matrix is singular: it flattens the image to a line or a point and has no "
                 "inverse. Check the landmarks or the initial transform it came from."
             )
-        return MatrixTransform(inverse)
+        return cast("MatrixTransform", self._swapped(MatrixTransform(inverse)))
 
     def __repr__(self) -> str:
         return f"MatrixTransform({np.array2string(self._matrix, precision=6, separator=', ')})"
@@ -469,7 +625,8 @@ class CompositeTransform(Transform):
 
     def inverse(self) -> Transform:
         """Return the inverses of the parts in reverse order."""
-        return CompositeTransform(part.inverse() for part in reversed(self._transforms))
+        parts = CompositeTransform(part.inverse() for part in reversed(self._transforms))
+        return self._swapped(parts)
 
     def __repr__(self) -> str:
         return f"CompositeTransform([{', '.join(map(repr, self._transforms))}])"

@@ -141,12 +141,14 @@ def resample_tiles(
     *,
     order: int,
     fill: float | None,
+    nodata: float | None = None,
     chunk: int = TILE,
 ) -> NDArray[Any]:
     """Fill a grid of `shape` tile by tile from the positions that `positions_of` gives a tile.
 
-    Parameters are those of `warp_image`; only the part of the image that a tile looks at is
-    ever converted, so memory stays small whatever the image's size.
+    Parameters are those of `warp_image`, and `nodata`: pixels of this value stay where they are
+    and do not spread, like those that are not finite. Only the part of the image that a tile
+    looks at is ever converted, so memory stays small whatever the image's size.
     """
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise InputError(
@@ -157,30 +159,58 @@ def resample_tiles(
         raise InputError(f"Interpolation order {order} is unknown; use 0, 1 or 3.")
     if image.dtype.kind not in "biufc":
         raise InputError(f"Images of dtype {image.dtype} cannot be resampled; use numbers.")
+    missing = None if nodata is None else in_dtype(nodata, image.dtype)
     result = np.full((*shape, *image.shape[2:]), _fill_value(fill, image.dtype), image.dtype)
 
     def fill_tile(rows: slice, cols: slice) -> None:
         positions = positions_of(rows, cols)
         known = inside(positions, image.shape)
         if known.any():
-            result[rows, cols][known] = _sample(image, positions[known], order)
+            result[rows, cols][known] = _sample(image, positions[known], order, missing)
 
     for_tiles(shape, fill_tile, chunk)
     return result
 
 
+def fill_value(dtype: np.dtype[Any], nodata: float | None = None) -> float:
+    """Return what results show where the moving image does not reach.
+
+    The value that already means no data in the image, if it has one; else NaN in floating point
+    and 0 in integers, which have nothing better.
+    """
+    if nodata is not None and in_dtype(nodata, dtype) is not None:
+        return nodata
+    return float("nan") if dtype.kind in "fc" else 0
+
+
+def in_dtype(value: float, dtype: np.dtype[Any]) -> Any:
+    """Return a value in an image's dtype; None if it cannot be told there."""
+    with np.errstate(all="ignore"):
+        try:
+            stored = np.asarray(value).astype(dtype)[()]
+        except (OverflowError, ValueError):
+            return None
+    if stored == value or (np.isnan(value) and dtype.kind in "fc"):
+        return stored
+    # A value that was written for a wider type, such as -3.4e38 in float32, is what it rounds to.
+    return stored if dtype.kind in "fc" and np.isfinite(stored) else None
+
+
 def _fill_value(fill: float | None, dtype: np.dtype[Any]) -> Any:
     if fill is None:
         return dtype.type(0)
-    with np.errstate(all="ignore"):
-        value = np.asarray(fill).astype(dtype)[()]
-    same = value == fill or (np.isnan(fill) and dtype.kind in "fc")
-    if not same and dtype.kind in "biu":
+    value = in_dtype(fill, dtype)
+    if value is None and dtype.kind in "biu":
         raise InputError(f"The fill value {fill} does not fit images of dtype {dtype}.")
+    if value is None:
+        with np.errstate(all="ignore"):
+            return np.asarray(fill).astype(dtype)[()]
     return value
 
 
-def _sample(image: NDArray[Any], points: NDArray[np.float64], order: int) -> NDArray[Any]:
+def _sample(
+    image: NDArray[Any], points: NDArray[np.float64], order: int, missing: Any = None
+) -> NDArray[Any]:
     """Sample at points (n, 2) that all lie in the frame: (n,) or (n, C) in the image's dtype."""
     limit = np.array(image.shape[:2]) - 1
     nearest = np.clip(np.floor(points + 0.5).astype(np.intp), 0, limit)
@@ -194,9 +224,10 @@ def _sample(image: NDArray[Any], points: NDArray[np.float64], order: int) -> NDA
 
     where = (np.clip(points, 0, limit) - low).T
     if crop.ndim == 2:
-        return _sample_channel(crop, where, near, order)
+        return _sample_channel(crop, where, near, order, missing)
     return np.stack(
-        [_sample_channel(crop[..., c], where, near, order) for c in range(crop.shape[-1])], axis=-1
+        [_sample_channel(crop[..., c], where, near, order, missing) for c in range(crop.shape[-1])],
+        axis=-1,
     )
 
 
@@ -205,6 +236,7 @@ def _sample_channel(
     where: NDArray[np.float64],
     nearest: tuple[NDArray[np.intp], ...],
     order: int,
+    missing: Any = None,
 ) -> NDArray[Any]:
     dtype = channel.dtype
     working = np.result_type(dtype, np.float32)  # float64 for 32-bit integers and above
@@ -212,6 +244,8 @@ def _sample_channel(
         working = np.dtype(np.complex128 if working.kind == "c" else np.float64)
     values = channel.astype(working, copy=False)
     bad = ~np.isfinite(values)
+    if missing is not None:
+        bad |= channel == missing
     some_bad = bool(bad.any())
     if some_bad:
         if bad.all():
@@ -226,7 +260,12 @@ def _sample_channel(
         # A pixel without a value stays one pixel: it neither spreads nor vanishes.
         lost = bad[nearest]
         sampled[lost] = channel[nearest][lost]
-    return _to_dtype(sampled, dtype)
+    result = _to_dtype(sampled, dtype)
+    if missing is not None:
+        # What was interpolated must not come out as the value that means no data.
+        hit = (result == missing) & ~bad[nearest]
+        result[hit] = channel[nearest][hit]
+    return result
 
 
 def _to_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

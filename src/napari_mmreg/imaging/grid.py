@@ -31,7 +31,7 @@ def initial_transform(
     fixed_shape, moving_shape : tuple of int
         Rows and columns (further axes are ignored).
     initial : Transform or array_like of shape (3, 3), optional
-        What the user gave; returned as a transform.
+        What the user gave; returned as a transform, for images of these shapes.
     fixed_spacing, moving_spacing : (float, float)
         Size of a pixel along rows and columns. If both are given, the frames' centres
         coincide and a physical length stays a length. Without `moving_spacing` one scale
@@ -41,14 +41,15 @@ def initial_transform(
     Raises
     ------
     InputError
-        If `initial` is neither a transform nor a 3x3 matrix that can be inverted.
+        If `initial` is neither a transform nor a 3x3 matrix that can be inverted, or is one of
+        other images; see `Transform.for_shapes`.
 
     Notes
     -----
     *Convention*: (row, col), pixel centres at integers, fixed to moving (pull).
     """
     if isinstance(initial, Transform):
-        return initial
+        return initial.for_shapes(fixed_shape, moving_shape)
     if initial is not None:
         return _from_matrix(initial)
     fixed_size = np.array(fixed_shape[:2], dtype=np.float64)

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import MatrixTransform, Transform, inside, pixel_grid
-from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing
+from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing, check_strip
 from napari_mmreg.imaging.field_of_view import aperture, black_border, without_border
 from napari_mmreg.imaging.frame_fixed import find_frame_fixed, without_defects
 from napari_mmreg.imaging.grid import initial_transform, working_grid
@@ -84,6 +84,8 @@ def prepare_pair(
     moving_valid = check_mask(moving_mask, moving_image.shape, "moving")
     spacing = check_spacing(fixed_spacing, "fixed")
     other = None if moving_spacing is None else check_spacing(moving_spacing, "moving")
+    check_strip(fixed_image.shape, spacing, "fixed")
+    check_strip(moving_image.shape, other or spacing, "moving")
     start = initial_transform(fixed_image.shape, moving_image.shape, initial, spacing, other)
     shape, fixed_from_grid = working_grid(
         fixed_image.shape, moving_image.shape, start, spacing, budget

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_mmreg.imaging.grey import BLOCK_PIXELS, find_range, grey_block
+from napari_mmreg.imaging.outliers import without_outliers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,8 @@ class Reduced:
     Attributes
     ----------
     grey : ndarray of float32, shape (h, w)
-        Mean of the valid pixels, in [0, 1] of the part's value range; 0 where none is valid.
+        Mean of the valid pixels, in [0, 1] of the part's value range; 0 where none is valid. Lone
+        hot and dead pixels count as the greatest and least value beside them.
     mask : ndarray of bool, shape (h, w)
         Where at least half of the pixels are valid.
     zero, partly_zero : ndarray of bool, shape (h, w)
@@ -82,6 +84,7 @@ def reduce_area(
     block of rows is ever held in floating point.
     """
     low, high = find_range(image, name, check)
+    kept = without_outliers(image, mask, (low, high), factors[0] * factors[1])
     down, across = (
         area_weights(image.shape[0], factors[0]),
         area_weights(image.shape[1], factors[1]),
@@ -100,6 +103,9 @@ def reduce_area(
         block = image[first:last]
         values, valid = grey_block(block, low, high)
         black = _black(block, values, low)
+        if kept != (0.0, 1.0):
+            np.clip(values, *kept, out=values)
+            values[~valid] = 0.0
         if mask is not None:
             valid &= mask[first:last] != 0
             values[~valid] = 0.0

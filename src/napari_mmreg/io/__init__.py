@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from napari_mmreg.io.bigwarp import write_bigwarp
-from napari_mmreg.io.images import read_image, read_mask, write_image
+from napari_mmreg.io.choice import SeveralImagesError
+from napari_mmreg.io.images import Picture, read_image, read_mask, read_picture, write_image
 from napari_mmreg.io.landmark_table import LandmarkPairs
 from napari_mmreg.io.landmarks import read_landmarks, write_landmarks
+from napari_mmreg.io.points import Points, read_landmark_files, read_points
+from napari_mmreg.io.tiff import Georeference
 from napari_mmreg.io.transforms import (
     ITK_FIELDS,
     ITK_TRANSFORMS,
     load_transform,
     save_transform,
 )
+from napari_mmreg.io.whole import check_folder, whole_folder, write_json, write_text
 
 __all__ = [
     "ITK_FIELDS",
     "ITK_TRANSFORMS",
+    "Georeference",
     "LandmarkPairs",
+    "Picture",
+    "Points",
+    "SeveralImagesError",
+    "check_folder",
     "load_transform",
     "read_image",
+    "read_landmark_files",
     "read_landmarks",
     "read_mask",
+    "read_picture",
+    "read_points",
     "save_transform",
+    "whole_folder",
     "write_bigwarp",
     "write_image",
+    "write_json",
     "write_landmarks",
+    "write_text",
 ]

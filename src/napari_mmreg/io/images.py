@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-import zlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +15,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.io.choice import choose_channel, choose_image
+from napari_mmreg.io.npy import read_npy
+from napari_mmreg.io.tiff import (
+    SUFFIXES as TIFF_SUFFIXES,
+)
+from napari_mmreg.io.tiff import (
+    Georeference,
+    TiffImage,
+    damaged,
+    read_tiff,
+    starts_as_tiff,
+    write_tiff,
+)
+from napari_mmreg.limits import check_bytes
 
-TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 EIGHT_BIT_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp"})
 
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_EXIF_ORIENTATION = 0x0112
 
-_GDAL_NODATA = 42113
-"""The TIFF tag in which GDAL writes the value that means no data."""
+_UPRIGHT = {
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (-1, True),
+    6: (-1, False),
+    7: (1, True),
+    8: (1, False),
+}
+"""Quarter turns against the clock, and whether to mirror left and right after them."""
 
 
-def read_image(path: str | Path, page: int | None = None) -> NDArray[Any]:
-    """Read one two-dimensional image.
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An image as a file holds it, and what the file says about it.
+
+    Attributes
+    ----------
+    image : ndarray of shape (H, W) or (H, W, C)
+        In the file's dtype, upright, alpha included.
+    nodata : float or None
+        The integer that means no data; in floating point it has become NaN already.
+    georeference : Georeference or None
+        Where it lies on Earth, from the tags of GeoTIFF.
+    notes : tuple of str
+        Sentences about what was done to it while reading.
+    """
+
+    image: NDArray[Any]
+    nodata: float | None = None
+    georeference: Georeference | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> NDArray[np.bool_] | None:
+        """Where the image has data, bool (H, W), as far as `nodata` tells; else None."""
+        if self.nodata is None:
+            return None
+        known = self.image != self.nodata
+        return np.asarray(known if known.ndim == 2 else known.any(axis=-1))
+
+
+def read_picture(path: str | Path, page: int | None = None, channel: int | None = None) -> Picture:
+    """Read one two-dimensional image and what its file says about it.
 
     Parameters
     ----------
@@ -30,39 +85,84 @@ def read_image(path: str | Path, page: int | None = None) -> NDArray[Any]:
         A TIFF, a ``.npy`` array, or any format that imageio reads (PNG, JPEG, BMP, ...).
     page : int, optional
         Which page, frame or slice, from zero; needed if the file holds several.
+    channel : int, optional
+        Which channel, from zero; all of them by default.
 
     Returns
     -------
-    ndarray of shape (H, W) or (H, W, C)
-        In the file's dtype, alpha included. Palettes become colours, one-bit images 0 and 255.
-        NaN stays; GDAL's no-data value becomes NaN in floating-point TIFFs.
+    Picture
+        Palettes become colours, one-bit images 0 and 255. NaN stays; GDAL's no-data value
+        becomes NaN in floating-point TIFFs. An image that its EXIF or TIFF orientation calls
+        turned or mirrored is set upright, and a note says so.
 
     Raises
     ------
+    SeveralImagesError
+        If the file holds several images and `page` or `channel` does not choose one.
     InputError
-        If the file is missing, damaged, of an unknown format, or holds several images and
-        `page` does not choose one.
+        If the file is missing, damaged, of an unknown format, or larger than the limit of
+        `napari_mmreg.limits`.
     """
-    source = Path(path)
+    with _quiet():
+        return _read_picture(Path(path), page, channel)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep decoders from warning of what is odd in a file; what matters ends in an error."""
+    logger = logging.getLogger("tifffile")
+    former, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = former
+
+
+def _read_picture(source: Path, page: int | None, channel: int | None) -> Picture:
     if source.is_dir():
         raise InputError(f"{source} is a folder; name one image in it.")
     if not source.exists():
         raise InputError(f"There is no file {source}; check the path.")
     suffix = source.suffix.lower()
     if suffix == ".npy":
-        image = _one_of(_read_npy(source), page, source)
-    elif suffix in TIFF_SUFFIXES or _starts_as_tiff(source):
-        image = _read_tiff(source, page)
+        read = TiffImage(choose_image(read_npy(source), page, channel, source))
+    elif suffix in TIFF_SUFFIXES or starts_as_tiff(source):
+        tiff = read_tiff(source, page, channel)
+        chosen = choose_channel(tiff.image, channel, source)
+        read = TiffImage(chosen, tiff.orientation, tiff.nodata, tiff.georeference)
     else:
-        image = _read_other(source, page)
+        image, orientation = _read_other(source, page)
+        read = TiffImage(choose_channel(image, channel, source), orientation)
+    image = read.image
+    if 0 in image.shape:
+        raise InputError(f"{source} holds an empty image of shape {image.shape}; save it again.")
     if image.dtype == np.bool_ and suffix != ".npy":
         image = image * np.uint8(255)
-    return image
+    if read.orientation not in range(2, 9):
+        return Picture(image, read.nodata, read.georeference)
+    note = (
+        f"{source.name} is stored turned or mirrored (orientation {read.orientation}) and was set "
+        "upright."
+    )
+    return Picture(upright(image, read.orientation), read.nodata, None, (note,))
+
+
+def read_image(
+    path: str | Path, page: int | None = None, channel: int | None = None
+) -> NDArray[Any]:
+    """Read one two-dimensional image, upright: (H, W) or (H, W, C); see `read_picture`."""
+    return read_picture(path, page, channel).image
 
 
 def read_mask(path: str | Path, page: int | None = None) -> NDArray[np.bool_]:
-    """Read a mask: bool (H, W), True where any colour channel is neither zero nor NaN."""
-    image = read_image(path, page)
+    """Read a mask: bool (H, W), True where any colour channel is neither zero nor no data."""
+    picture = read_picture(path, page)
+    image = picture.image
+    if picture.valid is not None:
+        known = picture.valid if image.ndim == 2 else picture.valid[..., None]
+        image = np.where(known, image, image.dtype.type(0))
     if image.ndim == 3:
         # The last of two or four channels is alpha.
         colours = image.shape[-1] - (image.shape[-1] in (2, 4))
@@ -70,7 +170,22 @@ def read_mask(path: str | Path, page: int | None = None) -> NDArray[np.bool_]:
     return np.asarray(np.nan_to_num(image) != 0, dtype=np.bool_)
 
 
-def write_image(path: str | Path, image: NDArray[Any]) -> None:
+def upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Set an image upright whose first row and column lie where EXIF's `orientation` says."""
+    if orientation not in _UPRIGHT:
+        return image
+    turns, mirrored = _UPRIGHT[orientation]
+    turned = np.rot90(image, turns)
+    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
+
+
+def write_image(
+    path: str | Path,
+    image: NDArray[Any],
+    *,
+    georeference: Georeference | None = None,
+    nodata: float | None = None,
+) -> None:
     """Write an image; an existing file is replaced only when all is written.
 
     Parameters
@@ -80,6 +195,8 @@ def write_image(path: str | Path, image: NDArray[Any]) -> None:
         8 and 16-bit images, JPEG and BMP 8-bit ones without alpha.
     image : ndarray of shape (H, W) or (H, W, C)
         Booleans are written as 0 and 255, except to ``.npy``.
+    georeference, nodata
+        See `Picture`; only TIFF keeps them.
 
     Raises
     ------
@@ -90,12 +207,16 @@ def write_image(path: str | Path, image: NDArray[Any]) -> None:
     suffix = target.suffix.lower()
     if image.dtype == np.bool_ and suffix != ".npy":
         image = image * np.uint8(255)
+    if isinstance(image, np.ma.MaskedArray):
+        raise InputError("A masked array cannot be written; pass image.filled(value).")
+    if image.ndim == 3 and image.shape[-1] == 1 and suffix != ".npy":
+        image = image[..., 0]
     _check_format(target, image)
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, suffix=suffix, delete=False) as stream:
             temporary = Path(stream.name)
-        _write(temporary, suffix, image)
+        _write(temporary, suffix, image, georeference, nodata)
         temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as error:
@@ -107,136 +228,8 @@ def write_image(path: str | Path, image: NDArray[Any]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _damaged(source: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{source} cannot be read as an image ({error}). It may be damaged or of another format "
-        "than its suffix says; open it elsewhere and save it as TIFF or PNG."
-    )
-
-
-def _starts_as_tiff(source: Path) -> bool:
-    """Return whether a file is a TIFF by another name, as .svs, .ndpi or .lsm are."""
-    with source.open("rb") as stream:
-        return stream.read(4) in _TIFF_STARTS
-
-
-def _read_npy(source: Path) -> NDArray[Any]:
-    try:
-        array = np.load(source, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _damaged(source, error) from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{source} is an archive of arrays; save the image with numpy.save.")
-    return array
-
-
-def _one_of(stack: NDArray[Any], page: int | None, source: Path) -> NDArray[Any]:
-    """Choose one image of an array without named axes; the last axis may be channels."""
-    image = stack
-    while image.ndim > 2 and image.shape[0] == 1:
-        image = image[0]
-    is_one = image.ndim == 2 or (image.ndim == 3 and image.shape[-1] <= 4)
-    if is_one and page in (None, 0):
-        return image
-    if is_one or image.ndim not in (3, 4):
-        raise _which_page(source, image.shape, 1 if is_one else None, page)
-    if page is None or not 0 <= page < len(image):
-        raise _which_page(source, image.shape, len(image), page)
-    return np.asarray(image[page])
-
-
-def _which_page(
-    source: Path, shape: tuple[int, ...], count: int | None, page: int | None
-) -> InputError:
-    if count is None:
-        return InputError(
-            f"{source} holds an array of shape {shape}, but registration needs one image of "
-            "(rows, columns) or (rows, columns, channels); cut it out and save it on its own."
-        )
-    if page is not None:
-        return InputError(f"{source} has no page {page}; it has pages 0 to {count - 1}.")
-    return InputError(
-        f"{source} holds {count} images (shape {shape}), but registration needs one; say which "
-        f"page, 0 to {count - 1}."
-    )
-
-
-def _read_tiff(source: Path, page: int | None) -> NDArray[Any]:
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(source) as tiff:
-            return _tiff_image(source, tiff, page)
-    except InputError:
-        raise
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise _damaged(source, error) from error
-        return _read_compressed(source, page)
-    except (tifffile.TiffFileError, OSError, EOFError, KeyError, IndexError, zlib.error) as error:
-        raise _damaged(source, error) from error
-
-
-def _tiff_image(source: Path, tiff: Any, page: int | None) -> NDArray[Any]:
-    """Return the only image of an open TIFF, or the page asked for."""
-    if page is not None:
-        if not 0 <= page < len(tiff.pages):
-            raise _which_page(source, tiff.series[0].shape, len(tiff.pages), page)
-        first, axes = tiff.pages[page], tiff.pages[page].axes
-        image = first.asarray()
-    else:
-        series = tiff.series[0]
-        kept = [n for n, axis in enumerate(series.axes) if axis in "YXS" or series.shape[n] > 1]
-        if len([n for n in kept if series.axes[n] != "S"]) != 2:
-            raise _which_page(source, series.shape, len(tiff.pages), page)
-        first, axes = series.keyframe, "".join(series.axes[n] for n in kept)
-        image = series.asarray().reshape([series.shape[n] for n in kept])
-    if "S" in axes:
-        image = np.moveaxis(image, axes.index("S"), -1)
-    return _tiff_values(image, first)
-
-
-def _tiff_values(image: NDArray[Any], page: Any) -> NDArray[Any]:
-    """Apply what the page says about its values: palette, inverted grey, no data."""
-    import tifffile
-
-    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-        colours = (page.colormap >> 8).astype(np.uint8)
-        return np.moveaxis(colours[:, image], 0, -1)
-    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and image.dtype.kind in "ub":
-        return ~image
-    nodata = page.tags.get(_GDAL_NODATA)
-    if nodata is not None and image.dtype.kind == "f":
-        try:
-            value = float(str(nodata.value).strip("\0 "))
-        except ValueError:  # a foreign program's words; the values are left as they are
-            return image
-        image = np.where(image == image.dtype.type(value), image.dtype.type(np.nan), image)
-    return image
-
-
-def _read_compressed(source: Path, page: int | None) -> NDArray[Any]:
-    """Read a TIFF whose compression tifffile cannot undo on its own; Pillow knows LZW and JPEG."""
-    import imageio.v3 as iio
-    from PIL import Image
-
-    try:
-        with Image.open(source) as opened:
-            count = getattr(opened, "n_frames", 1)
-        if page is None and count > 1:
-            raise _which_page(source, (count,), count, page)
-        return np.asarray(iio.imread(source, plugin="pillow", index=page or 0))
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
-        raise InputError(
-            f"{source} uses a TIFF compression that needs another package; install it with "
-            "'pip install imagecodecs', or save the image without compression."
-        ) from error
-
-
-def _read_other(source: Path, page: int | None) -> NDArray[Any]:
+def _read_other(source: Path, page: int | None) -> tuple[NDArray[Any], int]:
+    """Return the image and its orientation."""
     import imageio.v3 as iio
     from PIL import Image
 
@@ -244,18 +237,22 @@ def _read_other(source: Path, page: int | None) -> NDArray[Any]:
         with Image.open(source) as opened:
             # CMYK comes as four channels, which would pass for RGB with alpha.
             mode = "RGB" if opened.mode == "CMYK" else None
+            orientation = int(opened.getexif().get(_EXIF_ORIENTATION, 1))
+            check_bytes((*opened.size, len(opened.getbands())), 4, str(source))
         # One named plugin: imageio would try every other one on a damaged file.
         image = np.asarray(iio.imread(source, plugin="pillow", index=page, mode=mode))
+    except InputError:
+        raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{source} is too large for its format; save it as TIFF.") from error
-    except (OSError, ValueError, SyntaxError, IndexError, EOFError, KeyError) as error:
+    except Exception as error:  # damaged files end in whatever their decoders raise
         if page is not None and _readable(source):
             raise InputError(f"{source} has no page {page}; its pages start at 0.") from error
-        raise _damaged(source, error) from error
-    image = _one_of(image, None, source)
+        raise damaged(source, error) from error
+    image = choose_image(image, None, None, source)
     if image.ndim == 3 and image.shape[-1] == 2:  # grey with alpha
         image = image[..., [0, 0, 0, 1]]
-    return image
+    return image, orientation
 
 
 def _readable(source: Path) -> bool:
@@ -289,20 +286,17 @@ def _check_format(target: Path, image: NDArray[Any]) -> None:
         )
 
 
-def _write(path: Path, suffix: str, image: NDArray[Any]) -> None:
+def _write(
+    path: Path,
+    suffix: str,
+    image: NDArray[Any],
+    georeference: Georeference | None,
+    nodata: float | None,
+) -> None:
     if suffix == ".npy":
         np.save(path, image, allow_pickle=False)
     elif suffix in TIFF_SUFFIXES:
-        import tifffile
-
-        options: dict[str, Any] = {"photometric": "minisblack"}
-        if image.ndim == 3:
-            options["planarconfig"] = "contig"
-            if image.shape[-1] in (3, 4):
-                options["photometric"] = "rgb"
-            if image.shape[-1] == 4:
-                options["extrasamples"] = ["unassalpha"]
-        tifffile.imwrite(path, image, compression="zlib", metadata=None, **options)
+        write_tiff(path, image, georeference, nodata)
     else:
         import imageio.v3 as iio
 

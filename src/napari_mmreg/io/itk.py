@@ -19,6 +19,7 @@ from napari_mmreg.geometry import (
     MatrixTransform,
     Transform,
 )
+from napari_mmreg.limits import check_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,10 +160,19 @@ def read_itk(path: Path, *, as_field: bool) -> Any:
     if not path.is_file():
         raise TransformError(f"There is no file {path}; check the path.")
     try:
-        return sitk.ReadImage(str(path)) if as_field else sitk.ReadTransform(str(path))
-    except RuntimeError as error:
+        if not as_field:
+            return sitk.ReadTransform(str(path))
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        check_bytes((*reader.GetSize(), reader.GetNumberOfComponents()), 8, str(path))
+        return reader.Execute()
+    except InputError:
+        raise
+    except Exception as error:  # SimpleITK's are of several kinds
         raise TransformError(
-            f"ITK cannot read {path}; it is damaged or of another kind. Write it again."
+            f"ITK cannot read {path}: it is damaged, or no ITK "
+            f"{'displacement field' if as_field else 'transform'}. Write it again."
         ) from error
 
 
@@ -178,6 +188,43 @@ def write_itk(path: Path, written: Any, *, as_field: bool) -> None:
         raise TransformError(
             f"ITK cannot write {path}; check that the folder exists and may be written to."
         ) from error
+
+
+def bspline(
+    coefficients: NDArray[np.float64],
+    origin: tuple[float, ...],
+    grid_spacing: tuple[float, ...],
+    order: int,
+    fixed_shape: tuple[int, ...],
+    fixed_spacing: Spacing,
+) -> DisplacementTransform:
+    """Sample a B-spline on a fixed grid, as a transform between physical points.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float64, shape (2, rows, columns)
+        Along x and y, on the control grid.
+    origin, grid_spacing : (float, float)
+        Of the control grid, ``(x, y)`` in physical units.
+    order : int
+        Of the spline.
+    fixed_shape : tuple of int
+        Rows and columns.
+    fixed_spacing : (float, float)
+        Physical size of a pixel, ``(row, col)``.
+    """
+    sitk = _simpleitk()
+    images = []
+    for values in coefficients:
+        image = sitk.GetImageFromArray(np.ascontiguousarray(values))
+        image.SetOrigin(origin)
+        image.SetSpacing(grid_spacing)
+        images.append(image)
+    try:
+        spline = sitk.BSplineTransform(images, order)
+    except RuntimeError as error:
+        raise TransformError("ITK cannot make this B-spline; its grid is damaged.") from error
+    return _sampled(spline, fixed_shape, fixed_spacing)
 
 
 def _spacings(
@@ -235,11 +282,17 @@ def _from_physical(
             f"An ITK {itk_transform.GetName()} has to be sampled; give the fixed image's shape "
             "(fixed_shape)."
         )
+    return _sampled(itk_transform, fixed_shape, fixed_spacing)
+
+
+def _sampled(
+    itk_transform: Any, fixed_shape: tuple[int, ...], fixed_spacing: Spacing
+) -> DisplacementTransform:
     height, width = fixed_shape[:2]
     return _physical_field(
-        sitk.TransformToDisplacementField(
+        _simpleitk().TransformToDisplacementField(
             itk_transform,
-            sitk.sitkVectorFloat64,
+            _simpleitk().sitkVectorFloat64,
             (width, height),
             (0.0, 0.0),
             fixed_spacing[::-1],

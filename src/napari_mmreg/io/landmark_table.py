@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,23 +70,6 @@ def check_table(
         if half.any() or np.isinf(points).any():
             raise InputError("Landmarks must be finite numbers; remove the pairs that are not.")
     return fixed, moving
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file as it is.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
-    try:
-        with Path(path).open("w", newline="", encoding="utf-8") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {path}: {error.strerror or error}. Choose another folder."
-        ) from error
 
 
 def number(cell: str, where: str) -> float:

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.io import bigwarp
-from napari_mmreg.io.landmark_table import LandmarkPairs, check_table, number, write_text
+from napari_mmreg.io.landmark_table import LandmarkPairs, check_table, number
+from napari_mmreg.io.whole import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

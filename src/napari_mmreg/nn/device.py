@@ -25,6 +25,10 @@ def choose_device(device: str = "auto") -> str:
     """
     import torch
 
+    if not isinstance(device, str):
+        raise DeviceError(
+            f"The device is a {type(device).__name__}; pass 'auto', 'cpu', 'cuda' or 'mps'."
+        )
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

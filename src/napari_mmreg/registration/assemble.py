@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg.geometry import MatrixTransform, Transform, pixel_grid
+from napari_mmreg.geometry import MatrixTransform, Transform, fill_value, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import change_grid, grid_to_image
 from napari_mmreg.registration.matches import agree, matches_to_images
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
     from napari_mmreg.registration.candidate import Candidate
     from napari_mmreg.registration.certify import Certificate
+    from napari_mmreg.registration.options import PairOptions
     from napari_mmreg.run import Run
 
 BAND_WIDTH = 8192
@@ -37,6 +38,7 @@ def assemble(
     run: Run,
     *,
     model: str,
+    options: PairOptions,
     provenance: dict[str, Any],
     notes: tuple[str, ...] = (),
     given: Transform | None = None,
@@ -53,6 +55,8 @@ def assemble(
     run : Run
     model : str
         Name of the model that was asked.
+    options : PairOptions
+        What the run was told about the images.
     provenance : dict
         Serialisable as JSON.
     notes : tuple of str
@@ -81,7 +85,10 @@ def assemble(
     transform = initial if dropped else on_images
     metrics = measure_result(certificate, fine, dropped=dropped)
     offered, matches, rerendered = candidate.prediction, None, None
-    registered = resample(moving, transform, shapes[0], run)
+    if given is None:
+        transform = transform.with_frames(*options.frames(fixed, moving))
+    nodata = options.nodata[1]
+    registered = resample(moving, transform, shapes[0], run, nodata=nodata)
     if not dropped and offered.matches is not None:
         matches = matches_to_images(coarse, offered.matches, *shapes)
         if agree(matches, transform, shapes[1]):
@@ -119,13 +126,19 @@ def assemble(
         rerendered=rerendered,
         timings=run.timings,
         provenance=provenance,
+        nodata=nodata,
     )
 
 
 def resample(
-    image: NDArray[Any], transform: Transform, shape: tuple[int, int], run: Run
+    image: NDArray[Any],
+    transform: Transform,
+    shape: tuple[int, int],
+    run: Run,
+    *,
+    nodata: float | None = None,
 ) -> NDArray[Any]:
-    """Do what `Transform.resample` does, with progress and cancel.
+    """Do what `Transform.resample` does, with progress and cancel; see `fill_value`.
 
     Tiles are computed on threads; progress is reported from this one, between bands of rows.
     """
@@ -141,7 +154,12 @@ def resample(
             return transform.map(pixel_grid(slice(rows.start + start, rows.stop + start), cols))
 
         result[start:stop] = resample_tiles(
-            image, (stop - start, width), positions, order=1, fill=None
+            image,
+            (stop - start, width),
+            positions,
+            order=1,
+            fill=fill_value(image.dtype, nodata),
+            nodata=nodata,
         )
     return result
 

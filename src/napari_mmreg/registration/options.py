@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mmreg.geometry import MatrixTransform, Transform
+from napari_mmreg.geometry import Frame, MatrixTransform, Transform
 from napari_mmreg.imaging import prepare_pair
+from napari_mmreg.imaging.checks import check_spacing, without_nodata
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,10 @@ class PairOptions:
         The sensors.
     detect_borders : bool
         Whether what lies outside a warped frame counts as no data.
+    nodata : (number or None, number or None)
+        Values that mean no data in the fixed and the moving image.
+    unit : str or None
+        Of the spacings.
     """
 
     initial: Transform | ArrayLike | None = None
@@ -43,11 +48,39 @@ class PairOptions:
     moving_spacing: float | Sequence[float] | None = None
     modalities: tuple[str | None, str | None] = (None, None)
     detect_borders: bool = True
+    nodata: tuple[float | None, float | None] = (None, None)
+    unit: str | None = None
 
     def prepare(self, fixed: NDArray[Any], moving: NDArray[Any], budget: int, run: Run) -> Pair:
         """Bring two images onto one grid of at most `budget` pixels; raises `InputError`."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
-        return prepare_pair(fixed, moving, budget=budget, run=run, **given)
+        return prepare_pair(
+            fixed,
+            moving,
+            budget=budget,
+            run=run,
+            initial=self.initial,
+            fixed_mask=without_nodata(fixed, self.nodata[0], self.fixed_mask, "fixed"),
+            moving_mask=without_nodata(moving, self.nodata[1], self.moving_mask, "moving"),
+            fixed_spacing=self.fixed_spacing,
+            moving_spacing=self.moving_spacing,
+            modalities=self.modalities,
+            detect_borders=self.detect_borders,
+        )
+
+    def frames(self, fixed: NDArray[Any], moving: NDArray[Any]) -> tuple[Frame, Frame]:
+        """Return the two images as the transform between them remembers them.
+
+        Spacings of 1 without another for the moving image say nothing, and are left out.
+        """
+        spacing = check_spacing(self.fixed_spacing, "fixed")
+        known = self.moving_spacing is not None or spacing != (1.0, 1.0)
+        other = None
+        if self.moving_spacing is not None:
+            other = check_spacing(self.moving_spacing, "moving")
+        return (
+            Frame(fixed.shape[:2], spacing if known else None, self.unit if known else None),
+            Frame(moving.shape[:2], other, None if other is None else self.unit),
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return the options for JSON; masks are only said to be there."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.geometry import Transform
 from napari_mmreg.imaging import check_image, downsample
+from napari_mmreg.imaging.checks import check_modalities
 from napari_mmreg.models import get_info, load_model
 from napari_mmreg.models.elastic import load_elastic
 from napari_mmreg.nn.device import choose_device, memory_advice
@@ -52,6 +53,8 @@ def register(
     moving_spacing: float | Sequence[float] | None = None,
     modalities: tuple[str | None, str | None] = (None, None),
     detect_borders: bool = True,
+    nodata: tuple[float | None, float | None] = (None, None),
+    unit: str | None = None,
 ) -> RegistrationResult:
     """Find where each pixel of the fixed image lies in the moving image.
 
@@ -88,6 +91,12 @@ def register(
     detect_borders : bool
         Whether what lies outside a warped frame or a round aperture counts as no data; see
         `imaging.field_of_view`.
+    nodata : (number or None, number or None)
+        Values that mean no data in the fixed and the moving image, as rasters have them. They are
+        left out like a mask, never interpolated, and that of the moving image is what the
+        registered one shows where the moving image does not reach.
+    unit : str, optional
+        Of the spacings; kept with the transform.
 
     Returns
     -------
@@ -117,8 +126,10 @@ def register(
         moving_mask,
         fixed_spacing,
         moving_spacing,
-        modalities,
+        check_modalities(modalities),
         detect_borders,
+        nodata,
+        unit,
     )
     images = check_image(fixed, "fixed"), check_image(moving, "moving")
     get_info(model)
@@ -183,6 +194,7 @@ def register_pair(
             candidate,
             run,
             model=model.info.name,
+            options=options,
             provenance=describe_run(model, run, images, fine, refine, options),
             notes=notes,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +15,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_mmreg.geometry import MatrixTransform, Transform
+from napari_mmreg.io.tiff import Georeference, write_tiff
+from napari_mmreg.io.whole import whole_folder, write_json
 
 Status = Literal["ok", "doubtful", "failed"]
 
 MISREGISTRATION = "probability that the error exceeds 2 px at 256-px scale"
+
+
+FILES = ("registered.tif", "transform.npz", "misregistration.tif", "report.json")
+"""What a result is saved as."""
 
 
 def map_to_fixed(
@@ -56,7 +61,8 @@ class RegistrationResult:
     initial : Transform
         Fixed pixels to moving pixels: where the run started.
     registered : ndarray of shape (H, W) or (H, W, C)
-        The moving image on the fixed grid, in its own dtype and channels; 0 outside `valid`.
+        The moving image on the fixed grid, in its own dtype and channels. Outside `valid` it is
+        `nodata` where the moving image has such a value, else NaN in floating point, else 0.
     status : {"ok", "doubtful", "failed"}
         How far to trust it.
     reasons : tuple of str
@@ -98,6 +104,8 @@ class RegistrationResult:
     provenance : dict
         Versions, model, weights' sha256 (None without weights), parameters, device, seed and
         the inputs' shapes and dtypes; serialisable as JSON.
+    nodata : number or None
+        What means no data in `registered`, where the moving image has such a value.
 
     Notes
     -----
@@ -124,6 +132,7 @@ class RegistrationResult:
     rerendered: NDArray[np.float32] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    nodata: float | None = None
 
     @property
     def extras(self) -> Mapping[str, Any]:
@@ -200,17 +209,19 @@ class RegistrationResult:
         )
         return report
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, georeference: Georeference | None = None) -> Path:
         """Write the result to a folder, which is made if needed.
 
         ``registered.tif`` is the moving image on the fixed grid, lossless, in its own dtype
         and channels (booleans as 0 and 255); ``transform.npz`` is what `Transform.load` reads;
         ``misregistration.tif`` is float32; ``report.json`` is `report`. Files of these names
-        are replaced.
+        are replaced. The folder appears when all is written, or not at all.
 
         Parameters
         ----------
         folder : str or Path
+        georeference : Georeference, optional
+            Of the fixed image, see `napari_mmreg.io.read_picture`: the images get it.
 
         Returns
         -------
@@ -219,32 +230,19 @@ class RegistrationResult:
 
         Raises
         ------
-        OSError
+        InputError
             If the folder cannot be written to.
         """
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        _write_tiff(target / "registered.tif", self.registered)
-        _write_tiff(target / "misregistration.tif", self.misregistration)
-        self.transform.save(target / "transform.npz")
-        text = json.dumps(self.report(), indent=2, allow_nan=False)
-        (target / "report.json").write_text(text + "\n", encoding="utf-8")
-        return target
+        with whole_folder(folder, FILES, replace=True) as partial:
+            self.write_files(partial, georeference)
+        return Path(folder)
 
-
-def _write_tiff(path: Path, image: NDArray[Any]) -> None:
-    import tifffile
-
-    if image.dtype.kind == "b":  # TIFF's one-bit images are read by few programs
-        image = image.astype(np.uint8) * np.uint8(255)
-    elif image.dtype.kind == "f" and image.dtype.itemsize > 8:  # TIFF knows none longer
-        image = image.astype(np.float64)
-    options: dict[str, Any] = {"photometric": "minisblack"}
-    if image.ndim == 3:
-        options = {"photometric": "rgb", "planarconfig": "contig"}
-        if image.shape[2] == 4:
-            options["extrasamples"] = ["unassalpha"]
-    tifffile.imwrite(path, image, compression="zlib", **options)
+    def write_files(self, folder: Path, georeference: Georeference | None = None) -> None:
+        """Write what `save` writes to a folder that exists, one file after the other."""
+        write_tiff(folder / "registered.tif", self.registered, georeference, self.nodata)
+        write_tiff(folder / "misregistration.tif", self.misregistration, georeference)
+        self.transform.save(folder / "transform.npz")
+        write_json(folder / "report.json", self.report())
 
 
 def _unit(name: str) -> str:
