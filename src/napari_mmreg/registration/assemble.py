@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 BAND_WIDTH = 8192
 """Pixels of a row that keep all threads busy."""
 
-_HANDED_BACK = (
-    "The transform handed back is the initial one; what was found instead is kept as `attempted`."
-)
+_HANDED_BACK = "The images are left as they were before registration."
 
 _KEPT = "The transform is kept as it is: it was not found by a model."
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_mmreg.fusion import fuse, list_fusions
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.bundle import REGISTERED
+from napari_mmreg.gui.shared.bundle import ARROWS, FLOW, GRID, MAGNITUDE, REGISTERED
 from napari_mmreg.gui.shared.fused import (
     BEFORE,
     CORRECTED,
@@ -168,6 +168,7 @@ def test_colour_is_shown_as_colour(viewer, sessions, pictures, engine):
 def test_a_failed_run_shows_the_images_as_they_lay(viewer, sessions, pictures, fake_engine):
     fixed, moving = (viewer.add_image(picture) for picture in pictures)
     record = run(sessions(fake_engine(status="failed")), fixed, moving, fusion="laplacian")
+    assert not {ARROWS, FLOW, GRID, MAGNITUDE} & record.layers.keys()  # nothing was moved
     assert FUSED not in record.layers
     assert record.layers[BEFORE].visible
     assert strings.FUSED_AS_BEFORE in record.bundle.note

@@ -13,7 +13,7 @@ MARK_TIP = (
     "Drag a landmark to move it; drag elsewhere to pan."
 )
 ACCEPT = "Accept"
-ACCEPT_TIP = "Take the ghost as the moving landmark (Enter)."
+ACCEPT_TIP = "Use the suggested position as the moving landmark (Enter)."
 SKIP = "Later"
 SKIP_TIP = "Leave this pair half-finished and mark the next one (Escape)."
 UNDO = "Undo"
@@ -26,12 +26,12 @@ DELETE = "Delete"
 DELETE_TIP = "Delete the selected pairs (Del)."
 SEED = "Propose"
 SEED_TIP = (
-    "Look for clear matches near where the chosen result puts them, and add them as pairs. "
+    "Find clear matches close to the chosen result, and add them as pairs. "
     "Check them: a match can be wrong."
 )
 SEED_MATCHES_TIP = (
-    "Add the best, well-spread ones of the {all} matches that the chosen result was made from as "
-    "pairs; press again for more. Check them: a match can be wrong."
+    "Add the best, well-spread matches as pairs, out of the {all} that the chosen result was made "
+    "from. Press again for more. Check them: a match can be wrong."
 )
 NO_SEEDS = "No clear matches were found. Mark the first pairs by hand."
 SEEDED = "Added {count} proposed pairs. Check them, then correct."
@@ -39,18 +39,18 @@ SEEDED_MATCHES = "Added {count} of the result's {all} matches. Check them, then 
 NO_MATCHES_LEFT = "All matches of the result are pairs already."
 SHOWS = {"one": "One image", "both": "Both images"}
 SHOW_TIP = (
-    "What is visible while you mark pairs: the image to click, or both. Afterwards everything is "
-    "as it was."
+    "What is visible while you mark pairs: the image to click, or both. Visibility is restored "
+    "afterwards."
 )
 HINT_NO_IMAGES = "Open two images first."
 HINT_IDLE = "Press “Mark pairs” and click the same place in both images, pair by pair."
 HINT_FIXED = "Pair {name}: click a place in the fixed image."
 HINT_MOVING = "Pair {name}: click the same place in the moving image."
 HINT_GHOST = (
-    "Pair {name}: accept the yellow ghost (Enter), drag it, or click another place in the moving "
+    "Pair {name}: accept the yellow marker (Enter), drag it, or click elsewhere in the moving "
     "image."
 )
-GHOST_MATCHED = "The ghost was matched to the image."
+GHOST_MATCHED = "The marker was matched to the image."
 COUNT = "{used} of {all} pairs used"
 COUNT_ONE = "{used} of 1 pair used"
 COUNT_HALF = "{half} half-finished"
@@ -64,11 +64,11 @@ COLUMNS = {
     "before": ("Before", "Registration error of the chosen result at this pair."),
     "after": (
         "After",
-        "Error after the correction. Pairs pull it towards themselves: see Left out.",
+        "Error after the correction, which used these pairs: see Left out.",
     ),
     "left_out": (
         "Left out",
-        "Error of a correction made from all other pairs: what to expect between the landmarks.",
+        "Error of a correction made from all other pairs: the error to expect between landmarks.",
     ),
     "source": ("Source", "Who placed it: you, a model's match, or a file."),
 }
@@ -87,16 +87,16 @@ LIMIT = "Limit"
 LIMIT_TIP = "A pair succeeds up to this error."
 SUMMARY_HEAD = ("", "RE", "RMSE", "median", "max", "≤ {limit:g} {unit}")
 SUMMARY_TIP = (
-    "RE: mean registration error. RMSE: root of the mean square, weighs large errors more. "
+    "RE: mean registration error. RMSE: root mean square, which weighs large errors more. "
     "RFNet's “MAE” is the maximum and its “MEE” the median."
 )
-HISTOGRAM_TIP = "How many pairs have which error; everything beyond the scale is in the last bar."
+HISTOGRAM_TIP = "Number of pairs per error; the last bar holds everything beyond the scale."
 
 # Fit
 TRANSFORM = "Correction"
 BASE = "Start from"
 BASE_ALONE = "Landmarks alone"
-BASE_TIP = "A run's result that the landmarks correct, or nothing: then they decide alone."
+BASE_TIP = "The result to correct, or none: the landmarks alone then define the transform."
 KIND = "Fit"
 KINDS = {
     "translation": "Shift",
@@ -106,36 +106,36 @@ KINDS = {
     "homography": "Homography",
     "tps": "Thin plate",
 }
-KIND_TIP = "The simpler the fit, the less a misplaced landmark does."
+KIND_TIP = "The simpler the fit, the less a misplaced landmark matters."
 SMOOTHING = "Smoothing"
-SPLINE_TIP = "0: through every pair. Larger values bend less."
+SPLINE_TIP = "0: passes through every pair. Larger values bend less."
 STRENGTH = "Strength"
 STRENGTH_TIP = "How much of the correction is applied."
 REACH = "Reach"
-REACH_TIP = "How far a landmark acts, in parts of the moving image's diagonal."
-REACH_ALL = "all over"
+REACH_TIP = "How far a landmark acts, as a fraction of the moving image's diagonal."
+REACH_ALL = "everywhere"
 AUTOMATIC = "automatic"
 SMOOTHING_TIP = (
-    "How far the correction may pass by a pair. Automatic: pairs that agree with their "
-    "neighbours are believed, others are taken for noise."
+    "How far the correction may miss a pair. Automatic: pairs that agree with their "
+    "neighbours are trusted, others are treated as noise."
 )
 PREVIEW = "Live preview"
-PREVIEW_TIP = "Show the moving image as corrected, at reduced resolution, while you edit."
+PREVIEW_TIP = "Show the corrected moving image at reduced resolution while you edit."
 PREVIEW_NAME = "[landmarks] preview"
 CORRECT = "Correct"
 CORRECT_ALONE = "Register from landmarks"
-CORRECT_TIP = "Make a new result with layers of its own. Earlier results stay."
+CORRECT_TIP = "Make a new result with its own layers. Earlier results are kept."
 STOP = "Cancel"
 
 # Files
 OPEN = "Open…"
 OPEN_TIP = (
-    "Open landmark pairs: our CSV, or BigWarp's CSV or JSON. Replaces the table; can be undone."
+    "Open landmark pairs: our CSV, or BigWarp's CSV or JSON. Replaces the table (can be undone)."
 )
 OPEN_TITLE = "Open landmark pairs"
 OPEN_FILTER = "Landmarks (*.csv *.json);;All files (*)"
 SAVE = "Save…"
-SAVE_TIP = "Save the table as CSV or for BigWarp, or the transform that the pairs make."
+SAVE_TIP = "Save the table as CSV or for BigWarp, or the transform defined by the pairs."
 SAVE_TITLE = "Save landmark pairs or their transform"
 SAVE_CSV = "Landmarks (*.csv)"
 SAVE_BIGWARP_CSV = "BigWarp landmarks (*.csv)"
@@ -144,8 +144,8 @@ SAVE_TRANSFORM = "Transform (*.npz)"
 SAVED = "Saved {path}."
 OPENED = "Opened {count} pairs from {path}."
 CALIBRATED = "Its coordinates are in the layers' units."
-RESTORED = "{count} pairs of the last session are back. Undo empties the table."
-NO_TRANSFORM = "The pairs do not make a transform yet. {problem}"
+RESTORED = "Restored {count} pairs from the last session. Undo empties the table."
+NO_TRANSFORM = "The pairs do not define a transform yet. {problem}"
 
-LOUPE_TIP = "The selected pair close up. Ring: the landmark. Cross: where the correction puts it."
+LOUPE_TIP = "Close-up of the selected pair. Ring: the landmark. Cross: its corrected position."
 LOUPE_EMPTY = "Select a pair to see it close up."

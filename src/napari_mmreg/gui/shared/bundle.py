@@ -152,7 +152,8 @@ def build(
     check()
     layers = [_registered(snapshot, result), _risk(snapshot, result)]
     check()
-    layers += _flow_layers(snapshot, flow, stride, check)
+    if result.status != "failed":  # nothing was moved: there would be nothing to see
+        layers += _flow_layers(snapshot, flow, stride, check)
     layers += _rerendered(snapshot, result) + _localised(snapshot, result)
     layers += match_layers(snapshot, result)
     valid = np.asarray(result.valid)

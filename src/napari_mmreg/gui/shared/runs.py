@@ -36,13 +36,13 @@ class RunRecord:
 
     @property
     def title(self) -> str:
-        """What the run is called in the dock."""
+        """Return the name of the run in the dock; the model is the one whose answer it is."""
         snapshot = self.bundle.snapshot
         return strings.RUN_TITLE.format(
             run=self.number,
             moving=snapshot.moving.name,
             fixed=snapshot.fixed.name,
-            model=self.bundle.result.model,
+            model=self.bundle.result.answer_of,
         )
 
 

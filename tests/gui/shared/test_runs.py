@@ -1,0 +1,42 @@
+"""The runs of a viewer, as several docks see them."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
+
+from napari_mmreg.gui.shared.runs import RunBook
+
+
+def test_docks_share_runs_although_napari_gives_each_its_own_proxy():
+    viewer = ViewerModel()
+    books = [RunBook.of(PublicOnlyProxy(viewer)) for _ in range(2)]
+    assert books[0] is books[1]
+    books.append(RunBook.of(viewer))
+    assert books[2] is books[0]
+    other = RunBook.of(ViewerModel())
+    assert other is not books[0]
+    for book in (other, *books):
+        book.close()
+    new = RunBook.of(viewer)
+    assert new is not books[0]  # the last user let go
+    new.close()
+
+
+def test_arrows_of_a_hidden_layer_can_be_made_fewer(pictures, engine):
+    from napari_mmreg.gui.register.session import Session
+    from napari_mmreg.gui.shared.bundle import ARROWS
+    from napari_mmreg.gui.shared.snapshot import RunSettings
+
+    viewer = ViewerModel()
+    fixed, moving = (viewer.add_image(picture) for picture in pictures)
+    session = Session(viewer, engine)
+    job = session.job(session.snapshot(fixed, moving, RunSettings(arrows=30)))
+    list(session.deliver(job.execute(lambda stage, fraction: None).value))
+    arrows = session.runs.runs[0].layers[ARROWS]
+    former = len(arrows.data)
+    arrows.visible = False
+    session.runs.set_arrows(1, 5)
+    assert 0 < len(arrows.data) < former
+    assert len(arrows._view_face_color) >= len(arrows.data)  # what the canvas asks for
+    session.close()
