@@ -7,7 +7,7 @@ import pytest
 
 from napari_mmreg.errors import DeviceError
 from napari_mmreg.gui import demo_window
-from napari_mmreg.gui.bundle import REGISTERED
+from napari_mmreg.gui.shared.bundle import REGISTERED
 from napari_mmreg.io import read_image
 from napari_mmreg.samples import load_sample
 from results import make_result
@@ -65,7 +65,7 @@ def test_without_a_result_the_window_is_still_photographed(
         raise DeviceError("The device is absent. Choose 'cpu'.")
 
     monkeypatch.setattr("napari_mmreg.registration.register", refuse)
-    monkeypatch.setattr("napari_mmreg.gui.scrolling_dock.show_error", lambda sentence: None)
+    monkeypatch.setattr("napari_mmreg.gui.shared.scrolling_dock.show_error", lambda sentence: None)
     picture = tmp_path / "napari.png"
     viewer = make_napari_viewer(show=True)
     assert not demo_window.present(viewer, demo_window.parse([SAMPLE, str(picture)]))

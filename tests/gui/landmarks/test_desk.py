@@ -14,12 +14,12 @@ from numpy.testing import assert_allclose
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.gui.bundle import REGISTERED
 from napari_mmreg.gui.landmarks.desk import LandmarkDesk
 from napari_mmreg.gui.landmarks.layers import DISABLED, HALF, pair_colour
-from napari_mmreg.gui.runs import RunBook
-from napari_mmreg.gui.session import Session
-from napari_mmreg.gui.snapshot import RunSettings
+from napari_mmreg.gui.register.session import Session
+from napari_mmreg.gui.shared.bundle import REGISTERED
+from napari_mmreg.gui.shared.runs import RunBook
+from napari_mmreg.gui.shared.snapshot import RunSettings
 from napari_mmreg.io import read_landmarks
 from napari_mmreg.landmarks import FitSettings, LandmarkPair
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_mmreg.gui.dock import RegisterDock
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
-from napari_mmreg.gui.matches import FIXED, MOVING
+from napari_mmreg.gui.register.dock import RegisterDock
+from napari_mmreg.gui.shared.matches import FIXED, MOVING
 from napari_mmreg.models import ModelInfo, Prediction, registry
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_mmreg.gui.job import Job, Register
+from napari_mmreg.gui.shared.job import Job, Register
 from napari_mmreg.landmarks import FitSettings, LandmarkPair, Measurement
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.gui.runs import RunRecord
-    from napari_mmreg.gui.snapshot import Snapshot
+    from napari_mmreg.gui.shared.runs import RunRecord
+    from napari_mmreg.gui.shared.snapshot import Snapshot
 
 ALONE = "landmarks"
 

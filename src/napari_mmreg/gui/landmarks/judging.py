@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.gui.runs import RunRecord
-    from napari_mmreg.gui.snapshot import Picture
+    from napari_mmreg.gui.shared.runs import RunRecord
+    from napari_mmreg.gui.shared.snapshot import Picture
 
 ALL_OVER = 2.0
 """Reach, in parts of the moving image's diagonal, with which every pair acts everywhere."""
