@@ -1,4 +1,4 @@
-.PHONY: setup demo test lint pictures
+.PHONY: setup demo test lint docs pictures
 
 BIN ?= .venv/bin
 
@@ -10,5 +10,7 @@ test:
 	scripts/test.sh
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+docs: setup
+	$(BIN)/mkdocs build --strict
 pictures: setup
 	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python docs/make_pictures.py

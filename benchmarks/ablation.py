@@ -27,12 +27,12 @@ from napari_mmreg.nn.mixing import fit_mixture, mix
 from napari_mmreg.nn.sampling import warp
 from napari_mmreg.training.backbones import frozen_backbone
 from napari_mmreg.training.batches import BatchGenerator
+from napari_mmreg.training.command import predictor
 from napari_mmreg.training.cross_rendering import CrossRenderer
 from napari_mmreg.training.fusionregister_losses import aligned_fusion, edge_loss
 from napari_mmreg.training.losses import masked_mean, masked_ncc
 from napari_mmreg.training.pack import PackedPair, load_pairs
 from napari_mmreg.training.recipe import get_recipe
-from napari_mmreg.training.tools import predictor
 from napari_mmreg.training.trainer import Trainer, TrainerConfig
 from napari_mmreg.training.validation import ValidationConfig, Validator
 

@@ -5,7 +5,7 @@ measures, and compares with the known truth. Logistic regressions are fitted on 
 and scored on pairs of `val`. Prints the constants for `certify.py`; writes
 ``results/calibration.md`` and ``.png``.
 
-Usage: MMREG_DATA=... python benchmarks/calibration.py FOLDER [--per-modality 4]
+Usage: MMREG_DATA=... python -m benchmarks.calibration FOLDER [--per-modality 4]
 FOLDER keeps what was measured; what lies there is not measured again.
 """
 
@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import rankdata
 
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg.geometry import MatrixTransform, Transform
-from napari_mmreg.imaging import Pair, check_image, lift, prepare_pair
+from napari_mmreg.imaging import Pair, check_image, grid_to_image, prepare_pair
 from napari_mmreg.models import load_model
 from napari_mmreg.registration import certify
 from napari_mmreg.registration.refine import refine
@@ -64,7 +64,7 @@ class Sample:
 def errors(case: Case, pair: Pair, transform: Transform) -> Rows:
     """Return the error of each pixel, (H, W), px at 256-px scale; NaN where there is no truth."""
     grid = np.stack(np.meshgrid(*map(np.arange, case.fixed.shape[:2]), indexing="ij"), axis=-1)
-    away = (lift(pair, transform).map(grid) - case.positions) * case.scale
+    away = (grid_to_image(pair, transform).map(grid) - case.positions) * case.scale
     return np.where(case.mask, np.nan_to_num(np.linalg.norm(away, axis=-1), nan=99.0), np.nan)
 
 

@@ -5,7 +5,7 @@ measures, and how bright the fused images are; then misaligned by a known transf
 on the area where the misaligned, the registered and the truly aligned moving image all have data.
 Each fused image is measured against its own two sources. Writes ``results/fusion.md``.
 
-Usage: MMREG_DATA=... python benchmarks/fusion.py [--per-modality 3] [--model classical]
+Usage: MMREG_DATA=... python -m benchmarks.fusion [--per-modality 3] [--model classical]
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg import fuse, register
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol
 from napari_mmreg.evaluation.fusion_quality import fusion_measures, ghosting
 from napari_mmreg.evaluation.measures import BY_KEY
 from napari_mmreg.fusion import list_fusions

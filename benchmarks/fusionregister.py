@@ -6,7 +6,7 @@ true overlap: SSIM, the difference of the gradients' lengths (edges), the displa
 of the registered image (RE), objects of the built-in segmenter (IoU), fusion measures, and the
 localisation map against the known displacement. Writes ``results/fusionregister.md``.
 
-Usage: MMREG_DATA=... python benchmarks/fusionregister.py [--per-modality 16] [--modalities vis_ir]
+Usage: MMREG_DATA=... python -m benchmarks.fusionregister [--per-modality 16] [--modalities vis_ir]
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg import correct_fusion, fuse, register
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol
 from napari_mmreg.evaluation.fusion_quality import fusion_measures
 from napari_mmreg.evaluation.objects import compare_masks
 from napari_mmreg.evaluation.prompted import choose_objects, find, prompts_for

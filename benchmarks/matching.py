@@ -4,7 +4,7 @@ On synthetic misalignments without elastic part: the area under the recall curve
 corner error up to 3, 5 and 10 px (AUC), and the share of the matches within 3 px of the truth
 (precision); px at 256-px scale. Writes ``results/matching-MODEL.md``.
 
-Usage: MMREG_DATA=... python benchmarks/matching.py regnetmamba2 [--per-modality 16]
+Usage: MMREG_DATA=... python -m benchmarks.matching regnetmamba2 [--per-modality 16]
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol, pull
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol, pull
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.imaging import check_image, lift, prepare_pair
+from napari_mmreg.imaging import check_image, grid_to_image, prepare_pair
 from napari_mmreg.models import load_model
 from napari_mmreg.run import Run
 from napari_mmreg.training.data import find_data, read_records
@@ -36,10 +36,10 @@ def measure(case: Case, model: Any) -> tuple[float, float, int]:
     answer = model.predict(pair, Run())
     rows, cols = case.fixed.shape[:2]
     corners = np.array([[0, 0], [0, cols - 1], [rows - 1, cols - 1], [rows - 1, 0]], dtype=float)
-    found = lift(pair, answer.global_part or MatrixTransform.identity()).map(corners)
+    found = grid_to_image(pair, answer.global_part or MatrixTransform.identity()).map(corners)
     truth = case.positions[corners[:, 0].astype(int), corners[:, 1].astype(int)]
     error = float(np.linalg.norm((found - truth) * case.scale, axis=1).mean())
-    matches = answer.extras["matches"].astype(np.float64)
+    matches = answer.matches.astype(np.float64)
     fixed = pair.fixed_from_grid.map(matches[:, :2])
     moving = pair.moving_from_grid.map(matches[:, 2:4])
     places = np.stack(

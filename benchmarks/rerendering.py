@@ -8,7 +8,7 @@ All this compares pictures and says nothing about the registration, whose error 
 frames that follow each other are and how much their transforms differ. Writes
 ``results/rerendering-MODEL.md``.
 
-Usage: MMREG_DATA=... python benchmarks/rerendering.py sasnet [--per-modality 16] [--frames 12]
+Usage: MMREG_DATA=... python -m benchmarks.rerendering sasnet [--per-modality 16] [--frames 12]
 """
 
 from __future__ import annotations
@@ -24,16 +24,15 @@ import numpy as np
 import torch
 from skimage.exposure import match_histograms
 
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg.evaluation.similarity import ncc, ssim
 from napari_mmreg.geometry.scanlines import LINES, same_place
 from napari_mmreg.imaging import normalise, prepare_pair, to_grey
 from napari_mmreg.imaging.interlaced import split_scan
 from napari_mmreg.models import load_model
-from napari_mmreg.models.protocol import RENDERED
 from napari_mmreg.registration import RegistrationResult, register
-from napari_mmreg.registration.renderings import lift_rendering
+from napari_mmreg.registration.renderings import mix_rendering
 from napari_mmreg.run import Run
 from napari_mmreg.samples.bidirectional import bidirectional_scan
 from napari_mmreg.training.data import find_data, read_records
@@ -48,7 +47,7 @@ SQUARE = 32
 def measure(case: Case, model: str, refine: bool) -> dict[str, float] | None:
     """Return RE, and NCC and SSIM of the three pictures; None where nothing was rendered."""
     result = register(case.fixed, case.moving, model, refine=refine)
-    if "rerendered" not in result.extras:
+    if result.rerendered is None:
         return None
     mask = case.mask & result.valid
     fixed = grey(case.fixed, np.ones(mask.shape, dtype=bool))
@@ -56,7 +55,7 @@ def measure(case: Case, model: str, refine: bool) -> dict[str, float] | None:
     matched = registered.copy()
     matched[mask] = match_histograms(registered[mask], fixed[mask])
     found = {"RE": case.error(result.displacement + np.moveaxis(np.indices(fixed.shape), 0, -1))}
-    pictures = (registered, matched, result.extras["rerendered"], held_out(case, result, model))
+    pictures = (registered, matched, result.rerendered, held_out(case, result, model))
     for name, picture in zip(SHOWN, pictures, strict=True):
         found[f"NCC {name}"] = ncc(fixed, picture, mask)
         found[f"SSIM {name}"] = ssim(fixed, picture, mask, data_range=1.0)
@@ -66,7 +65,7 @@ def measure(case: Case, model: str, refine: bool) -> dict[str, float] | None:
 def held_out(case: Case, result: RegistrationResult, model: str) -> np.ndarray[Any, Any]:
     """Return the rendering, each square mixed by the neighbours that touch its corners alone."""
     pair = prepare_pair(case.fixed, case.moving)
-    rendering = load_model(model).predict(pair, Run()).extras[RENDERED]
+    rendering = load_model(model).predict(pair, Run()).rendering
     on_grid = pair.moving_from_grid.inverse().compose(result.transform)
     on_grid = on_grid.compose(pair.fixed_from_grid)
     rows, cols = np.indices(pair.shape) // SQUARE
@@ -74,7 +73,7 @@ def held_out(case: Case, result: RegistrationResult, model: str) -> np.ndarray[A
     made = np.zeros(shape, np.float32)
     for odd in (False, True):
         known = pair.fixed_mask & ((rows + cols) % 2 == odd)
-        picture = lift_rendering(replace(pair, fixed_mask=known), on_grid, rendering, shape)
+        picture = mix_rendering(replace(pair, fixed_mask=known), on_grid, rendering, shape)
         other = pair.fixed_from_grid.inverse().resample(1 - known.astype(np.uint8), shape, order=0)
         made[other > 0] = picture[other > 0]
     return made
@@ -95,9 +94,9 @@ def frames(model: str, count: int) -> str:
         result = register(
             fixed, moving, model, refine=False, initial=same_place(), fixed_spacing=LINES
         )
-        if "rerendered" not in result.extras:
+        if result.rerendered is None:
             raise SystemExit(f"Frame {number}: {' '.join(result.reasons)}")
-        pictures.append(result.extras["rerendered"][:, 20:-20])
+        pictures.append(result.rerendered[:, 20:-20])
         places.append(result.transform.map(points) * LINES)
     likeness = [ncc(one, two) for one, two in pairwise(pictures)]
     steps = [np.linalg.norm(two - one, axis=1).mean() for one, two in pairwise(places)]

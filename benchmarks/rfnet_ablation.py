@@ -26,12 +26,12 @@ from napari_mmreg.models.rfnet.network import composed
 from napari_mmreg.nn.global_affine import affine_flow
 from napari_mmreg.nn.sampling import upsample_flow, warp
 from napari_mmreg.training.batches import BatchGenerator
+from napari_mmreg.training.command import predictor
 from napari_mmreg.training.losses import masked_mean
 from napari_mmreg.training.pack import PackedPair, load_pairs
 from napari_mmreg.training.recipe import get_recipe
 from napari_mmreg.training.rfnet_losses import gradients
 from napari_mmreg.training.starts import jittered_truth
-from napari_mmreg.training.tools import predictor
 from napari_mmreg.training.trainer import Trainer, TrainerConfig
 from napari_mmreg.training.validation import ValidationConfig, Validator
 

@@ -4,7 +4,7 @@ Bare network, two looks, no refinement. The fused picture's gradients are compar
 fusing after the affine alone; so are those with the fine field turned round, which blurs by
 resampling as much and aligns nothing. Writes ``results/rfnet-stages.md``.
 
-Usage: MMREG_DATA=... python benchmarks/rfnet_stages.py [--per-modality 6]
+Usage: MMREG_DATA=... python -m benchmarks.rfnet_stages [--per-modality 6]
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg import fuse
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.protocols import Case, Protocol
 from napari_mmreg.evaluation.fusion_quality import gradient_length
 from napari_mmreg.geometry import warp_image
-from napari_mmreg.imaging import check_image, lift, prepare_pair, to_grey
-from napari_mmreg.models import looks
+from napari_mmreg.imaging import check_image, grid_to_image, prepare_pair, to_grey
+from napari_mmreg.models.cascade import NetworkInput, NetworkOutput
 from napari_mmreg.models.rfnet.model import RFNetModel
 from napari_mmreg.nn.global_affine import affine_flow
 from napari_mmreg.nn.sampling import pixel_grid
@@ -38,13 +38,13 @@ WANTED = ("vis_ir", "rgb_nir")
 class CoarseRFNet(RFNetModel):
     """RFNet without its fine stage."""
 
-    def look(self, seen: looks.Seen) -> looks.Look:
+    def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """Ask AffineNet alone."""
-        masks = (seen.fixed_mask, seen.moving_mask)
-        _, coarse = self.network.register_coarsely(seen.fixed, seen.moving, masks)
-        rows, cols = seen.fixed.shape[-2:]
+        masks = (inputs.fixed_mask, inputs.moving_mask)
+        _, coarse = self.network.register_coarsely(inputs.fixed, inputs.moving, masks)
+        rows, cols = inputs.fixed.shape[-2:]
         flow = affine_flow(coarse.affine, rows, cols, 1)[0].permute(1, 2, 0)
-        return looks.Look(pixel_grid(rows, cols, flow) + flow, torch.ones(rows, cols))
+        return NetworkOutput(pixel_grid(rows, cols, flow) + flow, torch.ones(rows, cols))
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def measure(case: Case, models: tuple[RFNetModel, RFNetModel]) -> Row:
     run = Run()
     pair = prepare_pair(check_image(case.fixed, "fixed"), check_image(case.moving, "moving"))
     grid = np.stack(np.meshgrid(*map(np.arange, case.fixed.shape[:2]), indexing="ij"), axis=-1)
-    coarse, fine = (lift(pair, m.predict(pair, run).transform).map(grid) for m in models)
+    coarse, fine = (grid_to_image(pair, m.predict(pair, run).transform).map(grid) for m in models)
 
     fixed, moving = (
         np.rint(255 * to_grey(image, (0, 255))[0]).astype(np.uint8)

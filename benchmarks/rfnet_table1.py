@@ -7,7 +7,7 @@ by a method, with the same image as it was before it was misaligned, in the true
 where the method finds none); the paper compares visible with near infrared. Writes
 ``results/rfnet-table1.md``.
 
-Usage: MMREG_DATA=... python benchmarks/rfnet_table1.py [--per-modality 12]
+Usage: MMREG_DATA=... python -m benchmarks.rfnet_table1 [--per-modality 12]
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rfnet_stages import CoarseRFNet
 
-from napari_mmreg.bench import runner
-from napari_mmreg.bench.methods import do_nothing, load_method
-from napari_mmreg.bench.protocols import Case, Protocol
+from benchmarks.accuracy import runner
+from benchmarks.accuracy.methods import do_nothing, load_method
+from benchmarks.accuracy.protocols import Case, Protocol
+from benchmarks.rfnet_stages import CoarseRFNet
 from napari_mmreg.evaluation.similarity import psnr, ssim
 from napari_mmreg.geometry import warp_image
-from napari_mmreg.imaging import check_image, lift, prepare_pair, to_grey
+from napari_mmreg.imaging import check_image, grid_to_image, prepare_pair, to_grey
 from napari_mmreg.models.rfnet.model import RFNetModel
 from napari_mmreg.run import Run
 from napari_mmreg.training.data import find_data, read_records
@@ -84,7 +84,7 @@ def bare(model: RFNetModel) -> Place:
         images = check_image(case.fixed, "fixed"), check_image(case.moving, "moving")
         pair = prepare_pair(*images)
         grid = np.stack(np.meshgrid(*map(np.arange, case.fixed.shape[:2]), indexing="ij"), axis=-1)
-        return lift(pair, model.predict(pair, Run()).transform).map(grid)
+        return grid_to_image(pair, model.predict(pair, Run()).transform).map(grid)
 
     return place
 

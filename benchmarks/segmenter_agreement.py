@@ -8,7 +8,7 @@ found by prompts, of masks carried along (labels on both images), and from geome
 Writes ``results/segmenter_agreement.json``, ``.md`` and ``.png``, and the package's own
 ``agreement.json``, from which the dock says where the number means something.
 
-    python benchmarks/segmenter_agreement.py --data FOLDER [--pairs 8] [--misaligned 3]
+    python -m benchmarks.segmenter_agreement --data FOLDER [--pairs 8] [--misaligned 3]
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_mmreg.bench.protocols import Protocol, pixel_positions
-from napari_mmreg.bench.runner import environment, evenly, read_cases
+from benchmarks.accuracy.protocols import Protocol, pixel_positions
+from benchmarks.accuracy.runner import environment, evenly, read_cases
 from napari_mmreg.evaluation import evaluate, load_segmenter
 from napari_mmreg.evaluation.alignment import Alignment
 from napari_mmreg.evaluation.objects import compare_masks, paint
@@ -248,7 +248,7 @@ def main() -> None:
     if not chosen.tables:
         records = read_records(find_data(chosen.data), "val")
         command = (
-            f"python benchmarks/segmenter_agreement.py --pairs {chosen.pairs} "
+            f"python -m benchmarks.segmenter_agreement --pairs {chosen.pairs} "
             f"--misaligned {chosen.misaligned}"
         )
         record = {

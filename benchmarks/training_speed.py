@@ -77,7 +77,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--recipe", default="tiny")
+    parser.add_argument("--recipe", default="hrnet")
     parser.add_argument("--sizes", type=int, nargs="+", default=[192, 256])
     parser.add_argument("--batches", type=int, nargs="+", default=[4, 8])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])

@@ -21,13 +21,13 @@ import numpy as np
 from napari.utils.notifications import notification_manager
 from qtpy.QtTest import QTest
 
-from napari_mmreg.gui import bundle as roles
-from napari_mmreg.gui.dock import RegisterDock
-from napari_mmreg.gui.evaluate_dock import EvaluateDock
-from napari_mmreg.gui.fused import BEFORE, FUSED
+from napari_mmreg.gui.evaluate.dock import EvaluateDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
-from napari_mmreg.gui.matches import FIXED, LINES, MOVING
+from napari_mmreg.gui.register.dock import RegisterDock
 from napari_mmreg.gui.samples import load_ihc, load_thermal
+from napari_mmreg.gui.shared import bundle as roles
+from napari_mmreg.gui.shared.fused import BEFORE, FUSED
+from napari_mmreg.gui.shared.matches import FIXED, LINES, MOVING
 from napari_mmreg.landmarks.sessions import FOLDER_VARIABLE
 from napari_mmreg.samples import load_sample
 

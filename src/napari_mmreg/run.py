@@ -57,6 +57,15 @@ class Run:
     timings: dict[str, float] = field(default_factory=dict)
     _span: tuple[float, float] = (0.0, 1.0)
     _stage: str = ""
+    _label: Callable[[str], str] = str
+    _reached: float = 0.0
+
+    @classmethod
+    def begin(
+        cls, device: str, seed: int, progress: Progress | None, cancel: CancelCheck | None
+    ) -> Run:
+        """Return a new run; without a listener it is silent, without `cancel` it goes on."""
+        return cls(device, seed, progress or _silent, cancel or _never)
 
     def __post_init__(self) -> None:
         for name in ("progress", "cancel"):
@@ -83,11 +92,39 @@ class Run:
             self._span, self._stage = outer_span, outer_stage
             self.timings[name] = self.timings.get(name, 0.0) + perf_counter() - began
 
+    @contextmanager
+    def part(
+        self, start: float, stop: float, label: Callable[[str], str] | None = None
+    ) -> Iterator[None]:
+        """Give what runs inside the part [start, stop] of the progress bar, as `stage` does.
+
+        It is neither named nor timed. `label` turns the names of the stages inside into those
+        that are reported.
+        """
+        outer_span, outer_label = self._span, self._label
+        low, high = outer_span
+        self._span = (low + (high - low) * start, low + (high - low) * stop)
+        if label is not None:
+            self._label = lambda name: outer_label(label(name))
+        try:
+            yield
+        finally:
+            self._span, self._label = outer_span, outer_label
+
     def step(self, fraction: float) -> None:
         """Report the fraction of the current stage that is done; raise if cancelled."""
         self.check()
+        self.report(self._stage, fraction)
+
+    def report(self, stage: str, fraction: float) -> None:
+        """Report a fraction of the current part under another name; never fall back.
+
+        It is a `Progress`: what has a run of its own is given it as its listener.
+        """
         low, high = self._span
-        self.progress(self._stage, low + (high - low) * min(max(fraction, 0.0), 1.0))
+        reached = low + (high - low) * min(max(fraction, 0.0), 1.0)
+        self._reached = max(self._reached, reached)
+        self.progress(self._label(stage), self._reached)
 
     def check(self) -> None:
         """Raise `Cancelled` if the user asked to stop. Cheap: call it in every inner loop."""

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.io.images import write_image
+from results import make_result
 
 SHIFT = (4.0, -6.0)
 
@@ -41,8 +42,6 @@ def engine(monkeypatch):
             self.calls = []
 
         def __call__(self, fixed, moving, **options):
-            from napari_mmreg.registration import RegistrationResult
-
             self.calls.append({"fixed": fixed, "moving": moving, **options})
             options["progress"]("Global alignment", 0.5)
             if self.during is not None:
@@ -50,14 +49,12 @@ def engine(monkeypatch):
             shape = fixed.shape[:2]
             certain = np.zeros(shape, np.float32)
             extra = {} if self.matches is None else {"matches": self.matches}
-            return RegistrationResult(
-                transform=self.transform,
-                registered=self.transform.resample(moving, shape),
+            return make_result(
+                fixed,
+                moving,
+                self.transform,
                 status=self.status,
                 reasons=self.reasons,
-                model="classical",
-                fixed_shape=shape,
-                moving_shape=moving.shape[:2],
                 metrics={
                     "similarity_before": 0.25,
                     "similarity_after": 0.5,
@@ -67,7 +64,6 @@ def engine(monkeypatch):
                     "displacement_max_px": 7.21,
                     **extra,
                 },
-                fixed_from_grid=MatrixTransform.identity(),
                 grid_misregistration=certain,
                 grid_misregistration_before=certain,
                 timings={"Global alignment": 0.25},

@@ -34,18 +34,6 @@ def test_every_command_explains_itself(name, capsys):
     assert "options:" in capsys.readouterr().out
 
 
-def test_help_starts_without_anything_heavy():
-    code = (
-        "import sys\n"
-        "from napari_mmreg.cli import build_parser\n"
-        "build_parser().format_help()\n"
-        "heavy = {'torch', 'numpy', 'scipy', 'skimage', 'napari', 'qtpy', 'imageio', 'tqdm'}\n"
-        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def test_version(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--version"])

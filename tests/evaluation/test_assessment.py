@@ -13,7 +13,6 @@ from napari_mmreg.evaluation.object_evaluation import PROTOCOLS
 from napari_mmreg.evaluation.report import REPORT_FILES, as_data, write_report
 from napari_mmreg.evaluation.segmentation import Segment
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
-from napari_mmreg.run import Run
 
 TRUTH = MatrixTransform.translation((5.0, -4.0))
 START = MatrixTransform.identity()
@@ -220,12 +219,15 @@ def test_images_that_do_not_overlap_are_said(arguments):
 
 def test_progress_never_falls_and_cancel_works(arguments):
     seen = []
-    run = Run(progress=lambda stage, fraction: seen.append(fraction))
-    evaluate(*arguments["images"], segmenter=load_segmenter("regions"), run=run)
+    evaluate(
+        *arguments["images"],
+        segmenter=load_segmenter("regions"),
+        progress=lambda stage, fraction: seen.append(fraction),
+    )
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     with pytest.raises(Cancelled):
-        evaluate(*arguments["images"], run=Run(cancel=lambda: len(seen) > 0))
+        evaluate(*arguments["images"], cancel=lambda: len(seen) > 0)
 
 
 def test_a_report_holds_everything(arguments, tmp_path):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from napari_mmreg.errors import Cancelled
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
+from results import make_result
 
 
 def _no_screen() -> str:
@@ -36,23 +36,15 @@ def pytest_collection_modifyitems(items):
 
 def fake_result(fixed, moving, initial=None, shift=(0.0, 0.0), status="ok"):
     """A result as the engine makes it, for a given shift on top of the initial matrix."""
-    fixed, moving = np.asarray(fixed), np.asarray(moving)
     start = MatrixTransform(np.eye(3) if initial is None else initial)
-    transform = start.compose(MatrixTransform.translation(shift))
-    shape = fixed.shape[:2]
-    return SimpleNamespace(
-        transform=transform,
-        displacement=transform.displacement(shape),
-        registered=transform.resample(moving, shape),
-        valid=transform.valid(shape, moving.shape),
-        misregistration=np.full(shape, 0.25, np.float32),
+    return make_result(
+        fixed,
+        moving,
+        start.compose(MatrixTransform.translation(shift)),
+        initial=start,
         status=status,
         reasons=() if status == "ok" else ("Half of the image has no counterpart.",),
-        extras={},
         model="fake",
-        metrics={"similarity_before": 0.31, "similarity_after": 0.82},
-        timings={"Global alignment": 1.5},
-        provenance={"seed": 0},
     )
 
 

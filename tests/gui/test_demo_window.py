@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from napari_mmreg.errors import DeviceError
-from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.gui import demo_window
-from napari_mmreg.gui.bundle import REGISTERED
+from napari_mmreg.gui.shared.bundle import REGISTERED
 from napari_mmreg.io import read_image
-from napari_mmreg.registration import RegistrationResult
 from napari_mmreg.samples import load_sample
+from results import make_result
 
 SAMPLE = "visible_thermal_simulated"
 
@@ -25,16 +24,11 @@ def engine(monkeypatch):
         calls.append(options)
         shape = fixed.shape[:2]
         certain = np.zeros(shape, np.float32)
-        return RegistrationResult(
-            transform=truth,
-            registered=truth.resample(moving, shape),
-            status="ok",
-            reasons=(),
-            model="classical",
-            fixed_shape=shape,
-            moving_shape=moving.shape[:2],
+        return make_result(
+            fixed,
+            moving,
+            truth,
             metrics={"similarity_before": 0.2, "similarity_after": 0.6},
-            fixed_from_grid=MatrixTransform.identity(),
             grid_misregistration=certain,
             grid_misregistration_before=certain,
             timings={"Global alignment": 0.1},
@@ -71,7 +65,7 @@ def test_without_a_result_the_window_is_still_photographed(
         raise DeviceError("The device is absent. Choose 'cpu'.")
 
     monkeypatch.setattr("napari_mmreg.registration.register", refuse)
-    monkeypatch.setattr("napari_mmreg.gui.scrolling_dock.show_error", lambda sentence: None)
+    monkeypatch.setattr("napari_mmreg.gui.shared.scrolling_dock.show_error", lambda sentence: None)
     picture = tmp_path / "napari.png"
     viewer = make_napari_viewer(show=True)
     assert not demo_window.present(viewer, demo_window.parse([SAMPLE, str(picture)]))

@@ -8,10 +8,10 @@ import pytest
 from npe2 import PluginManifest
 
 from napari_mmreg.fusion import list_fusions
-from napari_mmreg.gui.fused import NO_FUSION
-from napari_mmreg.gui.settings import Defaults, read_defaults
-from napari_mmreg.gui.strings import DEVICES
-from napari_mmreg.gui.widgets.runs_box import MAX_ARROWS, MIN_ARROWS
+from napari_mmreg.gui.register.runs_box import MAX_ARROWS, MIN_ARROWS
+from napari_mmreg.gui.shared.fused import NO_FUSION
+from napari_mmreg.gui.shared.settings import Defaults, read_defaults
+from napari_mmreg.gui.shared.strings import DEVICES
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_dock_starts_with_the_preferences(
 ):
     from napari.settings import get_plugin_settings
 
-    from napari_mmreg.gui.dock import RegisterDock
+    from napari_mmreg.gui.register.dock import RegisterDock
 
     assert read_defaults() == Defaults()  # not registered here yet
     if "napari-mmreg" not in npe2pm:

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Points
 
 from napari_mmreg.gui import samples
-from napari_mmreg.gui.modalities import METADATA_KEY, MODALITIES, guess_modality
+from napari_mmreg.gui.shared.modalities import METADATA_KEY, MODALITIES, guess_modality
 from napari_mmreg.samples import SampleError, list_samples, load_sample
 
 COMMANDS = {

@@ -7,7 +7,15 @@ from skimage import data
 
 from napari_mmreg.errors import Cancelled, InputError, TransformError
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
-from napari_mmreg.imaging import lift, lower, normalise, prepare_pair, regrid, shrink, to_grey
+from napari_mmreg.imaging import (
+    change_grid,
+    downsample,
+    grid_to_image,
+    image_to_grid,
+    normalise,
+    prepare_pair,
+    to_grey,
+)
 from napari_mmreg.run import Run
 
 CAMERA = data.camera()
@@ -80,7 +88,7 @@ def test_a_bending_initial_transform_is_kept():
     both = ndimage.binary_erosion(pair.fixed_mask & pair.moving_mask, iterations=3)
     assert correlation(pair.fixed, pair.moving, both) > 0.9999
     points = np.array([[60.0, 60.0], [40.0, 90.0]])
-    found = lift(pair, MatrixTransform.identity()).map(points)
+    found = grid_to_image(pair, MatrixTransform.identity()).map(points)
     np.testing.assert_allclose(found, bend.map(points), atol=1e-6)
 
 
@@ -133,8 +141,10 @@ def test_lift_goes_through_the_grid():
     points = np.array([[0.0, 0.0], [100.0, 50.0]])
     on_grid = pair.fixed_from_grid.inverse().map(points)
     expected = pair.moving_from_grid.map(on_grid + np.array([3, -4]))
-    np.testing.assert_allclose(lift(pair, shift).map(points), expected)
-    np.testing.assert_allclose(lower(pair, lift(pair, shift)).map(points), shift.map(points))
+    np.testing.assert_allclose(grid_to_image(pair, shift).map(points), expected)
+    np.testing.assert_allclose(
+        image_to_grid(pair, grid_to_image(pair, shift)).map(points), shift.map(points)
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -150,8 +160,8 @@ def test_regrid_means_the_same_transform(angle, row, budgets):
     found = MatrixTransform.from_params(rotation_degrees=angle, translation=(row, 5))
     points = np.array([[0.0, 0.0], [100.0, 50.0], [-20.0, 127.0]])
     np.testing.assert_allclose(
-        lift(target, regrid(found, source, target)).map(points),
-        lift(source, found).map(points),
+        grid_to_image(target, change_grid(found, source, target)).map(points),
+        grid_to_image(source, found).map(points),
         atol=1e-6,
     )
 
@@ -160,7 +170,7 @@ def test_regrid_refuses_another_pair():
     one = prepare_pair(CAMERA, CAMERA)
     other = prepare_pair(CAMERA, CAMERA, initial=MatrixTransform.translation((9, 0)))
     with pytest.raises(TransformError, match="same input"):
-        regrid(MatrixTransform.identity(), one, other)
+        change_grid(MatrixTransform.identity(), one, other)
 
 
 def test_only_the_part_that_meets_is_looked_at():
@@ -212,8 +222,8 @@ def test_shrink_is_the_same_pair_on_a_coarser_grid():
     fixed[:80] = np.nan
     start = MatrixTransform.from_params(rotation_degrees=4, scale=1.2)
     fine = prepare_pair(fixed, CAMERA, initial=start)
-    assert shrink(fine, 512 * 512) is fine
-    coarse = shrink(fine, 100 * 100)
+    assert downsample(fine, 512 * 512) is fine
+    coarse = downsample(fine, 100 * 100)
     assert 0.9 * 100**2 < coarse.fixed.size <= 100**2
     direct = prepare_pair(fixed, CAMERA, initial=start, budget=100 * 100)
     for name in ("fixed", "moving"):
@@ -225,10 +235,13 @@ def test_shrink_is_the_same_pair_on_a_coarser_grid():
         assert grey.dtype == np.float32
     points = np.array([[0.0, 0.0], [50.0, 30.0]])
     identity = MatrixTransform.identity()
-    np.testing.assert_allclose(lift(coarse, identity).map(points), start.map(points), atol=1e-9)
+    np.testing.assert_allclose(
+        grid_to_image(coarse, identity).map(points), start.map(points), atol=1e-9
+    )
     shift = MatrixTransform.translation((2, -3))
     np.testing.assert_allclose(
-        lift(fine, regrid(shift, coarse, fine)).map(points), lift(coarse, shift).map(points)
+        grid_to_image(fine, change_grid(shift, coarse, fine)).map(points),
+        grid_to_image(coarse, shift).map(points),
     )
 
 

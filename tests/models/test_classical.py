@@ -5,14 +5,14 @@ import pytest
 import torch
 from skimage import data, filters
 
+from napari_mmreg.alignment.levels import build_level, pair_tensors
+from napari_mmreg.alignment.lucas_kanade import align
 from napari_mmreg.errors import Cancelled
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.imaging import prepare_pair
 from napari_mmreg.models import load_model
 from napari_mmreg.models.classical.search import search
 from napari_mmreg.nn.homography import matrix_tensor
-from napari_mmreg.nn.levels import build_level, pair_tensors
-from napari_mmreg.nn.lucas_kanade import align
 from napari_mmreg.run import Run
 
 ASTRONAUT = data.astronaut()[::2, ::2].astype(float)

@@ -248,30 +248,30 @@ def test_the_adapter_takes_any_size_and_aspect(shape):
     one, two = model.predict(pair, Run()), model.predict(pair, Run())
     assert np.isfinite(one.transform.displacement(pair.shape)).all()
     assert one.error_scale.shape == pair.shape
-    likely = one.extras["localisation"]
+    likely = one.localisation
     assert likely.shape == pair.shape
     assert likely.dtype == np.float32
     assert 0 <= likely.min() <= likely.max() <= 1
-    np.testing.assert_array_equal(likely, two.extras["localisation"])
+    np.testing.assert_array_equal(likely, two.localisation)
 
 
 def test_the_localisation_is_that_of_the_pair_as_it_came(monkeypatch):
-    from napari_mmreg.models import looks
+    from napari_mmreg.models import cascade
 
     model = FusionRegisterModel(awake())
     answers = [torch.full((256, 256), value) for value in (0.25, 0.75)]
 
-    def told(seen):
-        shape = seen.fixed.shape[-2:]
-        grid = looks.pixel_grid(*shape, seen.fixed)
-        return looks.Look(
+    def told(inputs):
+        shape = inputs.fixed.shape[-2:]
+        grid = cascade.pixel_grid(*shape, inputs.fixed)
+        return cascade.NetworkOutput(
             grid, torch.ones(shape), localisation=answers.pop(0)[: shape[0], : shape[1]]
         )
 
-    monkeypatch.setattr(model, "look", told)
+    monkeypatch.setattr(model, "call_network", told)
     picture = np.random.default_rng(0).random((200, 240)).astype(np.float32)
     pair = prepare_pair(picture, 1 - picture)
-    likely = model.predict(pair, Run()).extras["localisation"]
+    likely = model.predict(pair, Run()).localisation
     np.testing.assert_allclose(likely, 0.25)
 
 

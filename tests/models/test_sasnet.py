@@ -9,7 +9,7 @@ from skimage import data
 
 from napari_mmreg.errors import Cancelled
 from napari_mmreg.imaging import prepare_pair
-from napari_mmreg.models.looks import Seen
+from napari_mmreg.models.cascade import NetworkInput
 from napari_mmreg.models.sasnet.config import SASNetConfig
 from napari_mmreg.models.sasnet.model import SASNetModel
 from napari_mmreg.models.sasnet.network import SASNet
@@ -247,7 +247,7 @@ def test_the_model_answers_any_size(loud, shape):
     assert np.isfinite(displacement).all()
     assert one.error_scale.shape == pair.shape
     np.testing.assert_array_equal(displacement, two.transform.displacement(pair.shape))
-    rendered = one.extras["rendered"]
+    rendered = one.rendering
     assert rendered.channels.shape == (*pair.shape, SMALL.mixed)
     assert rendered.channels.dtype == np.float32
 
@@ -257,11 +257,14 @@ def test_it_does_not_search_where_the_images_are_near(loud):
     fixed, moving = images(batch=1, seed=1), images(batch=1, seed=2)
     full = torch.ones_like(fixed)
     with torch.inference_mode():
-        far, near = (model.look(Seen(fixed, moving, full, full, near=n)) for n in (False, True))
+        far, near = (
+            model.call_network(NetworkInput(fixed, moving, full, full, near=n))
+            for n in (False, True)
+        )
     torch.testing.assert_close(far.rendered, near.rendered)
     assert near.rendered.shape == (SMALL.mixed, 64, 96)
-    assert far.places.shape == near.places.shape == (64, 96, 2)
-    assert (far.places - near.places).abs().max() > 0.1
+    assert far.target_points.shape == near.target_points.shape == (64, 96, 2)
+    assert (far.target_points - near.target_points).abs().max() > 0.1
 
 
 def test_it_can_be_cancelled(loud):

@@ -136,7 +136,7 @@ def test_matching_finds_any_rotation(turn):
     pair = two_colours(true)
     found = load_model("regnetmamba2").predict(pair, Run())
     assert np.median(distance(true, found, pair)) < 3
-    matches = found.extras["matches"]
+    matches = found.matches
     error = np.linalg.norm(true.map(matches[:, :2]) - matches[:, 2:4], axis=1)
     assert len(matches) > 100
     assert np.median(error) < 3

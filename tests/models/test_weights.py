@@ -5,7 +5,15 @@ import torch
 from torch import nn
 
 from napari_mmreg.errors import ModelError
-from napari_mmreg.models.weights import load_weights, read_config, save_weights, weights_folder
+from napari_mmreg.models import list_models
+from napari_mmreg.models.weights import (
+    PACKAGED,
+    file_sha256,
+    load_weights,
+    read_config,
+    save_weights,
+    weights_folder,
+)
 
 
 def build(config):
@@ -82,8 +90,17 @@ def test_extra_and_lacking_tensors_are_refused(folder):
         load_weights(folder, lambda c: nn.Sequential(*build(c), nn.Linear(2, 2)))
 
 
+def test_weights_come_with_the_package():
+    for name in ["fusion-cnn", *(info.name for info in list_models() if info.needs_weights)]:
+        folder = weights_folder(name)
+        assert folder == PACKAGED / name
+        assert file_sha256(folder / "model.safetensors") == read_config(folder).sha256
+        assert (folder / "card.md").is_file()
+
+
 def test_where_weights_are_looked_for(folder, monkeypatch):
     monkeypatch.setenv("MMREG_WEIGHTS", str(folder.parent))
     assert weights_folder("m") == folder
+    assert weights_folder("hrnet") == PACKAGED / "hrnet"
     with pytest.raises(ModelError, match="MMREG_WEIGHTS"):
         weights_folder("no-such-model")

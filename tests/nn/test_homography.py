@@ -5,8 +5,8 @@ import torch
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.nn.homography import (
     corners,
+    distortion_penalty,
     matrix_tensor,
-    oddness,
     plausible,
     positions,
     resize_matrix,
@@ -56,7 +56,7 @@ def test_plausible(change, fine):
 def test_oddness_ignores_rigid_motion_and_grows_with_distortion():
     turned = MatrixTransform.from_params(rotation_degrees=25, translation=(9, 4))
     rigid = matrix_tensor(turned.matrix_xy)[None]
-    assert oddness(rigid, 50, 80)[0] == pytest.approx(0, abs=1e-6)
+    assert distortion_penalty(rigid, 50, 80)[0] == pytest.approx(0, abs=1e-6)
     mild, strong = (matrix_tensor(np.diag([k, 1, 1.0]))[None] for k in (1.1, 1.5))
-    assert 0 < oddness(mild, 50, 80)[0] < oddness(strong, 50, 80)[0]
-    assert oddness(MATRIX, 50, 80)[0] > 0
+    assert 0 < distortion_penalty(mild, 50, 80)[0] < distortion_penalty(strong, 50, 80)[0]
+    assert distortion_penalty(MATRIX, 50, 80)[0] > 0

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_mmreg.nn.rssb import RSSB, RSSG, ChannelAttention, channel_attention_block
+from napari_mmreg.nn.rssb import RSSB, ChannelAttention, channel_attention_block
 
 
 def image(*shape):
@@ -13,7 +13,7 @@ def image(*shape):
 @pytest.mark.parametrize("shape", [(8, 8), (1, 5), (7, 13)])
 def test_any_size_and_all_weights_learn(core, light, shape):
     torch.manual_seed(0)
-    net = RSSG(8, 2, state=4, core=core, light=light)
+    net = RSSB(8, state=4, core=core, light=light)
     y = net(image(2, 8, *shape))
     assert y.shape == (2, 8, *shape)
     y.square().mean().backward()

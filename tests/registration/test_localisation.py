@@ -18,7 +18,7 @@ class Locator:
     def predict(self, pair, run):
         likely = np.zeros(pair.shape, np.float32)
         likely[:, pair.shape[1] // 2 :] = 1
-        return Prediction(MatrixTransform.identity(), extras={"localisation": likely})
+        return Prediction(MatrixTransform.identity(), localisation=likely)
 
 
 @pytest.mark.parametrize("shape", [(200, 300), (900, 1200)])
@@ -27,7 +27,7 @@ def test_the_map_lies_on_the_fixed_image(monkeypatch, shape):
     registry.register_model(INFO, Locator)
     image = np.tile(data.camera(), (3, 3))[: shape[0], : shape[1]]
     result = register(image, image[:-20], "locator", refine=False)
-    likely = result.extras["localisation"]
+    likely = result.localisation
     assert likely.shape == shape
     assert likely.dtype == np.float32
     middle = shape[1] // 2

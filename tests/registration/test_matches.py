@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
 from napari_mmreg.models import ModelInfo, Prediction, registry
-from napari_mmreg.registration.path import PREDICT_BUDGET, register
+from napari_mmreg.registration.register import PREDICT_BUDGET, register
 
 HOMOGRAPHY = MatrixTransform(np.array([[0.97, 0.12, 9], [-0.1, 1.03, 14], [3e-5, -2e-5, 1]]))
 SPOTS = np.array([[0.15, 0.3], [0.3, 0.75], [0.45, 0.2], [0.6, 0.6], [0.75, 0.35], [0.85, 0.8]])
@@ -52,7 +52,7 @@ class Spots:
         back = pair.moving_from_grid.inverse()
         answer = back.compose(self.said or self.truth).compose(pair.fixed_from_grid)
         matches = np.column_stack([find(pair.fixed), find(pair.moving), PROBABILITY])
-        return Prediction(answer, extras={"matches": matches[: self.count].astype(np.float32)})
+        return Prediction(answer, matches=matches[: self.count].astype(np.float32))
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def check(model, truth, fixed_shape, moving_shape, radii=(6, 6), **options):
         detect_borders=False,
         **options,
     )
-    matches = result.extras["matches"]
+    matches = result.matches
     assert matches.dtype == np.float32
     assert matches.shape == (len(SPOTS), 5)
     np.testing.assert_allclose(matches[:, :2], places, atol=0.3)
@@ -143,7 +143,7 @@ def spots_of(model, **options):
 def test_a_model_may_find_none(model):
     model.count = 0
     result = spots_of(model)
-    assert result.extras["matches"].shape == (0, 5)
+    assert result.matches.shape == (0, 5)
     assert result.metrics["matches"] == 0
 
 
@@ -152,23 +152,23 @@ def test_matches_outside_the_images_are_left_out(model):
     fixed = draw((300, 340), SPOTS * (300, 340), 6)
     seen = find(fixed)
     model.predict = lambda pair, run: Prediction(
-        MatrixTransform.identity(), extras={"matches": np.column_stack([seen, seen, PROBABILITY])}
+        MatrixTransform.identity(), matches=np.column_stack([seen, seen, PROBABILITY])
     )
     result = register(fixed, moving, model="spots", refine=False, initial=np.eye(3))
     inside = seen[:, 1] < 199.5
     assert 0 < inside.sum() < len(SPOTS)
-    np.testing.assert_allclose(result.extras["matches"][:, 4], PROBABILITY[inside])
+    np.testing.assert_allclose(result.matches[:, 4], PROBABILITY[inside])
 
 
 def test_a_failed_run_has_no_matches(model):
     model.status = "failed"
     result = spots_of(model)
-    assert "matches" not in result.extras
+    assert result.matches is None
     assert "matches" not in result.metrics
 
 
 def test_matches_that_the_answer_turned_down_are_not_its_own(model):
     model.said = MatrixTransform.translation((0, 30))
-    assert "matches" not in spots_of(model).extras
+    assert spots_of(model).matches is None
     model.said = MatrixTransform.translation((0, 2))
-    assert len(spots_of(model).extras["matches"]) == len(SPOTS)
+    assert len(spots_of(model).matches) == len(SPOTS)

@@ -125,7 +125,7 @@ def registered(monkeypatch):
         status="ok", reasons=("why",), displacement=np.zeros((160, 200, 2), np.float32)
     )
     monkeypatch.setattr(
-        "napari_mmreg.registration.post_registration.register", lambda *args, **options: said
+        "napari_mmreg.registration.post_registration.register_pair", lambda *args, **options: said
     )
     return said
 
@@ -180,7 +180,7 @@ def test_what_the_method_can_do_itself_it_does_again(registered):
 
 
 def test_a_known_displacement_is_not_looked_for(monkeypatch):
-    monkeypatch.setattr("napari_mmreg.registration.post_registration.register", None)
+    monkeypatch.setattr("napari_mmreg.registration.post_registration.register_pair", None)
     known = np.zeros((160, 200, 2))
     known[..., 0] = 2.0
     found = correct_fusion(GREY, OTHER, fuse(GREY, OTHER), displacement=known)

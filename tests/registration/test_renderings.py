@@ -14,8 +14,8 @@ from scipy import ndimage
 
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
 from napari_mmreg.models import ModelInfo, Prediction, registry
-from napari_mmreg.models.protocol import RENDERED, Rendering
-from napari_mmreg.registration.path import PREDICT_BUDGET, register
+from napari_mmreg.models.protocol import Rendering
+from napari_mmreg.registration.register import PREDICT_BUDGET, register
 
 TRUTH = MatrixTransform(np.array([[0.97, 0.12, 9], [-0.1, 1.03, 14], [3e-5, -2e-5, 1]]))
 INFO = ModelInfo("painter", "Painter", "Paints.", "BSD-3-Clause", needs_weights=False)
@@ -43,7 +43,7 @@ class Painter:
         answer = back.compose(TRUTH).compose(pair.fixed_from_grid)
         seen = self.frame.resample(pair.moving, pair.shape)
         channels = np.stack([seen**2 - 7, picture(pair.shape, 5)], axis=-1)
-        return Prediction(answer, extras={RENDERED: Rendering(channels, self.frame)})
+        return Prediction(answer, rendering=Rendering(channels, self.frame))
 
 
 @pytest.fixture
@@ -57,7 +57,8 @@ def model(monkeypatch):
         nothing = np.zeros(pair.shape, np.float32)
         return SimpleNamespace(
             status=model.status, reasons=(), similarity_before=0.2, similarity_after=0.7,
-            folding=0.0, overlap=1.0, misregistration=nothing, misregistration_before=nothing,
+            folding=0.0, overlap=1.0, displacement=transform.displacement(pair.shape),
+            misregistration=nothing, misregistration_before=nothing,
         )  # fmt: skip
 
     module = ModuleType("napari_mmreg.registration.certify")
@@ -73,8 +74,7 @@ def run(moving_shape=(300, 340), fixed_shape=(300, 340), **options):
 
 
 def check(fixed, result):
-    made = result.extras["rerendered"]
-    assert RENDERED not in result.extras
+    made = result.rerendered
     assert made.shape == fixed.shape
     assert made.dtype == np.float32
     inner = ndimage.binary_erosion(result.valid, iterations=12)
@@ -108,5 +108,4 @@ def test_an_initial_transform_that_bends(model):
 def test_a_failed_run_shows_no_rendering(model):
     model.status = "failed"
     _, result = run()
-    assert "rerendered" not in result.extras
-    assert RENDERED not in result.extras
+    assert result.rerendered is None

@@ -188,8 +188,8 @@ def test_it_overfits_one_batch(batch):
     model = recipe.build_model(asdict(SMALL)).train()
     target = losses.aligned_fusion(laplacian_fusion, batch)
     fused = laplacian_fusion(batch.fixed, batch.moving).clamp(0, 1)
-    optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(80):
+    optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for _ in range(45):
         optimiser.zero_grad()
         sum(recipe.loss(model, batch, 0.5).values()).backward()
         optimiser.step()

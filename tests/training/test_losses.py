@@ -4,14 +4,11 @@ import torch
 from napari_mmreg.training.losses import (
     bending,
     endpoint_loss,
-    local_ncc_squared,
     masked_mean,
     masked_ncc,
     matching_loss,
     matching_targets,
-    multiscale_endpoint_loss,
     resize_truth,
-    smoothness,
 )
 
 
@@ -56,26 +53,11 @@ def test_truth_on_a_coarser_grid():
     assert not bool(resize_truth(truth, hole, (17, 17))[1][0, 0, 10:12, 10].any())
 
 
-def test_multiscale_loss_counts_px_of_the_full_grid():
-    truth = torch.full((1, 2, 33, 33), 4.0)
-    zero = [torch.zeros(1, 2, 33, 33), torch.zeros(1, 2, 17, 17)]
-    one = float(multiscale_endpoint_loss(zero[:1], truth, ones(33, 33)))
-    two = float(multiscale_endpoint_loss(zero, truth, ones(33, 33), [0.0, 1.0]))
-    assert one == pytest.approx(two, rel=0.03)
-    small, _ = resize_truth(truth, ones(33, 33), (17, 17))
-    right = multiscale_endpoint_loss([truth, small], truth, ones(33, 33))
-    assert float(right) == pytest.approx(0.0, abs=1e-5)
-
-
-def test_smoothness_and_bending():
-    flow = ramp(20, 20)
-    assert float(smoothness(flow)) == pytest.approx((0.1**2 + 0.05**2) / 2, rel=1e-3)
-    assert float(bending(flow)) == pytest.approx(0.0, abs=1e-6)
+def test_only_what_bends_is_bent():
+    assert float(bending(ramp(20, 20))) == pytest.approx(0.0, abs=1e-6)
     step = torch.zeros(1, 2, 20, 20)
     step[..., 10:] = 1
-    edge = torch.zeros(1, 1, 20, 20)
-    edge[..., 10:] = 1
-    assert float(smoothness(step, edge)) < 0.01 * float(smoothness(step))
+    assert float(bending(step)) > 0.01
 
 
 def test_matching_targets_are_the_four_neighbours_of_the_true_place():
@@ -142,11 +124,3 @@ def test_ncc_ignores_gain_and_offset_and_what_is_masked():
     assert torch.allclose(masked_ncc(one, two, mask), torch.ones(2), atol=1e-4)
     assert torch.allclose(masked_ncc(one, -two, mask), -torch.ones(2), atol=1e-4)
     assert float(masked_ncc(one, torch.zeros_like(one)).abs().max()) < 1e-3
-
-
-def test_local_ncc_is_blind_to_the_sign_of_contrast(pictures):
-    one = torch.from_numpy(pictures[5])[None, None] / 255.0
-    same = float(local_ncc_squared(one, 1 - one))
-    moved = float(local_ncc_squared(one, one.roll((9, 9), (2, 3))))
-    assert same > 0.8
-    assert moved < 0.5 * same

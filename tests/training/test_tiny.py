@@ -5,14 +5,11 @@ from napari_mmreg.training.appearance import AppearanceConfig
 from napari_mmreg.training.batches import BatchConfig, BatchGenerator
 from napari_mmreg.training.pack import PackedPair
 from napari_mmreg.training.recipe import Optimisation
-from napari_mmreg.training.recipes.tiny import (
-    TinyRecipe,
-    fit_affine,
-)
 from napari_mmreg.training.record import Table
 from napari_mmreg.training.scores import by, summarise, watched
 from napari_mmreg.training.trainer import Trainer, TrainerConfig
 from napari_mmreg.training.validation import ValidationConfig, Validator
+from tiny_recipe import TinyRecipe, fit_affine
 
 
 def test_affine_fit_withstands_outliers():
@@ -55,7 +52,7 @@ def test_the_trainer_learns_a_handful_of_pairs(tmp_path):
         ),
         optimisation=Optimisation(learning_rate=3e-3, warm_up=10, average=0.95),
     )
-    config = ValidationConfig(protocols=("R128", "N128c"), per_modality=None)
+    config = ValidationConfig(protocols=("R96", "N96c"), per_modality=None)
     validator = Validator(pairs, config)
 
     def validate(model):

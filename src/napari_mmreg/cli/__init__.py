@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import napari_mmreg
-from napari_mmreg.bench import command as bench
 from napari_mmreg.cli import apply, demo, evaluate, fuse, models, register, samples
 from napari_mmreg.cli.console import warn
 from napari_mmreg.errors import Cancelled, RegistrationError
@@ -45,7 +44,6 @@ COMMANDS: dict[str, Command] = {
     "models": models,
     "samples": samples,
     "demo": demo,
-    "bench": bench,
     "train": train,
 }
 

@@ -14,10 +14,9 @@ from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_mmreg.evaluation import Evaluation, LandmarkError
+    from napari_mmreg.evaluation import Evaluation
     from napari_mmreg.evaluation.segmentation import Segmenter
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.run import Run
 
 AS_THEY_LIE = "as they lie"
 """What the numbers of two images are called that no transform relates."""
@@ -167,10 +166,8 @@ def _evaluations(arguments: argparse.Namespace, segmenter: Segmenter | None) -> 
         elif fixed.shape[:2] != moving.shape[:2]:
             warn("the images differ in size; they are measured with their frames' centres matched")
         with progress_bar(quiet=arguments.quiet) as progress, interruptible() as cancel:
-            from napari_mmreg.run import Run
-
-            working = Run(progress=progress, cancel=cancel)
-            return [_evaluate(fixed, moving, given, working, about, name=name, **options)]
+            options.update(progress=progress, cancel=cancel, name=name)
+            return [_evaluate(fixed, moving, given, about, **options)]
     named = [name.strip() for name in arguments.models.split(",")]
     names = [info.name for info in list_models()] if named == ["all"] else named
     return [_registered(fixed, moving, name, arguments, images, start, options) for name in names]
@@ -185,8 +182,6 @@ def _registered(
     start: Transform,
     options: dict[str, Any],
 ) -> Evaluation:
-    from napari_mmreg.run import Run
-
     chosen = _with_model(arguments, model)
     result = register_pair(
         fixed, moving, chosen, initial=options["initial"], modalities=options["modalities"]
@@ -202,8 +197,9 @@ def _registered(
             fixed,
             moving,
             result.transform,
-            Run(progress=progress, cancel=cancel),
             about,
+            progress=progress,
+            cancel=cancel,
             name=model,
             misregistration=result.misregistration,
             **{**options, "initial": start},
@@ -216,13 +212,21 @@ def _with_model(arguments: argparse.Namespace, model: str) -> argparse.Namespace
 
 
 def _evaluate(
-    fixed: Any, moving: Any, transform: Any, run: Run, about: dict[str, Any], **options: Any
+    fixed: Any,
+    moving: Any,
+    transform: Any,
+    about: dict[str, Any],
+    **options: Any,
 ) -> Evaluation:
     from napari_mmreg.evaluation import evaluate
     from napari_mmreg.registration.provenance import versions
 
     return evaluate(
-        fixed, moving, transform, run=run, provenance={"versions": versions(), **about}, **options
+        fixed,
+        moving,
+        transform,
+        provenance={"versions": versions(), **about},
+        **options,
     )
 
 
@@ -247,14 +251,3 @@ def numbers_table(evaluation: Evaluation) -> None:
     for note in evaluation.notes:
         say(note)
     say()
-
-
-def error_table(errors: dict[str, LandmarkError]) -> None:
-    """Say the error's mean, RMSE, median and maximum, a line each."""
-    table(
-        ["", "mean", "RMSE", "median", "max"],
-        [
-            [name, *(f"{value:.2f}" for value in (e.mean, e.rmse, e.median, e.max))]
-            for name, e in errors.items()
-        ],
-    )

@@ -21,7 +21,7 @@ from napari_mmreg.evaluation.similarity import gradient_ncc, mind_distance, ncc,
 from napari_mmreg.geometry import Transform
 from napari_mmreg.imaging import check_image
 from napari_mmreg.imaging.checks import check_modalities
-from napari_mmreg.run import Run
+from napari_mmreg.run import CancelCheck, Progress, Run
 
 if TYPE_CHECKING:
     from napari_mmreg.evaluation.segmentation import Segmenter
@@ -81,7 +81,8 @@ def evaluate(
     modalities: tuple[str | None, str | None] = (None, None),
     name: str = "registered",
     provenance: Mapping[str, Any] | None = None,
-    run: Run | None = None,
+    progress: Progress | None = None,
+    cancel: CancelCheck | None = None,
 ) -> Evaluation:
     """Measure how good a registration is.
 
@@ -115,8 +116,8 @@ def evaluate(
         What people call this registration.
     provenance : mapping, optional
         Of the registration, for reports.
-    run : Run, optional
-        Progress, cancel and device.
+    progress, cancel : callable, optional
+        As in `napari_mmreg.register`.
 
     Returns
     -------
@@ -135,8 +136,8 @@ def evaluate(
     than a megapixel are measured on every n-th pixel; lengths are given in full pixels.
     """
     modalities = check_modalities(modalities)
-    landmarks = _check_options(landmarks, objects, provenance, run)
-    working = run or Run()
+    landmarks = _check_options(landmarks, objects, provenance)
+    working = Run.begin("cpu", 0, progress, cancel)
     image = None if fused is None else check_image(fused, "fused")
     alignment = Alignment(fixed, moving, transform, initial, truth)
     notes: list[str] = []
@@ -171,7 +172,7 @@ def evaluate(
             after["object_iou_fused"] = found.means("fused")["object_iou"]
         if found.protocol != "labels on both":
             notes.extend(_unmoved(before, after, grid.stride))
-    working.progress("Done", 1.0)
+    working.report("Done", 1.0)
     return Evaluation(
         name=name,
         before=before,
@@ -188,15 +189,12 @@ def _check_options(
     landmarks: tuple[ArrayLike, ArrayLike] | None,
     objects: int,
     provenance: Mapping[str, Any] | None,
-    run: Run | None,
 ) -> tuple[ArrayLike, ArrayLike] | None:
     """Raise `InputError` for options of a wrong kind, before time is spent; return landmarks."""
     if landmarks is not None and not (isinstance(landmarks, tuple | list) and len(landmarks) == 2):
         raise InputError("Landmarks are two arrays of points: landmarks=(fixed, moving).")
     if isinstance(objects, bool) or not isinstance(objects, int | np.integer) or objects < 1:
         raise InputError(f"The number of objects is {objects!r}; pass an integer, 1 or more.")
-    if run is not None and not isinstance(run, Run):
-        raise InputError(f"The run is a {type(run).__name__}; pass a napari_mmreg.run.Run.")
     try:
         json.dumps(dict(provenance or {}))
     except (TypeError, ValueError, RecursionError) as error:

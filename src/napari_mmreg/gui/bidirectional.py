@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry.scanlines import LINES
-from napari_mmreg.gui.modalities import METADATA_KEY
-from napari_mmreg.gui.placement import part_of, place
+from napari_mmreg.gui.shared.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.placement import part_of, place
 from napari_mmreg.imaging.interlaced import split_scan
 
 if TYPE_CHECKING:

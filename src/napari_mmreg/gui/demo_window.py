@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from napari_mmreg.gui.bundle import REGISTERED
+from napari_mmreg.gui.shared.bundle import REGISTERED
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_mmreg.gui.dock import RegisterDock
-    from napari_mmreg.gui.runs import RunRecord
+    from napari_mmreg.gui.register.dock import RegisterDock
+    from napari_mmreg.gui.shared.runs import RunRecord
 
 PLUGIN = "napari-mmreg"
 DOCK = "Register images"

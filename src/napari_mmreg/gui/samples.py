@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.modalities import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.types import LayerData

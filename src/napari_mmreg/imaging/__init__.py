@@ -10,24 +10,24 @@ from napari_mmreg.imaging.multiscale import Level, pick_level
 from napari_mmreg.imaging.normalise import fill_invalid, normalise
 from napari_mmreg.imaging.pair import Pair
 from napari_mmreg.imaging.prepare import prepare_pair
-from napari_mmreg.imaging.regridding import lift, lower, regrid, shrink
+from napari_mmreg.imaging.regridding import change_grid, downsample, grid_to_image, image_to_grid
 
 __all__ = [
     "Level",
     "Pair",
     "black_border",
+    "change_grid",
     "check_image",
     "check_mask",
     "check_spacing",
+    "downsample",
     "fill_invalid",
+    "grid_to_image",
+    "image_to_grid",
     "initial_transform",
-    "lift",
-    "lower",
     "normalise",
     "pick_level",
     "prepare_pair",
-    "regrid",
-    "shrink",
     "to_grey",
     "working_grid",
 ]

@@ -27,6 +27,7 @@ def flow_colour(field: NDArray[np.float32], full: float) -> NDArray[np.uint8]:
     """
     row, col = field[..., 0], field[..., 1]
     known = np.isfinite(row) & np.isfinite(col)
+    # By hand: scikit-image's hsv2rgb gives the same bytes and takes five times as long.
     hue = np.where(known, np.arctan2(row, col), 0) / (2 * np.pi) * 6 % 6
     length = np.where(known, np.clip(magnitude(field) / max(full, 1e-6), 0, 1), 0)
     rgb = np.empty((*row.shape, 3), dtype=np.uint8)

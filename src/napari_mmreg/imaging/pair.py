@@ -38,7 +38,7 @@ class Pair:
     Notes
     -----
     *Convention*: (row, col), pixel centres at integers. A model predicts a transform of
-    this grid, fixed to moving (pull); `lift` turns it into one between image pixels.
+    this grid, fixed to moving (pull); `grid_to_image` turns it into one between image pixels.
     """
 
     fixed: NDArray[np.float32]

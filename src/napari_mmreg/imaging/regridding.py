@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_mmreg.imaging.pair import Pair
 
 
-def lift(pair: Pair, transform: Transform) -> Transform:
+def grid_to_image(pair: Pair, transform: Transform) -> Transform:
     """Turn a transform of the working grid into one between the images' own pixels.
 
     Parameters
@@ -41,10 +41,10 @@ def lift(pair: Pair, transform: Transform) -> Transform:
     return pair.moving_from_grid.compose(inner)
 
 
-def lower(pair: Pair, transform: Transform) -> Transform:
+def image_to_grid(pair: Pair, transform: Transform) -> Transform:
     """Turn a transform between the images' own pixels into one of the working grid.
 
-    Undoes `lift`.
+    Undoes `grid_to_image`.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def lower(pair: Pair, transform: Transform) -> Transform:
     return pair.moving_from_grid.inverse().compose(transform.compose(pair.fixed_from_grid))
 
 
-def regrid(transform: Transform, source: Pair, target: Pair) -> Transform:
+def change_grid(transform: Transform, source: Pair, target: Pair) -> Transform:
     """Carry a transform from one working grid to another of the same two images.
 
     Parameters
@@ -79,7 +79,7 @@ def regrid(transform: Transform, source: Pair, target: Pair) -> Transform:
     Returns
     -------
     Transform
-        On the grid of `target`; `lift` of either is the same transform.
+        On the grid of `target`; `grid_to_image` of either is the same transform.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def regrid(transform: Transform, source: Pair, target: Pair) -> Transform:
     return source_from_target.inverse().compose(inner)
 
 
-def shrink(pair: Pair, budget: int) -> Pair:
+def downsample(pair: Pair, budget: int) -> Pair:
     """Return the pair on a coarser grid of at most `budget` pixels, by averaging areas.
 
     Parameters
@@ -128,8 +128,8 @@ def shrink(pair: Pair, budget: int) -> Pair:
     while np.ceil(size / factor - 0.5).prod() > budget:
         factor *= 1.001  # rounding up went over the budget
     factor = max(1.0, min(factor, size.min() / MIN_SIDE))
-    fixed, fixed_mask = _shrink_image(pair.fixed, pair.fixed_mask, factor, "fixed")
-    moving, moving_mask = _shrink_image(pair.moving, pair.moving_mask, factor, "moving")
+    fixed, fixed_mask = _downsample_image(pair.fixed, pair.fixed_mask, factor, "fixed")
+    moving, moving_mask = _downsample_image(pair.moving, pair.moving_mask, factor, "moving")
     matrix = np.diag([factor, factor, 1.0])
     matrix[:2, 2] = (factor - 1) / 2
     fine_from_coarse = MatrixTransform(matrix)
@@ -144,7 +144,7 @@ def shrink(pair: Pair, budget: int) -> Pair:
     )
 
 
-def _shrink_image(
+def _downsample_image(
     grey: NDArray[np.float32], mask: NDArray[np.bool_], factor: float, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     reduced = reduce_area(grey, mask, (factor, factor), name)

@@ -78,7 +78,7 @@ def match_pairs(
     ----------
     matches : ndarray of shape (N, 5)
         Fixed row and column, moving row and column, probability, in pixels of the images: what
-        `RegistrationResult` has as ``extras["matches"]``.
+        `RegistrationResult` has as `matches`.
     count : int
         How many pairs at most.
     taken : iterable of (float, float)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
-
-from numpy.typing import NDArray
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from napari_mmreg.geometry import MatrixTransform, Transform
     from napari_mmreg.imaging import Pair
@@ -46,16 +45,9 @@ class ModelInfo:
     fusion: str = ""
 
 
-RENDERED = "rendered"
-"""Key of a `Rendering` in `Prediction.extras`."""
-
-LOCALISATION = "localisation"
-"""Key of a misregistration map in `Prediction.extras`."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendering:
-    """What the moving image as the fixed sensor would show it is mixed of, beside itself.
+    """What the moving image as the fixed sensor would show it is mixed of, in addition to itself.
 
     Attributes
     ----------
@@ -80,20 +72,24 @@ class Prediction:
     error_scale : ndarray of float32, shape (h, w), or None
         The model's own estimate of its error in working-grid pixels.
     global_part : MatrixTransform or None
-        The answer without what bends, if the model tells them apart: refinement may start
+        The answer without what bends, if the model separates them: refinement may start
         from it.
-    extras : dict
-        What else the model offers (matches, fused image ...), each documented by the model.
-        ``"matches"`` are single matches that agree with the answer, float32 (N, 5) in
-        working-grid pixels: fixed row and column, moving row and column, probability.
-        ``"rendered"`` is a `Rendering`. ``"localisation"`` is the model's own probability that
-        the pair, as it came, was displaced by more than 2 px at 256-px scale, float32 (h, w).
+    matches : ndarray of float32, shape (N, 5), or None
+        Single matches that agree with the answer: fixed row and column, moving row and column,
+        in working-grid pixels, and the probability.
+    localisation : ndarray of float32, shape (h, w), or None
+        On the working grid: the model's own probability that the pair, as it came, was displaced
+        by more than 2 px at 256-px scale.
+    rendering : Rendering or None
+        What a picture of the moving image as the fixed sensor would show it is mixed of.
     """
 
     transform: Transform
     error_scale: NDArray[np.float32] | None = None
     global_part: MatrixTransform | None = None
-    extras: dict[str, Any] = field(default_factory=dict)
+    matches: NDArray[np.float32] | None = None
+    localisation: NDArray[np.float32] | None = None
+    rendering: Rendering | None = None
 
 
 class Model(Protocol):

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from napari_mmreg.models import looks
+from napari_mmreg.alignment.levels import build_level, pair_tensors
+from napari_mmreg.models.cascade import (
+    SIZES,
+    NetworkInput,
+    NetworkOutput,
+    Pass,
+    fit_pass,
+    make_prediction,
+    warp_inputs,
+)
 from napari_mmreg.models.weights import load_weights, weights_folder
 
 if TYPE_CHECKING:
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class TrainedModel(ABC):
-    """A network for pairs of any size and aspect, see `napari_mmreg.models.looks`.
+    """A network for pairs of any size and aspect, see `napari_mmreg.models.cascade`.
 
     Parameters
     ----------
@@ -33,9 +42,9 @@ class TrainedModel(ABC):
     multiple : int
         The sides of the network's images must be multiples of this.
     sizes : sequence of int
-        Longer sides of the grids of its looks.
+        Longer sides of the grids, one for each pass.
     cell : int
-        Pixels per cell of its answers, see `looks.predict`.
+        Pixels per cell of its answers, see `cascade.fit_pass`.
 
     Raises
     ------
@@ -45,7 +54,7 @@ class TrainedModel(ABC):
 
     info: ModelInfo
     multiple: ClassVar[int]
-    sizes: ClassVar[Sequence[int]] = looks.SIZES
+    sizes: ClassVar[Sequence[int]] = SIZES
     cell: ClassVar[int] = 1
 
     def __init__(self, network: nn.Module | None = None) -> None:
@@ -59,8 +68,8 @@ class TrainedModel(ABC):
         """Return a network without weights."""
 
     @abstractmethod
-    def look(self, seen: looks.Seen) -> looks.Look:
-        """Ask the network once."""
+    def call_network(self, inputs: NetworkInput) -> NetworkOutput:
+        """Run the network once."""
 
     def start(self, pair: Pair, run: Run) -> Tensor | None:  # noqa: ARG002
         """Return the homography of the pair's grid, (3, 3), to begin with, if there is one."""
@@ -77,11 +86,26 @@ class TrainedModel(ABC):
         Returns
         -------
         Prediction
-            With `global_part`, the homography alone, and `error_scale`; for its `extras` see
-            `looks.predict`.
+            Of the pair's grid, see `cascade.make_prediction`.
+
+        Raises
+        ------
+        Cancelled
+            If the run was cancelled.
         """
         self.network.to(run.device)
         with torch.inference_mode():
-            return looks.predict(
-                self.look, self.multiple, pair, run, self.start(pair, run), self.sizes, self.cell
-            )
+            tensors = pair_tensors(pair, run.device)
+            start = self.start(pair, run)
+            if start is None:
+                start = torch.eye(3, dtype=torch.float64, device=run.device)
+            passes: list[Pass] = []
+            for number, size in enumerate(self.sizes, start=1):
+                level = build_level(tensors, size)
+                matrix, near = (passes[-1].found, passes[-1].near) if passes else (start, False)
+                last = number == len(self.sizes)
+                inputs = warp_inputs(level, matrix, self.multiple, near=near, last=last)
+                output = self.call_network(inputs)
+                passes.append(fit_pass(level, matrix, inputs, output, self.cell))
+                run.step(number / len(self.sizes))
+            return make_prediction(passes[0], passes[-1])

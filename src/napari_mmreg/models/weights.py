@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WEIGHTS_VARIABLE = "MMREG_WEIGHTS"
 FORMAT = 1
+PACKAGED = Path(__file__).resolve().parents[1] / "weights"
+"""The weights that come with the package."""
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
 
 
@@ -49,24 +51,22 @@ class WeightsConfig:
 def weights_folder(model: str) -> Path:
     """Return the folder with a model's weights.
 
-    Looked for below the folder that the environment variable MMREG_WEIGHTS names, inside the
-    installed package, and beside the sources of a checkout.
+    Looked for below the folder that the environment variable MMREG_WEIGHTS names, then among
+    the weights that come with the package.
 
     Raises
     ------
     ModelError
         If there is none.
     """
-    package = Path(__file__).resolve().parents[1]
-    places = [package / "weights", package.parents[1] / "weights"]
-    if os.environ.get(WEIGHTS_VARIABLE):
-        places.insert(0, Path(os.environ[WEIGHTS_VARIABLE]).expanduser())
+    own = os.environ.get(WEIGHTS_VARIABLE)
+    places = [Path(own).expanduser(), PACKAGED] if own else [PACKAGED]
     for place in places:
         if (place / model / _CONFIG).is_file():
             return place / model
     raise ModelError(
-        f"The weights of the model {model!r} are not installed. Put their folder below one that "
-        f"the environment variable {WEIGHTS_VARIABLE} names, or train them: mmreg train {model}. "
+        f"The weights of the model {model!r} are not installed. Put their folder in one that the "
+        f"environment variable {WEIGHTS_VARIABLE} names, or train them: mmreg train {model}. "
         f"The model 'classical' needs no weights."
     )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch.autograd.function import FunctionCtx
 
 
 def local_correlation(
@@ -48,19 +51,46 @@ def local_correlation(
         )
     if radius < 0:
         raise ValueError(f"The radius must not be negative; it is {radius}.")
-    height, width = first.shape[2:]
     mode = "constant" if padding == "zeros" else "replicate"
     padded = F.pad(second, (radius,) * 4, mode=mode)
-    side = range(2 * radius + 1)
-    # One displacement at a time: all of them at once would hold C times as much.
-    return torch.stack(
-        [
-            (first * padded[:, :, row : row + height, column : column + width]).mean(1)
-            for row in side
-            for column in side
-        ],
-        dim=1,
-    )
+    correlated: Tensor = _WindowProducts.apply(first, padded)  # type: ignore[no-untyped-call]
+    return correlated
+
+
+class _WindowProducts(torch.autograd.Function):
+    """Mean products of (B, C, H, W) with all windows of (B, C, H + 2 r, W + 2 r).
+
+    One displacement at a time: all of them at once would hold C times as much. The gradient is
+    written out, since autograd would fill a padded map with zeros for every displacement.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, first: Tensor, padded: Tensor) -> Tensor:
+        ctx.save_for_backward(first, padded)
+        return torch.stack([(first * part).mean(1) for part in _windows(first, padded)], dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        first, padded = ctx.saved_tensors
+        gradient = gradient / first.shape[1]
+        for_first, for_padded = torch.zeros_like(first), torch.zeros_like(padded)
+        targets = _windows(first, for_padded)
+        for index, (part, target) in enumerate(zip(_windows(first, padded), targets, strict=True)):
+            share = gradient[:, index : index + 1].expand_as(first)
+            for_first.addcmul_(share, part)
+            target.addcmul_(share, first)
+        return for_first, for_padded
+
+
+def _windows(first: Tensor, padded: Tensor) -> list[Tensor]:
+    """Return the views of `padded` that each displacement puts on `first`, row by row."""
+    height, width = first.shape[2:]
+    rows, columns = padded.shape[2] - height + 1, padded.shape[3] - width + 1
+    return [
+        padded[:, :, row : row + height, column : column + width]
+        for row in range(rows)
+        for column in range(columns)
+    ]
 
 
 def all_pairs_correlation(first: Tensor, second: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ def plausible(
     )
 
 
-def oddness(matrices: Tensor, rows: int, cols: int) -> Tensor:
+def distortion_penalty(matrices: Tensor, rows: int, cols: int) -> Tensor:
     """Say how far homographies are from a mild similarity: 0 for a rigid motion.
 
     Squared perspective, stretch and scale, weighted so that one hundredth is a clear but

@@ -1,4 +1,4 @@
-"""Residual state-space blocks (RSSB) and groups of them.
+"""Residual state-space blocks (RSSB).
 
 Source: Guo et al., *MambaIR: A Simple Baseline for Image Restoration with State-Space Model*
 (arXiv 2402.15648), sections 3.3 to 3.5. Our choices: Mamba-2's scan as the default core and
@@ -129,47 +129,6 @@ class RSSB(nn.Module):
         """Transform (B, C, H, W), any H and W; same shape."""
         x = self.scan_skip * x + self.scan(self.scan_norm(x))
         y: Tensor = self.conv_skip * x + self.conv(self.conv_norm(x))
-        return y
-
-
-class RSSG(nn.Module):
-    """Residual group: some RSSBs and a 3 x 3 convolution, added to the input.
-
-    Parameters
-    ----------
-    channels : int
-        Channels C of the maps (B, C, H, W).
-    blocks : int
-        Number of RSSBs.
-    state, expand, core, compress, light, padding_mode
-        As for `RSSB`.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        blocks: int = 2,
-        *,
-        state: int = 16,
-        expand: int = 2,
-        core: Core = "ssd",
-        compress: int = 3,
-        light: bool = False,
-        padding_mode: Padding = "replicate",
-    ) -> None:
-        super().__init__()
-        block = partial(
-            RSSB, channels, state=state, expand=expand, core=core, compress=compress,
-            light=light, padding_mode=padding_mode,
-        )  # fmt: skip
-        self.body = nn.Sequential(
-            *(block() for _ in range(blocks)),
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Transform (B, C, H, W), any H and W; same shape."""
-        y: Tensor = x + self.body(x)
         return y
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from napari_mmreg.geometry.scanlines import LINES, same_place
 from napari_mmreg.imaging.interlaced import merge_scan, split_scan
-from napari_mmreg.registration.path import register
+from napari_mmreg.registration.register import register
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

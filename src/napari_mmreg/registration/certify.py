@@ -31,8 +31,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_mmreg.geometry import Transform, folding_fraction
-from napari_mmreg.nn.levels import (
+from napari_mmreg.alignment.bspline_fit import fit_bspline, warp_level
+from napari_mmreg.alignment.levels import (
     Level,
     build_level,
     describe,
@@ -40,9 +40,9 @@ from napari_mmreg.nn.levels import (
     pair_tensors,
     shift_correlation,
 )
+from napari_mmreg.geometry import Transform, folding_fraction
 from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.nn.sampling import gaussian_blur
-from napari_mmreg.registration.elastic import bend, pull
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
@@ -99,6 +99,8 @@ class Certificate:
         Share of the grid where the transform turns inside out.
     overlap : float
         Share of the fixed image's data that finds data in the moving image.
+    displacement : ndarray of float32, shape (h, w, 2)
+        What the transform does to the grid: moving minus fixed position, (row, col), in pixels.
     forward_backward : ndarray of float32, shape (h, w)
         Grid pixels by which a registration with swapped roles still moves the result.
     misregistration, misregistration_before : ndarray of float32, shape (h, w)
@@ -112,6 +114,7 @@ class Certificate:
     similarity_after: float
     folding: float
     overlap: float
+    displacement: Map
     forward_backward: Map
     misregistration: Map
     misregistration_before: Map
@@ -122,7 +125,8 @@ class Measurements:
     """The numbers a certificate rests on; maps are (h, w) tensors on the measuring grid.
 
     `forward_backward`, `displacement` and `own_scale`, the error that the model itself expects,
-    are in pixels at 256-px scale.
+    are in pixels at 256-px scale. `field` is the displacement of the pair's whole grid in its
+    own pixels, float32 (h, w, 2), (row, col).
     """
 
     before: float
@@ -130,6 +134,7 @@ class Measurements:
     overlap: float
     peak: float
     margin: float
+    field: Map
     forward_backward: Tensor
     displacement: Tensor
     residual_before: Tensor
@@ -169,11 +174,9 @@ def certify(
     -----
     *Convention*: (row, col), pixel centres at integers, fixed to moving (pull).
     """
-    displacement = transform.displacement(pair.shape)
-    folding = _folding(displacement, pair.fixed_mask)
-    run.step(0.1)
     with torch.inference_mode():
         found = measure(pair, transform, run, own_scale(error_scale))
+        folding = _folding(found.field, pair.fixed_mask)
         run.step(0.9)
         weights = AFTER if found.own_scale is None else AFTER_OWN
         after = _log_odds(result_features(found), weights)
@@ -194,6 +197,7 @@ def certify(
         similarity_after=found.after,
         folding=folding,
         overlap=found.overlap,
+        displacement=found.field,
         forward_backward=maps[0],
         misregistration=maps[1],
         misregistration_before=maps[2],
@@ -258,14 +262,14 @@ def measure(
     rows, cols = level.shape
     unit = 256 / max(rows, cols)
     input_mask = level.moving_mask * level.fixed_mask
-    moving, mask = pull(level, transform)
+    moving, mask = warp_level(level, transform)
     registered = describe(moving, mask)
     before = masked_correlation(level.features, describe(level.moving, input_mask), input_mask)
     after = masked_correlation(level.features, registered, mask)
     peak, margin = _peak(shift_correlation(level.features, registered, mask))
     run.check()
     swapped = Level(moving, level.fixed, mask, level.fixed_mask, level.shape)
-    rest = bend(swapped, level.fixed, mask, None, BACKWARD_ITERATIONS, run)
+    rest = fit_bspline(swapped, level.fixed, mask, None, BACKWARD_ITERATIONS, run)
     run.check()
     descriptor = mind_ssc(level.fixed)
     texture = level.features.square().sum(1, keepdim=True).sqrt()
@@ -278,6 +282,7 @@ def measure(
         overlap=float(mask.sum() / level.fixed_mask.sum().clamp(min=1)),
         peak=peak,
         margin=margin,
+        field=moved,
         forward_backward=rest[0].norm(dim=-1) * unit,
         displacement=F.interpolate(length, size=(rows, cols), mode="area")[0, 0]
         * (256 / max(pair.shape)),

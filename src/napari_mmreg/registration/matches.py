@@ -12,15 +12,12 @@ from napari_mmreg.geometry import Transform, inside
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
 
-MATCHES = "matches"
-"""Key of `Prediction.extras` and `RegistrationResult.extras`."""
-
 AGREEING = 5.0
 """Median distance, in pixels at 256-px scale, up to which an answer is that of the matches; beyond
 it, `certify` calls a registration wrong."""
 
 
-def lift_matches(
+def matches_to_images(
     pair: Pair, matches: Any, fixed_shape: tuple[int, ...], moving_shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
     """Turn matches on the working grid into matches between the images' own pixels.
@@ -41,8 +38,8 @@ def lift_matches(
 
     Notes
     -----
-    *Convention*: (row, col), pixel centres at integers. As for `imaging.lift`, the grid of the
-    moving side includes the initial transform.
+    *Convention*: (row, col), pixel centres at integers. As for `imaging.grid_to_image`, the
+    grid of the moving side includes the initial transform.
     """
     values = np.asarray(matches, dtype=np.float64).reshape(-1, 5)
     fixed = pair.fixed_from_grid.map(values[:, :2])

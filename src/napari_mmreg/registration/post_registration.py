@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +17,14 @@ from napari_mmreg.imaging.grey import to_grey
 from napari_mmreg.imaging.normalise import fill_invalid
 from napari_mmreg.models import load_model
 from napari_mmreg.nn.device import choose_device, memory_advice
-from napari_mmreg.registration.path import register
+from napari_mmreg.registration.options import PairOptions
+from napari_mmreg.registration.register import register_pair
 from napari_mmreg.registration.result import Status
 from napari_mmreg.run import CancelCheck, Progress, Run
 
 if TYPE_CHECKING:
     from napari_mmreg.models.fusionregister.correct import Correction
+    from napari_mmreg.models.fusionregister.model import FusionRegisterModel
 
 WHOLE = (slice(None), slice(None))
 
@@ -76,7 +78,7 @@ def correct_fusion(
     refine: bool = True,
     displacement: ArrayLike | None = None,
 ) -> CorrectedFusion:
-    """Put a fused image right where its sources do not quite fit.
+    """Correct a fused image where its sources do not quite fit.
 
     Parameters
     ----------
@@ -122,9 +124,10 @@ def correct_fusion(
     the moving image goes along with it.
     """
     images, mask = check_pair(fixed, moving_registered, valid)
-    report = progress or (lambda stage, fraction: None)  # noqa: ARG005
+    run = Run.begin(choose_device(device), 0, progress, cancel)
     if fused is None:
-        made = fuse(*images, method, mask, device, part_of(report, 0.0, FUSED), cancel)
+        with run.part(0.0, FUSED):
+            made = fuse(*images, method, mask, device, run.report, run.cancel)
     else:
         made = _check_fused(fused, images[0].shape[:2])
     status: Status = "doubtful"
@@ -132,19 +135,13 @@ def correct_fusion(
     known = None if displacement is None else _check_displacement(displacement, made.shape[:2])
     trusted = known is not None or not refine
     seen = mask is None or mask.any()
+    model = cast("FusionRegisterModel", load_model("fusionregister"))
     if not trusted and seen:
-        result = register(
-            *images,
-            "fusionregister",
-            device,
-            moving_mask=mask,
-            progress=part_of(report, FUSED, REGISTERED),
-            cancel=cancel,
-        )
+        with memory_advice(run.device), run.part(FUSED, REGISTERED):
+            result = register_pair(model, images, PairOptions(moving_mask=mask), run)
         status, reasons = result.status, result.reasons
         trusted = status == "ok"
         known = np.nan_to_num(result.displacement) if trusted else None
-    run = Run(device=choose_device(device), progress=report, cancel=cancel or (lambda: False))
     with memory_advice(run.device), run.stage("Correcting", REGISTERED if refine else FUSED, 1.0):
         sources = (
             measure_source(images[0], None, "fixed", run.check),
@@ -153,11 +150,11 @@ def correct_fusion(
         unit = np.float32(255 if made.dtype == np.uint8 else 1)
         values = made.astype(np.float32) / unit
         luminance = values if values.ndim == 2 else to_grey(values, (0.0, 1.0))[0]
-        found = _correct(sources, luminance, known, run)
+        found = _correct(model, sources, luminance, known, run)
         # Nobody vouches for the network alone: it moves only what it sees displaced as a whole.
         if not trusted and (not seen or _mean_inside(found.misregistered, mask) < DISPLACED):
-            nothing = np.zeros_like(found.displacement)
-            return CorrectedFusion(made.copy(), nothing, found.misregistered, status, reasons)
+            zeros = np.zeros_like(found.displacement)
+            return CorrectedFusion(made.copy(), zeros, found.misregistered, status, reasons)
         changed = found.fused
         if values.ndim == 3:
             colour = values - luminance[..., None]
@@ -169,11 +166,6 @@ def correct_fusion(
         if fused is None and known is not None and known.any():
             image = _fuse_again(images, mask, known, method, run)
     return CorrectedFusion(image, found.displacement, found.misregistered, status, reasons)
-
-
-def part_of(progress: Progress, low: float, high: float) -> Progress:
-    """Return what reports into the part [low, high] of the whole."""
-    return lambda stage, fraction: progress(stage, low + (high - low) * fraction)
 
 
 def _check_fused(fused: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -210,20 +202,18 @@ def _check_displacement(displacement: ArrayLike, shape: tuple[int, ...]) -> NDAr
 
 
 def _correct(
+    model: FusionRegisterModel,
     sources: tuple[Source, Source],
     fused: NDArray[np.float32],
     displacement: NDArray[np.float32] | None,
     run: Run,
 ) -> Correction:
     """Run the network on luminances."""
-    from napari_mmreg.models.fusionregister.correct import correct
-
     (fixed, fixed_known), (moving, moving_known) = (s.luminance(WHOLE) for s in sources)
     both = fixed_known & moving_known
     if fixed_known.any():
         fixed = fill_invalid(fixed, fixed_known)
-    network: Any = load_model("fusionregister")
-    return correct(network.network, fixed, moving, fused, both, run, displacement)
+    return model.correct(fixed, moving, fused, both, run, displacement)
 
 
 def _fuse_again(

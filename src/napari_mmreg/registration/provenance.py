@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.nn.device import device_name
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
     from napari_mmreg.models import Model
+    from napari_mmreg.registration.options import PairOptions
     from napari_mmreg.run import Run
 
 PACKAGES = ("napari-mmreg", "numpy", "scipy", "scikit-image", "torch")
@@ -35,14 +35,31 @@ def _version(package: str) -> str:
         return "unknown"
 
 
+def describe_environment(
+    model: str, run: Run, images: tuple[NDArray[Any], NDArray[Any]]
+) -> dict[str, Any]:
+    """Return what any result comes from: versions, model, device, seed and inputs."""
+    return {
+        "versions": versions(),
+        "platform": platform.platform(),
+        "model": model,
+        "device": run.device,
+        "device_name": device_name(run.device),
+        "seed": run.seed,
+        "inputs": {
+            name: {"shape": list(image.shape), "dtype": str(image.dtype)}
+            for name, image in zip(("fixed", "moving"), images, strict=True)
+        },
+    }
+
+
 def describe_run(
     model: Model,
     run: Run,
-    fixed: NDArray[Any],
-    moving: NDArray[Any],
+    images: tuple[NDArray[Any], NDArray[Any]],
     pair: Pair,
     refine: bool,
-    options: dict[str, Any],
+    options: PairOptions,
 ) -> dict[str, Any]:
     """Return a run's provenance, serialisable as JSON.
 
@@ -51,58 +68,19 @@ def describe_run(
     model : Model
         Its ``weights_sha256``, if it has one, is kept.
     run : Run
-    fixed, moving : ndarray
-        The images as given.
+    images : (ndarray, ndarray)
+        Fixed and moving image as given.
     pair : Pair
         The pair that was refined and checked.
     refine : bool
         Whether the answer was refined.
-    options : dict
-        What `prepare_pair` was given; masks and transforms are described, not copied.
+    options : PairOptions
+        Masks and transforms are described, not copied.
     """
     step = np.diag(pair.fixed_from_grid.matrix)[:2]
     return {
-        "versions": versions(),
-        "platform": platform.platform(),
-        "model": model.info.name,
+        **describe_environment(model.info.name, run, images),
         "weights_sha256": getattr(model, "weights_sha256", None),
-        "device": run.device,
-        "device_name": device_name(run.device),
-        "seed": run.seed,
-        "parameters": {
-            "refine": refine,
-            "initial": _describe_initial(options["initial"]),
-            "fixed_mask": options["fixed_mask"] is not None,
-            "moving_mask": options["moving_mask"] is not None,
-            "fixed_spacing": _numbers(options["fixed_spacing"]),
-            "moving_spacing": _numbers(options["moving_spacing"]),
-            "modalities": list(options["modalities"]),
-            "detect_borders": options["detect_borders"],
-        },
-        "inputs": describe_inputs(fixed, moving),
+        "parameters": {"refine": refine, **options.describe()},
         "working_grid": {"shape": list(pair.shape), "fixed_px_per_grid_px": step.tolist()},
     }
-
-
-def describe_inputs(fixed: NDArray[Any], moving: NDArray[Any]) -> dict[str, Any]:
-    """Return the images' shapes and dtypes."""
-    return {
-        name: {"shape": list(image.shape), "dtype": str(image.dtype)}
-        for name, image in (("fixed", fixed), ("moving", moving))
-    }
-
-
-def _describe_initial(initial: Any) -> Any:
-    if initial is None:
-        return None
-    if isinstance(initial, MatrixTransform):
-        return initial.matrix.tolist()
-    if hasattr(initial, "map"):
-        return type(initial).__name__
-    return np.asarray(initial, dtype=np.float64).tolist()
-
-
-def _numbers(spacing: Any) -> list[float] | None:
-    if spacing is None:
-        return None
-    return [float(size) for size in np.broadcast_to(np.asarray(spacing, dtype=np.float64), 2)]

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
-from napari_mmreg.nn.climb import align_coarsely, climb
-from napari_mmreg.nn.homography import matrix_tensor
-from napari_mmreg.nn.levels import (
+from napari_mmreg.alignment.bspline_fit import fit_bspline, resize_displacement, warp_level
+from napari_mmreg.alignment.coarse_to_fine import align_coarsely, coarse_to_fine
+from napari_mmreg.alignment.elastic.estimate import bend_pair
+from napari_mmreg.alignment.levels import (
     Level,
+    Tensors,
     build_level,
     describe,
     masked_correlation,
     pair_tensors,
 )
+from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
+from napari_mmreg.nn.homography import matrix_tensor
 from napari_mmreg.nn.mind import mind_ssc
-from napari_mmreg.registration.elastic import bend, pull, resized
 
 if TYPE_CHECKING:
+    from napari_mmreg.alignment.elastic.network import ElasticNetwork
     from napari_mmreg.imaging import Pair
     from napari_mmreg.run import Run
-
-Tensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 COARSE, FINE = 128, 256
 """Longer sides of the grids on which the displacement is estimated."""
@@ -46,8 +49,32 @@ is: in general, and if the transform moves less than `NEARLY_ALIGNED`. Chosen on
 NEARLY_ALIGNED = 2.0
 """Mean displacement in pixels at 256-px scale."""
 
+MAX_RATIO = 1.0
+"""Of the MIND-SSC differences after and before the elastic stage, which does not use MIND-SSC
+directly."""
+
+MAX_FOLDING = 0.001
+"""Share of the grid where the elastic stage may fold."""
+
 MAX_MEAN = 4.0
 """Mean displacement, in pixels at 256-px scale, above which the estimate has run away."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refined:
+    """A refined transform.
+
+    Attributes
+    ----------
+    transform : Transform
+        Of the pair's grid, fixed to moving.
+    error_scale : ndarray of float32, shape (h, w), or None
+        The error that the elastic stage expects to be left, in pixels of the pair's grid; None
+        where its answer was not taken.
+    """
+
+    transform: Transform
+    error_scale: NDArray[np.float32] | None = None
 
 
 def refine(
@@ -56,15 +83,16 @@ def refine(
     run: Run,
     *,
     global_part: MatrixTransform | None = None,
+    elastic: ElasticNetwork | None = None,
     capture: float = 8.0,
-) -> Transform:
+) -> Refined:
     """Improve a transform until local structure agrees, if that holds up.
 
     If the model tells the global part of its answer from what bends, that part is aligned as a
-    homography first and competes with the whole answer. Then a smooth displacement is estimated
-    on oriented gradient channels. It is accepted only if another descriptor, MIND-SSC, agrees
-    better too, and if it stays small: where structure is missing or the start is wrong, a
-    bending runs away.
+    homography first and competes with the whole answer. Then the pair is bent: by the elastic
+    stage, or without its network by a smooth displacement estimated on oriented gradient
+    channels. A bend is accepted only if another descriptor, MIND-SSC, does not speak against it
+    (without the network: speaks for it), and if it neither folds nor runs away.
 
     Parameters
     ----------
@@ -74,13 +102,15 @@ def refine(
     run : Run
     global_part : MatrixTransform, optional
         `transform` without what bends.
+    elastic : ElasticNetwork, optional
+        On the run's device.
     capture : float
-        Largest displacement to look for, in pixels at 256-px scale. Below 4 px the coarse
-        level is left out: less to win, and less to lose after a good start.
+        Largest displacement to look for without the network, in pixels at 256-px scale. Below
+        4 px the coarse level is left out: less to win, and less to lose after a good start.
 
     Returns
     -------
-    Transform
+    Refined
         A start after a displacement, or a start itself; the identity if MIND-SSC does not speak
         for moving anything.
 
@@ -91,28 +121,55 @@ def refine(
     """
     with torch.inference_mode():
         tensors = pair_tensors(pair, run.device)
+        level = build_level(tensors, FINE)
         starts = [transform]
         if global_part is not None:
             starts.append(_polished(tensors, global_part, run))
             run.step(0.3)
-        found = [_bent(tensors, start, run, capture) for start in starts]
-        level = build_level(tensors, FINE)
-        best = found[-1]
-        # A freer answer fits noise too: it must be clearly more similar than the stiffer one.
-        if len(found) > 1 and _similarity(level, found[0]) > _similarity(level, best) + MARGIN:
-            best = found[0]
-        return best if _worth_moving(level, best) else MatrixTransform.identity()
+        if elastic is None:
+            found = [_bent(tensors, start, run, capture) for start in starts]
+            best = Refined(_choose(level, found))
+        else:
+            best = _bent_by_network(level, tensors, _choose(level, starts), elastic, run)
+        if _worth_moving(level, best.transform):
+            return best
+        return Refined(MatrixTransform.identity())
+
+
+def _choose(level: Level, found: list[Transform]) -> Transform:
+    """Return the last of some answers, the stiffest, unless the first is clearly more similar.
+
+    A freer answer fits noise too.
+    """
+    first, last = found[0], found[-1]
+    if len(found) > 1 and _similarity(level, first) > _similarity(level, last) + MARGIN:
+        return first
+    return last
+
+
+def _bent_by_network(
+    level: Level, tensors: Tensors, start: Transform, elastic: ElasticNetwork, run: Run
+) -> Refined:
+    """Return the start after the elastic stage's displacement, or the start if that is no good."""
+    bend = bend_pair(tensors, start, elastic, run)
+    if not bend.folding <= MAX_FOLDING:
+        return Refined(start)
+    before, mask = warp_level(level, start)
+    after, both = warp_level(level, bend.transform)
+    both = both * mask
+    ratio = _mind_difference(level, after, both) / _mind_difference(level, before, both)
+    return Refined(bend.transform, bend.error_scale) if ratio < MAX_RATIO else Refined(start)
 
 
 def _polished(tensors: Tensors, transform: MatrixTransform, run: Run) -> MatrixTransform:
     """Return a better homography, or the same if none near it is more similar."""
     start = matrix_tensor(transform.matrix_xy, run.device)[None]
-    found, _ = climb(tensors, torch.cat([start, align_coarsely(tensors, start, run)]), run)
+    found, _ = coarse_to_fine(tensors, torch.cat([start, align_coarsely(tensors, start, run)]), run)
     return MatrixTransform.from_xy(found.cpu().numpy())
 
 
 def _similarity(level: Level, transform: Transform) -> float:
-    moving, mask = pull(level, transform)
+    moving, mask = warp_level(level, transform)
     return float(masked_correlation(level.features, describe(moving, mask), mask))
 
 
@@ -128,7 +185,7 @@ def _worth_moving(level: Level, transform: Transform) -> bool:
     unit = 256 / max(level.full_shape)
     small = float(np.nanmean(moved)) * unit < NEARLY_ALIGNED
     before = _mind_difference(level, level.moving, level.moving_mask * level.fixed_mask)
-    after = _mind_difference(level, *pull(level, transform))
+    after = _mind_difference(level, *warp_level(level, transform))
     return after < (SMALL_RATIO if small else RATIO) * before
 
 
@@ -137,15 +194,15 @@ def _bent(tensors: Tensors, transform: Transform, run: Run, capture: float) -> T
     displacement: Tensor | None = None
     for size in (COARSE, FINE) if capture >= 4 else (FINE,):
         level = build_level(tensors, size)
-        moving, mask = pull(level, transform)
+        moving, mask = warp_level(level, transform)
         if displacement is not None:
-            displacement = resized(displacement, level.shape)
-        displacement = bend(level, moving, mask, displacement, ITERATIONS, run)
+            displacement = resize_displacement(displacement, level.shape)
+        displacement = fit_bspline(level, moving, mask, displacement, ITERATIONS, run)
     if displacement is None or not _is_small(level, mask, displacement, capture):
         return transform
-    whole = resized(displacement, level.full_shape)[0].flip(-1).cpu().numpy()
+    whole = resize_displacement(displacement, level.full_shape)[0].flip(-1).cpu().numpy()
     bent = transform.compose(DisplacementTransform(np.ascontiguousarray(whole)))
-    image, both = pull(level, bent)
+    image, both = warp_level(level, bent)
     both = both * mask
     better = _mind_difference(level, image, both) < (1 - MIN_GAIN) * _mind_difference(
         level, moving, both

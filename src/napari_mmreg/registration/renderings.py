@@ -1,6 +1,6 @@
 """The moving image as the fixed sensor would show it, on the fixed image's pixels (ours).
 
-What one sensor's grey levels mean to the other is known where the images lie upon each other. So
+What one sensor's grey levels mean to the other is known where the images are aligned. So
 the picture is mixed by least squares of a model's channels and of the moving image, a few factors
 for all pixels, after the registration and by what it handed back.
 """
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
     from napari_mmreg.models.protocol import Rendering
 
-RERENDERED = "rerendered"
-"""Key of `RegistrationResult.extras`."""
-
 WINDOW, FLOOR = 1.5, 0.01
 """Sigma in pixels of the surroundings whose variance, above a floor, errors are divided by: what is
 off in a plain area is seen there, and similarity of structure counts it so."""
 
 
-def lift_rendering(
+def mix_rendering(
     pair: Pair, transform: Transform, rendering: Rendering, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Mix a picture of a model's channels and the moving image, warped as that is.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +27,7 @@ FILES = ("registered.tif", "transform.npz", "misregistration.tif", "report.json"
 """What a result is saved as."""
 
 
-def lift_map(
+def map_to_fixed(
     grid_map: NDArray[np.float32], fixed_from_grid: MatrixTransform, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Interpolate a map of a working grid linearly at the fixed pixels."""
@@ -55,7 +57,9 @@ class RegistrationResult:
     ----------
     transform : Transform
         Fixed pixels to moving pixels. The initial one if `status` is ``"failed"``: what was
-        found instead is ``extras["attempted_transform"]``.
+        found instead is `attempted`.
+    initial : Transform
+        Fixed pixels to moving pixels: where the run started.
     registered : ndarray of shape (H, W) or (H, W, C)
         The moving image on the fixed grid, in its own dtype and channels. Outside `valid` it is
         `nodata` where the moving image has such a value, else NaN in floating point, else 0.
@@ -64,7 +68,9 @@ class RegistrationResult:
     reasons : tuple of str
         Sentences that say why.
     model : str
-        Name of the model that was used.
+        Name of the model that was asked.
+    answer_of : str
+        Name of the model whose answer it is: `model`, or the second opinion's.
     fixed_shape, moving_shape : (int, int)
         Rows and columns of the two images.
     metrics : dict of str to float
@@ -72,24 +78,27 @@ class RegistrationResult:
         alike), ``folding_percent``, ``overlap_percent`` (of the fixed image), and
         ``displacement_median_px``, ``displacement_max_px``: how far pixels moved against the
         initial transform, in fixed pixels. They describe `transform`. ``matches``, the number
-        of ``extras["matches"]``, where there are any.
+        of `matches`, where there are any.
     fixed_from_grid : MatrixTransform
         Pixels of the grid it was computed on, to fixed pixels.
     grid_misregistration, grid_misregistration_before : ndarray of float32, shape (h, w)
         The maps on that grid.
-    extras : dict
-        What else the model offers, described by the model. Arrays in it lie on the model's
-        own grid; ``extras["fixed_from_model_grid"]`` maps its pixels to fixed pixels. Only
-        three are in pixels of the images. ``extras["matches"]``, float32 (N, 5): fixed row and
-        column, moving row and column, and the probability, in [0, 1], of the single matches that
-        the model's answer was made from. It is there if the model matches and the answer is its
-        own: not after a failed run or a second opinion, nor if refinement turned it down.
-        ``extras["rerendered"]``, float32 (H, W) in [0, 1], if the model renders: the moving
-        image as the fixed sensor would show it, warped by `transform`. It is mixed of a network's
-        channels by what the fixed image shows there: how alike it is to that says nothing about
-        the registration.
-        ``extras["localisation"]``, float32 (H, W), if the model localises: its own probability
-        that the pair, as it came, was off by more than 2 px at 256-px scale.
+    fixed_from_model_grid : MatrixTransform
+        Pixels of the grid on which the model predicted, to fixed pixels.
+    attempted : Transform or None
+        Fixed pixels to moving pixels: what was found, if `status` is ``"failed"``.
+    matches : ndarray of float32, shape (N, 5), or None
+        The single matches that the model's answer was made from: fixed row and column, moving
+        row and column, in pixels of the images, and the probability, in [0, 1]. They are there
+        if the model matches and the answer is its own: not after a failed run or a second
+        opinion, nor if refinement turned it down.
+    localisation : ndarray of float32, shape (H, W), or None
+        On the fixed pixels, if the model localises: its own probability that the pair, as it
+        came, was off by more than 2 px at 256-px scale.
+    rerendered : ndarray of float32, shape (H, W), or None
+        On the fixed pixels, in [0, 1], if the model renders: the moving image as the fixed
+        sensor would show it, warped by `transform`. It is mixed of a network's channels by what
+        the fixed image shows there: how alike it is to that says nothing about the registration.
     timings : dict of str to float
         Seconds per stage.
     provenance : dict
@@ -104,20 +113,44 @@ class RegistrationResult:
     """
 
     transform: Transform
+    initial: Transform
     registered: NDArray[Any]
     status: Status
     reasons: tuple[str, ...]
     model: str
+    answer_of: str
     fixed_shape: tuple[int, int]
     moving_shape: tuple[int, int]
     metrics: dict[str, float]
     fixed_from_grid: MatrixTransform
+    fixed_from_model_grid: MatrixTransform
     grid_misregistration: NDArray[np.float32]
     grid_misregistration_before: NDArray[np.float32]
-    extras: dict[str, Any] = field(default_factory=dict)
+    attempted: Transform | None = None
+    matches: NDArray[np.float32] | None = None
+    localisation: NDArray[np.float32] | None = None
+    rerendered: NDArray[np.float32] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     nodata: float | None = None
+
+    @property
+    def extras(self) -> Mapping[str, Any]:
+        """What depends on the model and the run, by name; read-only, without what is None.
+
+        ``"answer_of"``, ``"fixed_from_model_grid"``, ``"attempted_transform"``, ``"matches"``,
+        ``"localisation"`` and ``"rerendered"``: the attributes `answer_of`,
+        `fixed_from_model_grid`, `attempted`, `matches`, `localisation` and `rerendered`.
+        """
+        offered = {
+            "answer_of": self.answer_of,
+            "fixed_from_model_grid": self.fixed_from_model_grid,
+            "attempted_transform": self.attempted,
+            "matches": self.matches,
+            "localisation": self.localisation,
+            "rerendered": self.rerendered,
+        }
+        return MappingProxyType({name: it for name, it in offered.items() if it is not None})
 
     @cached_property
     def displacement(self) -> NDArray[np.float32]:
@@ -141,7 +174,7 @@ class RegistrationResult:
 
     def _on_fixed(self, grid_map: NDArray[np.float32]) -> NDArray[np.float32]:
         """Interpolate a map of the working grid linearly at the fixed pixels."""
-        return lift_map(grid_map, self.fixed_from_grid, self.fixed_shape)
+        return map_to_fixed(grid_map, self.fixed_from_grid, self.fixed_shape)
 
     def report(self) -> dict[str, Any]:
         """Return all numbers with their units, and where they come from, ready for JSON.

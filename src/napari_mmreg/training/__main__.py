@@ -1,6 +1,6 @@
-"""The tools around training: packs, sheets, the fusion network, validation, export.
+"""The tools around training: packs, sheets, validation, export.
 
-``python -m napari_mmreg.training pack|sheet|fusion|validate|export``
+``python -m napari_mmreg.training pack|sheet|validate|export``
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from napari_mmreg.training.recipe import Recipe
+    from napari_mmreg.training.recipe import FlowRecipe, Recipe
+    from napari_mmreg.training.validation import ValidationConfig
 
 _DATA_HELP = "a training pack (.npz), a folder with index.csv, or one with fixed/ and moving/"
 
@@ -42,7 +43,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mmreg train``."""
-    parser.add_argument("model", help="name of the recipe, such as tiny")
+    parser.add_argument("model", help="name of the recipe, such as hrnet")
     add_data_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
@@ -88,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from napari_mmreg.models.weights import read_config
+    from napari_mmreg.nn.device import choose_device
     from napari_mmreg.training.batches import BatchGenerator
     from napari_mmreg.training.cross_rendering import CrossRenderer
     from napari_mmreg.training.pack import load_pairs
@@ -122,9 +124,7 @@ def run(args: argparse.Namespace) -> int:
         validate_minutes=args.validate_minutes,
         prefetch=args.prefetch,
     )
-    validate = None
-    if held_out:
-        validate = _validation(recipe, held_out, args, device)
+    validate = _validation(recipe, held_out, args, device) if held_out else None
     trainer = Trainer(recipe, constructor, batches, config, validate)
     if args.resume and trainer.resume():
         say(f"Going on from step {trainer.step}.")
@@ -168,40 +168,25 @@ def _parse_settings(settings: list[str]) -> dict[str, Any]:
     return found
 
 
-def choose_device(name: str) -> str:
-    """Return the torch device of a name; ``auto`` is CUDA where there is one."""
-    import torch
-
-    from napari_mmreg.errors import DeviceError
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise DeviceError("There is no CUDA device; pass --device cpu.")
-    return name
-
-
 def _validation(
     recipe: Recipe, pairs: list[Any], args: argparse.Namespace, device: str
 ) -> Callable[[nn.Module], dict[str, float]]:
-    """Return the trainer's hook: score, write the pairs' scores and the sheet of the worst."""
-    from napari_mmreg.training.scores import watched, write_scores
-    from napari_mmreg.training.validation import ValidationConfig, Validator
+    """Return the trainer's hook: score, and write the details into the run's folder."""
+    scorer = recipe.scorer(pairs, validation_config(args), device)
+    return lambda model: dict(scorer(model, args.out).watched)
 
-    config = ValidationConfig(per_modality=args.per_modality, channels=recipe.batches.channels)
+
+def validation_config(args: argparse.Namespace) -> ValidationConfig:
+    """Return what is validated, by ``--per-modality`` and ``--protocols``."""
+    from napari_mmreg.training.validation import ValidationConfig
+
+    config = ValidationConfig(per_modality=args.per_modality or None)
     if args.protocols:
         config = replace(config, protocols=tuple(args.protocols.split(",")))
-    validator = Validator(pairs, config, device)
-
-    def validate(model: nn.Module) -> dict[str, float]:
-        scores = validator.run(predictor(recipe, model), args.out / "worst.png")
-        write_scores(scores, args.out / "scores.csv")
-        return watched(scores)
-
-    return validate
+    return config
 
 
-def predictor(recipe: Recipe, model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+def predictor(recipe: FlowRecipe, model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
     """Return what a `Validator` calls."""
 
     def predict(fixed: Tensor, moving: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,9 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.models.weights import WeightsConfig, save_weights
 from napari_mmreg.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint
 from napari_mmreg.training.run_folder import read_run
-from napari_mmreg.training.scores import markdown, summarise
 
 if TYPE_CHECKING:
-    from napari_mmreg.training.validation import PairScore
+    from napari_mmreg.training.scores import Scores
 
 
 def load_result(run: Path, which: str = "best") -> Checkpoint:
@@ -34,7 +33,7 @@ def load_result(run: Path, which: str = "best") -> Checkpoint:
 def export(
     run: str | Path,
     folder: str | Path,
-    scores: Sequence[PairScore],
+    scores: Scores,
     *,
     which: str = "best",
     licence: str = "BSD-3-Clause",
@@ -47,8 +46,8 @@ def export(
         A training run's folder.
     folder : path
         Where to; by custom ``weights/<model>``.
-    scores : sequence of PairScore
-        Validation scores of these very weights.
+    scores : Scores
+        Of these very weights.
     which : {"best", "last"}
     licence : str
         Of the weights.
@@ -62,7 +61,7 @@ def export(
         "commit": entries["commit"],
         "versions": entries["versions"],
         "licence": licence,
-        "validation_median_re_px_at_256": round(summarise(scores).median, 3),
+        **scores.headline,
     }
     config = save_weights(
         folder, entries["recipe"], checkpoint.average, entries["constructor"], extra
@@ -77,7 +76,7 @@ def export(
 def card(
     entries: Mapping[str, Any],
     config: WeightsConfig,
-    scores: Sequence[PairScore],
+    scores: Scores,
     *,
     curves: bool,
 ) -> str:
@@ -106,7 +105,7 @@ def card(
 
 ## Data
 
-Aligned pairs, misaligned synthetically and changed in appearance at random. No picture is
+{entries["data"]} No picture is
 contained in the weights' folder.
 
 | source | pairs | licence, as its repository says | repository | paper |
@@ -115,7 +114,4 @@ contained in the weights' folder.
 
 ## Validation
 
-Scenes that were not trained on, synthetic misalignment with fixed seeds; RE: mean error over
-valid pixels, in px at 256 scale.
-
-{markdown(scores)}{curve}"""
+{scores.table}{curve}"""

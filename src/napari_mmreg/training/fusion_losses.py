@@ -25,21 +25,6 @@ def intensity_loss(
     return masked_mean((fused - torch.maximum(fixed, moving)).abs(), mask)
 
 
-def content_loss(
-    fused: Tensor,
-    fixed: Tensor,
-    moving: Tensor,
-    gamma: float = 0.7,
-    mask: Tensor | None = None,
-) -> Tensor:
-    """L1 distances to both images, weighted: L_content of RFNet (Xu et al., CVPR 2022).
-
-    `gamma` is the weight of `fixed`, the rest that of `moving`.
-    """
-    terms = (1 - gamma) * (fused - moving).abs() + gamma * (fused - fixed).abs()
-    return masked_mean(terms, mask)
-
-
 def larger_gradient(fixed: Tensor, moving: Tensor) -> tuple[Tensor, Tensor]:
     """Return, per direction and pixel, that image's derivative whose absolute value is larger.
 

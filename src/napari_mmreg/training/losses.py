@@ -6,8 +6,6 @@ masks are (B, 1, H, W), bool or weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,11 +19,6 @@ def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
         return values.mean()
     weights = mask.to(values).expand_as(values)
     return (values * weights).sum() / weights.sum().clamp_min(1.0)
-
-
-def charbonnier(values: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Return sqrt(x^2 + epsilon^2), a smooth absolute value."""
-    return (values.square() + epsilon**2).sqrt()
 
 
 def endpoint_loss(
@@ -55,32 +48,6 @@ def resize_truth(truth: Tensor, valid: Tensor, shape: tuple[int, int]) -> tuple[
     return flow * scale.view(1, 2, 1, 1), share > 0.999
 
 
-def multiscale_endpoint_loss(
-    flows: Sequence[Tensor],
-    truth: Tensor,
-    valid: Tensor,
-    weights: Sequence[float] | None = None,
-) -> Tensor:
-    """Sum `endpoint_loss` over predictions of several sizes, each in px of the full grid.
-
-    Parameters
-    ----------
-    flows : sequence of Tensor (B, 2, h, w)
-        Predictions in px of their own grid, finest first.
-    truth, valid : Tensor
-        On the full grid.
-    weights : sequence of float, optional
-        By default 1, 1/2, 1/4 ...
-    """
-    weights = [0.5**i for i in range(len(flows))] if weights is None else weights
-    total = truth.new_zeros(())
-    for flow, weight in zip(flows, weights, strict=True):
-        small, known = resize_truth(truth, valid, (flow.shape[-2], flow.shape[-1]))
-        to_full = (truth.shape[-1] - 1) / (flow.shape[-1] - 1)
-        total = total + weight * to_full * endpoint_loss(flow, small, known)
-    return total
-
-
 def affine_loss(affine: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
     """Compare global maps by what they do to the frame's nine-point grid.
 
@@ -107,25 +74,6 @@ def affine_loss(affine: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor
     found = affine.float() @ points
     error = ((found - true).square().sum(1) + 1e-4).sqrt().mean(1) / 8
     return torch.log1p(error).mean()
-
-
-def smoothness(flow: Tensor, image: Tensor | None = None, alpha: float = 10.0) -> Tensor:
-    """Return the mean squared first difference of a flow, in px^2.
-
-    Parameters
-    ----------
-    flow : Tensor of shape (B, 2, H, W)
-    image : Tensor of shape (B, C, H, W), optional
-        If given, differences count exp(-alpha |d image|): the flow may break at edges.
-    """
-    terms = []
-    for axis in (-1, -2):
-        step = flow.diff(dim=axis).square()
-        if image is not None:
-            edge = image.diff(dim=axis).abs().mean(1, keepdim=True)
-            step = step * torch.exp(-alpha * edge)
-        terms.append(step.mean())
-    return terms[0] + terms[1]
 
 
 def bending(flow: Tensor) -> Tensor:
@@ -314,24 +262,3 @@ def masked_ncc(one: Tensor, two: Tensor, mask: Tensor | None = None) -> Tensor:
     covariance = (first * second * weights).sum(1)
     power = (first.square() * weights).sum(1) * (second.square() * weights).sum(1)
     return covariance / (power + 1e-10).sqrt()
-
-
-def local_ncc_squared(
-    one: Tensor, two: Tensor, mask: Tensor | None = None, window: int = 9
-) -> Tensor:
-    """Return the mean squared local correlation of (B, 1, H, W) images: blind to its sign.
-
-    Windows are weighted by the share of them that the mask covers.
-    """
-    weights = torch.ones_like(one) if mask is None else mask.to(one)
-
-    def box(values: Tensor) -> Tensor:
-        return F.avg_pool2d(values, window, 1, window // 2, count_include_pad=True)
-
-    share = box(weights).clamp_min(1e-4)
-    mean_one, mean_two = box(one * weights) / share, box(two * weights) / share
-    var_one = (box(one.square() * weights) / share - mean_one.square()).clamp_min(0)
-    var_two = (box(two.square() * weights) / share - mean_two.square()).clamp_min(0)
-    covariance = box(one * two * weights) / share - mean_one * mean_two
-    squared = covariance.square() / (var_one * var_two + 1e-8)
-    return masked_mean(squared.clamp_max(1.0), share * weights)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from napari_mmreg.errors import ModelError
+from napari_mmreg.registry import Registry
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from napari_mmreg.training.batches import BatchConfig, TrainingBatch
+    from napari_mmreg.training.pack import PackedPair
+    from napari_mmreg.training.scores import Scorer
+    from napari_mmreg.training.validation import ValidationConfig
 
-# Name -> module below training.recipes, which holds the recipe as `RECIPE`.
-_RECIPES = {
-    "fusionregister": "fusionregister",
-    "hrnet": "hrnet",
-    "regnetmamba2": "regnetmamba2",
-    "rfnet": "rfnet",
-    "sasnet": "sasnet",
-    "sasnet-rendering": "sasnet_rendering",
-    "tiny": "tiny",
-}
+
+@dataclass(frozen=True, slots=True)
+class RecipeName:
+    """The name that `get_recipe` knows a recipe by."""
+
+    name: str
+
+
+_RECIPES: Registry[RecipeName, Recipe] = Registry("recipe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,9 @@ class Optimisation:
     average: float = 0.998
 
 
-@runtime_checkable
-class Recipe(Protocol):
-    """How one system is trained; a frozen dataclass.
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """How one network is trained.
 
     Attributes
     ----------
@@ -68,6 +71,8 @@ class Recipe(Protocol):
         Default arguments of `build_model`; JSON types only, they are stored with the weights.
     notes : str
         What a model card should say about the recipe.
+    data : str
+        What it says about the samples.
     """
 
     name: str
@@ -75,22 +80,52 @@ class Recipe(Protocol):
     optimisation: Optimisation
     constructor: Mapping[str, Any]
     notes: str
+    data: str = "Aligned pairs, misaligned synthetically and changed in appearance at random."
 
+    @abstractmethod
     def build_model(self, config: Mapping[str, Any]) -> nn.Module:
         """Return a new model; random weights come from torch's global generator."""
-        ...
 
-    def prepare(self, model: nn.Module, progress: float) -> None:
-        """Get the model ready for a step: freeze or thaw parts of it as training proceeds."""
-        ...
+    def prepare(self, model: nn.Module, progress: float) -> None:  # noqa: B027
+        """Get the model ready for a step: freeze or thaw parts of it as training proceeds.
 
+        By default all parts learn all the time.
+        """
+
+    @abstractmethod
     def loss(self, model: nn.Module, batch: TrainingBatch, progress: float) -> dict[str, Tensor]:
         """Return the loss's terms, weighted; their sum is minimised.
 
         Terms whose name begins with ``log_`` are only logged. `progress` runs from 0 to 1
         over the whole training.
         """
-        ...
+
+    @abstractmethod
+    def scorer(self, pairs: Sequence[PackedPair], config: ValidationConfig, device: str) -> Scorer:
+        """Return what scores a model on held-out pairs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowRecipe(Recipe):
+    """How a network that predicts a flow is trained.
+
+    Attributes
+    ----------
+    unmasked_share : float
+        Share of batches whose masks the network does not see: borders may go undetected.
+    """
+
+    unmasked_share: float = 0.0
+
+    def draw_masks(
+        self, batch: TrainingBatch, generator: torch.Generator
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the batch's masks, or none of them, by `unmasked_share`."""
+        import torch
+
+        if float(torch.rand((), generator=generator)) < self.unmasked_share:
+            return None, None
+        return batch.fixed_mask, batch.moving_mask
 
     def predict_flow(
         self,
@@ -102,9 +137,18 @@ class Recipe(Protocol):
     ) -> Tensor:
         """Return the flow (B, 2, H, W), fixed to moving, (x, y) in px, of (B, C, H, W) images.
 
-        The masks are None in validation: benchmarks do not give them either.
+        By default that of the model's answer. The masks are None in validation: benchmarks do
+        not give them either.
         """
-        ...
+        flow: Tensor = model(fixed, moving, fixed_mask, moving_mask).flow
+        return flow
+
+    def scorer(self, pairs: Sequence[PackedPair], config: ValidationConfig, device: str) -> Scorer:
+        """Return a scorer of the registration error under the benchmark's protocols."""
+        from napari_mmreg.training.scores import FlowScorer
+
+        config = replace(config, channels=self.batches.channels)
+        return FlowScorer(self.predict_flow, pairs, config, device)
 
 
 class Curriculum:
@@ -136,9 +180,27 @@ class Curriculum:
         return self._stages[-1][1]
 
 
+def register_recipe(name: str, factory: str | Callable[[], Recipe]) -> None:
+    """Add a recipe.
+
+    Parameters
+    ----------
+    name : str
+        The model's; a second run of a model has its name, a hyphen and a word more.
+    factory : str or callable
+        What returns the recipe. A string ``"module:name"`` is only imported when it is used.
+
+    Raises
+    ------
+    InputError
+        If the name is taken.
+    """
+    _RECIPES.add(RecipeName(name), factory)
+
+
 def list_recipes() -> list[str]:
     """Return the names that `get_recipe` knows."""
-    return sorted(_RECIPES)
+    return [info.name for info in _RECIPES.infos()]
 
 
 def get_recipe(name: str) -> Recipe:
@@ -149,10 +211,15 @@ def get_recipe(name: str) -> Recipe:
     ModelError
         If there is none of that name.
     """
-    if name not in _RECIPES:
-        raise ModelError(f"There is no recipe {name!r}; there are: {', '.join(list_recipes())}.")
-    module = importlib.import_module(f"napari_mmreg.training.recipes.{_RECIPES[name]}")
-    recipe = module.RECIPE
-    if not isinstance(recipe, Recipe):
-        raise ModelError(f"The recipe {name!r} lacks a part; see training/recipe.py.")
-    return recipe
+    return _RECIPES.load(name)
+
+
+_ROOM = "napari_mmreg.training.recipes"
+register_recipe("elastic", f"{_ROOM}.elastic:ElasticRecipe")
+register_recipe("fusion-cnn", f"{_ROOM}.fusion:FusionRecipe")
+register_recipe("fusionregister", f"{_ROOM}.fusionregister:FusionRegisterRecipe")
+register_recipe("hrnet", f"{_ROOM}.hrnet:HRNetRecipe")
+register_recipe("regnetmamba2", f"{_ROOM}.regnetmamba2:RegNetMamba2Recipe")
+register_recipe("rfnet", f"{_ROOM}.rfnet:RFNetRecipe")
+register_recipe("sasnet", f"{_ROOM}.sasnet:SASNetRecipe")
+register_recipe("sasnet-rendering", f"{_ROOM}.sasnet_rendering:rendering_recipe")

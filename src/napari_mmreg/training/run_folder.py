@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-import napari_mmreg
 from napari_mmreg.errors import InputError
+from napari_mmreg.registration.provenance import versions
 from napari_mmreg.training.pack import PackedPair, sources_used
 
 if TYPE_CHECKING:
@@ -33,15 +30,6 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that a run depends on."""
-    return {
-        "napari-mmreg": napari_mmreg.__version__,
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-    }
-
-
 def write_run(
     out: Path,
     recipe: Recipe,
@@ -58,6 +46,7 @@ def write_run(
         "recipe": recipe.name,
         "constructor": dict(constructor),
         "notes": recipe.notes,
+        "data": recipe.data,
         "batches": asdict(recipe.batches),
         "optimisation": asdict(recipe.optimisation),
         "options": dict(options),

@@ -92,21 +92,52 @@ TIERS: dict[str, Tier] = {
         perspective=0.03,
         elastic=(3.0, 6.0),
     ),
+    # Ours: what a global alignment leaves, for the elastic stage. Its frames are crops, so that
+    # 256-px scale is wider here than in the benchmark, whose frames are whole pictures.
+    "residual": Tier(
+        rotation=1.2,
+        scale=(0.985, 1.015),
+        translation=0.015,
+        shear=0.01,
+        perspective=0.01,
+        elastic=(6.0, 14.0),
+        sigma=(14.0, 30.0),
+    ),
+    "residual-far": Tier(
+        rotation=2.0,
+        scale=(0.97, 1.03),
+        translation=0.025,
+        shear=0.015,
+        perspective=0.015,
+        elastic=(10.0, 18.0),
+        sigma=(20.0, 36.0),
+    ),
+    "residual-small": Tier(
+        rotation=0.4,
+        scale=(0.995, 1.005),
+        translation=0.005,
+        perspective=0.003,
+        elastic=(0.5, 5.0),
+        sigma=(13.0, 36.0),
+    ),
 }
 
-# The five kinds of the benchmark harness.
+# Kinds of the benchmark: B bends more and more broadly than N, F less and more finely.
 _R = Tier(rotation=10.0, scale=(0.9, 1.1), translation=0.1, shear=0.05, perspective=0.04)
+_N = Tier(
+    rotation=5.0,
+    scale=(0.95, 1.05),
+    translation=0.05,
+    shear=0.025,
+    perspective=0.02,
+    elastic=(8.0, 8.0),
+    sigma=(16.0, 16.0),
+)
 PROTOCOLS: dict[str, Tier] = {
     "R": _R,
-    "N": Tier(
-        rotation=5.0,
-        scale=(0.95, 1.05),
-        translation=0.05,
-        shear=0.025,
-        perspective=0.02,
-        elastic=(8.0, 8.0),
-        sigma=(16.0, 16.0),
-    ),
+    "N": _N,
+    "B": replace(_N, elastic=(12.0, 12.0), sigma=(24.0, 24.0)),
+    "F": replace(_N, elastic=(5.0, 5.0), sigma=(10.0, 10.0)),
     "H": Tier(
         rotation=20.0,
         scale=(0.87, 1.13),
@@ -118,4 +149,14 @@ PROTOCOLS: dict[str, Tier] = {
     ),
     "S": Tier(rotation=2.0, scale=(0.94, 1.06), translation=0.008),
     "Z": Tier(),
+    # Of training alone: N after a global alignment.
+    "E": Tier(
+        rotation=0.6,
+        scale=(0.992, 1.008),
+        translation=0.006,
+        shear=0.005,
+        perspective=0.005,
+        elastic=(8.0, 8.0),
+        sigma=(16.0, 16.0),
+    ),
 }

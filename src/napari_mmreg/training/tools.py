@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_mmreg.training.command import add_data_arguments, choose_device, predictor, say
+from napari_mmreg.training.command import add_data_arguments, say, validation_config
 
 if TYPE_CHECKING:
     import argparse
 
-    from napari_mmreg.training.pack import PackedPair
-    from napari_mmreg.training.validation import PairScore
+    from napari_mmreg.training.scores import Scores
 
 
 def add_tools(parser: argparse.ArgumentParser) -> None:
@@ -33,16 +31,6 @@ def add_tools(parser: argparse.ArgumentParser) -> None:
     sheet.add_argument("--size", type=int, default=192)
     sheet.add_argument("--seed", type=int, default=0)
     sheet.set_defaults(run=run_sheet)
-
-    fusion = tools.add_parser("fusion", help="train the fusion network and write its weights")
-    add_data_arguments(fusion)
-    fusion.add_argument("--out", type=Path, default=Path("weights/fusion-cnn"))
-    fusion.add_argument("--steps", type=int, help="training steps")
-    fusion.add_argument("--size", type=int, help="side of the square crops, in px")
-    fusion.add_argument("--widths", type=int, nargs="+", help="channels of the hidden layers")
-    fusion.add_argument("--seed", type=int, default=0)
-    fusion.add_argument("--per-modality", type=int, default=3, help="validation pairs (3)")
-    fusion.set_defaults(run=run_fusion)
 
     for name, text in (
         ("validate", "score a run's weights on held-out pairs"),
@@ -87,71 +75,28 @@ def run_sheet(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_fusion(args: argparse.Namespace) -> int:
-    """Train the fusion network, compare it, write its weights and their card."""
-    import logging
-
-    from napari_mmreg.training.fusion import FusionTraining, compare, grey_pairs, train
-    from napari_mmreg.training.fusion_export import export
-    from napari_mmreg.training.pack import load_pairs
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    given = {name: getattr(args, name) for name in ("steps", "size") if getattr(args, name)}
-    if args.widths:
-        given["widths"] = tuple(args.widths)
-    config = FusionTraining(seed=args.seed, **given)
-    pairs = load_pairs(args.data, commercial_only=not args.with_non_commercial)
-    learned = [pair for pair in pairs if pair.split == "train"]
-    groups: dict[str, list[PackedPair]] = {}
-    for pair in pairs:
-        if pair.split == "val":
-            groups.setdefault(pair.modality, []).append(pair)
-    count = args.per_modality
-    held_out = grey_pairs(
-        [p for group in groups.values() for p in group[:: max(1, len(group) // count)][:count]]
-    )
-    network = train(grey_pairs(learned), config)
-    scores = compare(network, held_out)
-    weights = export(network, args.out, config, learned, scores, len(held_out))
-    for key, value in scores["cnn"].items():
-        say(f"{key}: {value:.3f}, Laplacian pyramid {scores['laplacian'][key]:.3f}")
-    say(f"{args.out}: sha256 {weights.sha256}")
-    return 0
-
-
-def _score_run(args: argparse.Namespace) -> list[PairScore]:
+def _score_run(args: argparse.Namespace) -> Scores:
     import torch
 
+    from napari_mmreg.nn.device import choose_device
     from napari_mmreg.training.export import load_result
     from napari_mmreg.training.pack import load_pairs
     from napari_mmreg.training.recipe import get_recipe
     from napari_mmreg.training.run_folder import read_run
-    from napari_mmreg.training.validation import ValidationConfig, Validator
 
     entries = read_run(args.folder)
     recipe, device = get_recipe(entries["recipe"]), choose_device(args.device)
     model = recipe.build_model(entries["constructor"])
     model.load_state_dict(load_result(args.folder, args.which).average, strict=True)
     model.to(device).eval()
-    config = ValidationConfig(
-        per_modality=args.per_modality or None, channels=recipe.batches.channels
-    )
-    if args.protocols:
-        config = replace(config, protocols=tuple(args.protocols.split(",")))
     pairs = load_pairs(args.data, ("val",), commercial_only=not args.with_non_commercial)
     with torch.inference_mode():
-        return Validator(pairs, config, device).run(
-            predictor(recipe, model), args.folder / "worst.png"
-        )
+        return recipe.scorer(pairs, validation_config(args), device)(model, args.folder)
 
 
 def run_validate(args: argparse.Namespace) -> int:
     """Score a run's weights."""
-    from napari_mmreg.training.scores import markdown, write_scores
-
-    scores = _score_run(args)
-    write_scores(scores, args.folder / "scores.csv")
-    say(markdown(scores))
+    say(_score_run(args).table)
     return 0
 
 

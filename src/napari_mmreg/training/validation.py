@@ -137,7 +137,7 @@ class Validator:
             parse_protocol(protocol)
         self.config = config
         self.device = torch.device(device)
-        self._pairs = _spread(pairs, config.per_modality)
+        self._pairs = spread(pairs, config.per_modality)
         self._store = PictureStore(self._pairs, device)
 
     def make(self, number: int, protocol: str) -> tuple[Scene, Misalignment]:
@@ -221,7 +221,7 @@ class Validator:
         write_sheet(rows, sheet)
 
 
-def _spread(pairs: Sequence[PackedPair], count: int | None) -> list[PackedPair]:
+def spread(pairs: Sequence[PackedPair], count: int | None) -> list[PackedPair]:
     """Take at most `count` evenly spaced pairs of each modality, in the given order."""
     groups: dict[str, list[PackedPair]] = {}
     for pair in pairs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,12 +14,12 @@ from numpy.testing import assert_allclose
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.gui.bundle import REGISTERED
 from napari_mmreg.gui.landmarks.desk import LandmarkDesk
 from napari_mmreg.gui.landmarks.layers import DISABLED, HALF, pair_colour
-from napari_mmreg.gui.runs import RunBook
-from napari_mmreg.gui.session import Session
-from napari_mmreg.gui.snapshot import RunSettings
+from napari_mmreg.gui.register.session import Session
+from napari_mmreg.gui.shared.bundle import REGISTERED
+from napari_mmreg.gui.shared.runs import RunBook
+from napari_mmreg.gui.shared.snapshot import RunSettings
 from napari_mmreg.io import read_landmarks
 from napari_mmreg.landmarks import FitSettings, LandmarkPair
 
@@ -148,9 +150,7 @@ def test_the_matches_of_the_chosen_result_become_pairs(desk, viewer, images, fak
 
     class Matching(fake_engine):
         def __call__(self, *args, **options):
-            result = super().__call__(*args, **options)
-            result.extras["matches"] = matches
-            return result
+            return replace(super().__call__(*args, **options), matches=matches)
 
     session = Session(viewer, Matching())
     job = session.job(session.snapshot(*images, RunSettings()))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_mmreg.gui.dock import RegisterDock
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
-from napari_mmreg.gui.matches import FIXED, MOVING
+from napari_mmreg.gui.register.dock import RegisterDock
+from napari_mmreg.gui.shared.matches import FIXED, MOVING
 from napari_mmreg.models import ModelInfo, Prediction, registry
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
@@ -33,7 +33,7 @@ def matching(thermal, monkeypatch):
             others = back.map(thermal.truth.map(fixed))
             answer = back.compose(thermal.truth).compose(pair.fixed_from_grid)
             matches = np.column_stack([places, others, probability]).astype(np.float32)
-            return Prediction(answer, extras={"matches": matches})
+            return Prediction(answer, matches=matches)
 
     monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
     registry.register_model(INFO, Matching)
@@ -52,7 +52,7 @@ def test_matches_are_seen_and_become_landmarks(make_napari_viewer, thermal, matc
     dock.run_bar.button.click()
     qtbot.waitUntil(lambda: not dock.runner.busy and dock._arriving is None, timeout=180_000)
     run = dock.runs.run
-    matches = run.bundle.result.extras["matches"]
+    matches = run.bundle.result.matches
     assert f"{len(matches)} matches" in dock.status.text
     np.testing.assert_allclose(matches[:, 2:4], thermal.truth.map(matches[:, :2]), atol=0.01)
     run.layers[FIXED].visible = True

@@ -14,12 +14,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_mmreg.geometry import Transform
-from napari_mmreg.gui import compat
-from napari_mmreg.gui.bundle import REGISTERED
-from napari_mmreg.gui.dock import RegisterDock
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.landmarks.layers import NAMES
+from napari_mmreg.gui.register.dock import RegisterDock
+from napari_mmreg.gui.shared import compat
+from napari_mmreg.gui.shared.bundle import REGISTERED
 from napari_mmreg.io import read_landmarks
 from napari_mmreg.models import ModelInfo
 

@@ -1,4 +1,7 @@
-"""The report as one HTML page that needs nothing else: pictures and charts are inside."""
+"""The report as one HTML page that needs nothing else: pictures and charts are inside.
+
+How it looks is in ``page.html.jinja`` and ``page.css``; here is what it shows.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import base64
 import io
 import json
 from collections.abc import Iterator, Sequence
-from html import escape
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +23,11 @@ from napari_mmreg.evaluation.measures import BY_KEY, GROUPS, MEASURES, SIMILARIT
 from napari_mmreg.evaluation.object_evaluation import PROTOCOLS, ObjectEvaluation
 from napari_mmreg.evaluation.prompted import worst_first
 from napari_mmreg.evaluation.report.charts import comparison_chart, curve_chart, object_chart
-from napari_mmreg.evaluation.report.style import STYLE
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from jinja2 import Template
 
 COMPARED = ("re_rmse", "re_grid", "object_iou", "object_iou_geometry", "mind", "gradient_ncc",
             "folding_percent")  # fmt: skip
@@ -30,74 +35,65 @@ COMPARED = ("re_rmse", "re_grid", "object_iou", "object_iou_geometry", "mind", "
 
 CHARTED = ("re_rmse", "re_grid", "object_iou", "mind")
 
+KEY_NUMBERS = ("re_rmse", "re_grid", "object_iou", "overlap_percent", "folding_percent",
+               "displacement_median", "mind")  # fmt: skip
+"""The numbers that say most; the first five of them that there are become tiles."""
+
 _PICTURE_SIDE = 720
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG image, base64, and its caption."""
+
+    png: str
+    caption: str
+
+
+@lru_cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("napari_mmreg.evaluation", "report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template("page.html.jinja")
 
 
 def render(evaluations: Sequence[Evaluation], title: str, made: datetime) -> str:
     """Return the page; see `files.write_report`."""
     first = evaluations[0]
-    parts = [f"<h1>{escape(title)}</h1>", _subtitle(first, made, title)]
-    if len(evaluations) > 1:
-        parts.append(_comparison(evaluations))
-        parts.append(f"<h2>{escape(first.name)} in full</h2>")
-    parts += [_key_numbers(first), _notes(first), _gallery(first), _numbers(first)]
-    if first.objects is not None:
-        parts.append(_objects(first, first.objects))
-    parts.append(_provenance(evaluations))
-    parts.append(
-        f"<footer>Written by napari-mmreg {escape(version('napari-mmreg'))}. Points and lengths "
-        "are in pixels of the fixed image unless said otherwise.</footer>"
-    )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body><main>{''.join(parts)}</main></body></html>\n"
+    reasons = [str(reason) for reason in first.provenance.get("reasons", ())]
+    return _template().render(
+        title=title,
+        subtitle=_subtitle(first, made, title),
+        status=str(first.provenance.get("status", "")),
+        first=first,
+        comparison=_comparison(evaluations) if len(evaluations) > 1 else None,
+        key_numbers=[BY_KEY[key] for key in KEY_NUMBERS if key in first.after][:5],
+        notes=[*reasons, *first.notes],
+        pictures=[Picture(_png(image), caption) for image, caption in _images(first)],
+        groups=_groups(first),
+        change=partial(_change, first),
+        objects=None if first.objects is None else _objects(first, first.objects),
+        iou=BY_KEY["object_iou"],
+        colour=pictures.colour,
+        provenance=[(evaluation.name, list(_provenance(evaluation))) for evaluation in evaluations],
+        version=version("napari-mmreg"),
     )
 
 
 def _subtitle(evaluation: Evaluation, made: datetime, title: str) -> str:
-    """Say how it went, with what, and when; the images too, where the title does not name them."""
+    """Say with what and when; the images too, where the title does not name them."""
     names = evaluation.provenance.get("images", {})
     images = f"{names.get('moving', 'moving')} onto {names.get('fixed', 'fixed')}" if names else ""
     model = str(evaluation.provenance.get("model", ""))
     when = f"{made.day} {made:%B %Y, %H:%M}"
-    parts = [part for part in (images, model, when) if part and part != title]
-    status = evaluation.provenance.get("status")
-    chip = (
-        f'<span class="chip {escape(str(status))}">{escape(str(status))}</span>' if status else ""
-    )
-    return f'<p class="subtitle">{chip}{escape(" · ".join(parts))}</p>'
-
-
-def _key_numbers(evaluation: Evaluation) -> str:
-    """Show the few numbers that say most, as tiles."""
-    keys = [k for k in ("re_rmse", "re_grid", "object_iou", "overlap_percent", "folding_percent",
-                        "displacement_median", "mind") if k in evaluation.after][:5]  # fmt: skip
-    tiles = []
-    for measure in (BY_KEY[key] for key in keys):
-        before = evaluation.before.get(measure.key)
-        change = f"before {measure.text(before)}" if before is not None else "&nbsp;"
-        tiles.append(
-            f'<div class="tile" title="{escape(measure.tip)}"><div class="label">'
-            f'{escape(measure.title)}</div><div class="value">'
-            f"{measure.text(evaluation.after[measure.key])}<small> {escape(measure.unit)}</small>"
-            f'</div><div class="change">{change}</div></div>'
-        )
-    return f'<section class="tiles">{"".join(tiles)}</section>'
-
-
-def _notes(evaluation: Evaluation) -> str:
-    reasons = [str(reason) for reason in evaluation.provenance.get("reasons", ())]
-    notes = [*reasons, *evaluation.notes]
-    if not notes:
-        return ""
-    return f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>'
-
-
-def _gallery(evaluation: Evaluation) -> str:
-    figures = "".join(_figure(image, caption) for image, caption in _images(evaluation))
-    return f'<h2>Pictures</h2><section class="gallery">{figures}</section>'
+    return " · ".join(part for part in (images, model, when) if part and part != title)
 
 
 def _images(evaluation: Evaluation) -> Iterator[tuple[NDArray[np.uint8], str]]:
@@ -140,13 +136,6 @@ def _images(evaluation: Evaluation) -> Iterator[tuple[NDArray[np.uint8], str]]:
         )
 
 
-def _figure(image: NDArray[np.uint8], caption: str) -> str:
-    return (
-        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{_png(image)}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
 def _png(image: NDArray[np.uint8]) -> str:
     from PIL import Image
 
@@ -157,109 +146,63 @@ def _png(image: NDArray[np.uint8]) -> str:
     return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def _numbers(evaluation: Evaluation) -> str:
-    parts = ["<h2>Numbers</h2>"]
+def _groups(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return the groups that have numbers, in the order of trust."""
+    found = []
     for group, title in GROUPS.items():
         measures = [m for m in MEASURES if m.group == group and m.key in evaluation.after]
-        if not measures:
-            continue
-        rows = "".join(_number_row(evaluation, measure) for measure in measures)
-        warning = (
-            f'<p class="warning">{escape(SIMILARITY_WARNING)}</p>' if group == "similarity" else ""
-        )
-        parts.append(
-            f"<h3>{escape(title)}</h3>{warning}<table class='numbers'><thead><tr><th></th>"
-            "<th class='n'>before</th><th class='n'>after</th><th></th><th>what it means</th></tr>"
-            f"</thead><tbody>{rows}</tbody></table>"
-        )
-    return "".join(parts)
+        if measures:
+            warning = SIMILARITY_WARNING if group == "similarity" else ""
+            found.append({"title": title, "warning": warning, "measures": measures})
+    return found
 
 
-def _number_row(evaluation: Evaluation, measure: Measure) -> str:
+def _change(evaluation: Evaluation, measure: Measure) -> str:
+    """Return ``"better"``, ``"worse"``, or ``""`` where neither can be said."""
     before, after = evaluation.before.get(measure.key), evaluation.after[measure.key]
-    change = ""
-    if measure.better and before is not None and np.isfinite([before, after]).all():
-        sign = (after > before) - (after < before)
-        good = sign == (1 if measure.better == "higher" else -1)
-        change = "better" if good else "worse" if sign else ""
-    former = measure.text(before) if before is not None else ""
-    return (
-        f"<tr><td>{escape(measure.title)}</td><td class='n'>{former}</td>"
-        f"<td class='n strong {change}'>{measure.text(after)}</td><td>{escape(measure.unit)}</td>"
-        f"<td class='tip'>{escape(measure.tip)}</td></tr>"
-    )
+    if not measure.better or before is None or not np.isfinite([before, after]).all():
+        return ""
+    if before == after:
+        return ""
+    return "better" if (after > before) == (measure.better == "higher") else "worse"
 
 
-def _objects(evaluation: Evaluation, found: ObjectEvaluation) -> str:
+def _objects(evaluation: Evaluation, found: ObjectEvaluation) -> dict[str, Any]:
+    from markupsafe import Markup
+
     rows = worst_first(found.scores.get("before"), found.scores["after"])
-    name = found.segmenter.get("name", "none")
-    body = "".join(
-        f"<tr><td><span class='dot' style='background:rgb{pictures.colour(after.id)}'></span>"
-        f"{after.id}</td><td class='n'>{after.area * evaluation.grid.stride**2}</td>"
-        f"<td class='n'>{_value(before.iou if before else None)}</td>"
-        f"<td class='n strong'>{_value(after.iou)}</td><td class='n'>{_value(after.f1)}</td>"
-        f"<td class='n'>{_value(after.boundary_f)}</td></tr>"
-        for before, after in rows
-    )
-    charts = f"<figure class='chart'>{object_chart(rows)}</figure>"
+    charts = [object_chart(rows)]
     if found.curve is not None:
-        charts += f"<figure class='chart'>{curve_chart(found.curve)}</figure>"
-    return (
-        f"<h2>Objects, worst first</h2><p>{escape(PROTOCOLS[found.protocol])} Segmenter: "
-        f"{escape(str(name))}.</p><div class='columns'><table><thead><tr><th>object</th>"
-        "<th class='n'>area px</th><th class='n'>IoU before</th><th class='n'>IoU</th>"
-        "<th class='n'>F1</th><th class='n'>boundary F</th></tr></thead>"
-        f"<tbody>{body}</tbody></table><div>{charts}</div></div>"
-    )
+        charts.append(curve_chart(found.curve))
+    return {
+        "protocol": PROTOCOLS[found.protocol],
+        "segmenter": str(found.segmenter.get("name", "none")),
+        "rows": rows,
+        "pixels": evaluation.grid.stride**2,
+        "charts": [Markup(chart) for chart in charts],  # noqa: S704 - charts escape their texts
+    }
 
 
-def _value(value: float | None) -> str:
-    return BY_KEY["object_iou"].text(value)
+def _comparison(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    from markupsafe import Markup
 
-
-def _comparison(evaluations: Sequence[Evaluation]) -> str:
-    keys = [k for k in COMPARED if any(k in e.after for e in evaluations)]
-    head = "".join(
-        f"<th class='n' title='{escape(BY_KEY[k].tip)}'>{escape(BY_KEY[k].title)} "
-        f"{escape(BY_KEY[k].unit)}</th>"
-        for k in keys
-    )
-    first = evaluations[0].before
-    rows = [("before", "", first)] if first else []
+    keys = [key for key in COMPARED if any(key in e.after for e in evaluations)]
+    before = evaluations[0].before
+    rows = [("before", "", before)] if before else []
     rows += [(e.name, str(e.provenance.get("status", "")), e.after) for e in evaluations]
-    body = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(status)}</td>"
-        + "".join(f"<td class='n'>{BY_KEY[k].text(numbers.get(k))}</td>" for k in keys)
-        + "</tr>"
-        for name, status, numbers in rows
-    )
-    charts = "".join(
-        f"<figure class='chart'>{comparison_chart(evaluations, BY_KEY[k])}</figure>"
-        for k in CHARTED
-        if k in keys
-    )
-    return (
-        f"<h2>Models compared</h2><table><thead><tr><th></th><th>status</th>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table><p class='tip'>Dashed line: before registration.</p>"
-        f"<div class='columns'>{charts}</div>"
-    )
+    charts = [comparison_chart(evaluations, BY_KEY[key]) for key in CHARTED if key in keys]
+    return {
+        "measures": [BY_KEY[key] for key in keys],
+        "rows": rows,
+        "charts": [Markup(chart) for chart in charts],  # noqa: S704 - charts escape their texts
+    }
 
 
-def _provenance(evaluations: Sequence[Evaluation]) -> str:
-    blocks = []
-    for evaluation in evaluations:
-        data: dict[str, Any] = {"registration": evaluation.provenance}
-        if evaluation.objects is not None and evaluation.objects.segmenter:
-            data["segmenter"] = evaluation.objects.segmenter
-        rows = "".join(
-            f"<tr><td>{escape(key)}</td><td><code>{escape(value)}</code></td></tr>"
-            for key, value in _flat(data)
-        )
-        blocks.append(
-            f"<details open><summary>{escape(evaluation.name)}</summary>"
-            f"<table class='provenance'><tbody>{rows}</tbody></table></details>"
-        )
-    return f"<h2>Where it comes from</h2>{''.join(blocks)}"
+def _provenance(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    data: dict[str, Any] = {"registration": evaluation.provenance}
+    if evaluation.objects is not None and evaluation.objects.segmenter:
+        data["segmenter"] = evaluation.objects.segmenter
+    return _flat(data)
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

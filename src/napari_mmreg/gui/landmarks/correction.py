@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_mmreg.gui.job import Job, Register
+from napari_mmreg.gui.shared.job import Job, Register
 from napari_mmreg.landmarks import FitSettings, LandmarkPair, Measurement
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.gui.runs import RunRecord
-    from napari_mmreg.gui.snapshot import Snapshot
+    from napari_mmreg.gui.shared.runs import RunRecord
+    from napari_mmreg.gui.shared.snapshot import Snapshot
 
 ALONE = "landmarks"
 
@@ -37,12 +37,12 @@ class CorrectionJob(Job):
         """Return what makes the result instead of a model."""
         import torch  # noqa: F401 - loaded before the threads are limited
 
-        from napari_mmreg.registration import examine
+        from napari_mmreg.registration import assess
 
         def correct(fixed: Any, moving: Any, **options: Any) -> Any:
             del options["model"], options["refine"]
             name = str(self._history["name"])
-            return examine(
+            return assess(
                 fixed, moving, self._transform, model=name, history=self._history, **options
             )
 

@@ -11,9 +11,6 @@ from napari.utils.events import EmitterGroup, Event
 
 from napari_mmreg.errors import InputError, RegistrationError
 from napari_mmreg.geometry import Transform
-from napari_mmreg.gui.bundle import REGISTERED
-from napari_mmreg.gui.compat import look_at, point_in
-from napari_mmreg.gui.job import Job, choose_start
 from napari_mmreg.gui.landmarks import files, strings
 from napari_mmreg.gui.landmarks.correction import CorrectionJob, history_of
 from napari_mmreg.gui.landmarks.flow import PairFlow
@@ -21,8 +18,11 @@ from napari_mmreg.gui.landmarks.judging import LIMIT, Judging
 from napari_mmreg.gui.landmarks.layers import LandmarkLayers
 from napari_mmreg.gui.landmarks.marking import Marking
 from napari_mmreg.gui.landmarks.preview import Preview
-from napari_mmreg.gui.runs import RunBook, RunRecord
-from napari_mmreg.gui.snapshot import Picture, RunSettings, Snapshot, take_picture
+from napari_mmreg.gui.shared.bundle import REGISTERED
+from napari_mmreg.gui.shared.compat import look_at, point_in
+from napari_mmreg.gui.shared.job import Job, start_of
+from napari_mmreg.gui.shared.runs import RunBook, RunRecord
+from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, take_picture
 from napari_mmreg.landmarks import FitSettings, LandmarkBook, Side
 from napari_mmreg.landmarks.seeds import match_pairs, seed_pairs
 from napari_mmreg.landmarks.sessions import SavedSession, load_session, save_session, session_path
@@ -99,7 +99,7 @@ class LandmarkDesk:
             side: take_picture(layer, point_in(self._viewer, layer))
             for side, layer in images.items()
         }
-        start = choose_start(self._snapshot(0))[1]
+        start = start_of(self._snapshot(0))
         self.judging = Judging(self._pictures, start)
         self.layers.attach(self._pictures["fixed"], self._pictures["moving"])
         about = "|".join(

@@ -12,22 +12,22 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_mmreg.errors import RegistrationError
-from napari_mmreg.gui import strings as words
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.charts import Loupe
 from napari_mmreg.gui.landmarks.desk import LandmarkDesk
 from napari_mmreg.gui.landmarks.fit_box import FitBox
 from napari_mmreg.gui.landmarks.numbers_box import NumbersBox
 from napari_mmreg.gui.landmarks.pairs_box import PairsBox
-from napari_mmreg.gui.scrolling_dock import ScrollingDock
-from napari_mmreg.gui.widgets import style
-from napari_mmreg.gui.widgets.images import ImagePair
+from napari_mmreg.gui.shared import strings as words
+from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
+from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.images import ImagePair
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
-    from napari_mmreg.gui.job import Outcome
+    from napari_mmreg.gui.shared.job import Outcome
 
 _MEASURE_INTERVAL_MS = 60
 """Numbers follow edits after this pause; a drag has quicker ones of its own."""

@@ -12,7 +12,7 @@ from napari_mmreg.io import read_landmarks, write_bigwarp, write_landmarks
 from napari_mmreg.landmarks import LandmarkPair, Side, Source
 
 if TYPE_CHECKING:
-    from napari_mmreg.gui.snapshot import Picture
+    from napari_mmreg.gui.shared.snapshot import Picture
 
 _SOURCES: dict[str, Source] = {"manual": "manual", "model": "model", "file": "file"}
 

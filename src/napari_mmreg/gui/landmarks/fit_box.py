@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QSlider, QWidget
 
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.correction import is_correction
-from napari_mmreg.gui.widgets import style
-from napari_mmreg.gui.widgets.combo import Combo
+from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.combo import Combo
 
 if TYPE_CHECKING:
     from napari_mmreg.gui.landmarks.desk import LandmarkDesk

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.gui.runs import RunRecord
-    from napari_mmreg.gui.snapshot import Picture
+    from napari_mmreg.gui.shared.runs import RunRecord
+    from napari_mmreg.gui.shared.snapshot import Picture
 
 ALL_OVER = 2.0
 """Reach, in parts of the moving image's diagonal, with which every pair acts everywhere."""
@@ -78,7 +78,7 @@ class Judging:
     @property
     def matches(self) -> NDArray[np.float32] | None:
         """The single matches that the base was made from; None where there are none."""
-        matches = None if self.base is None else self.base.bundle.result.extras.get("matches")
+        matches = None if self.base is None else self.base.bundle.result.matches
         return matches if matches is not None and len(matches) else None
 
     @property

@@ -10,11 +10,12 @@ from napari.layers import Points
 from napari.layers.base import ActionType
 from numpy.typing import NDArray
 
-from napari_mmreg.gui.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.compat import replace_data
+from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.landmarks import SIDES, LandmarkBook, LandmarkPair, Side
 
 if TYPE_CHECKING:
-    from napari_mmreg.gui.snapshot import Picture
+    from napari_mmreg.gui.shared.snapshot import Picture
 
 NAMES = {"fixed": "fixed landmarks", "moving": "moving landmarks", "ghost": "landmark ghost"}
 SYMBOLS = {"fixed": "ring", "moving": "cross", "ghost": "x"}
@@ -118,7 +119,7 @@ class LandmarkLayers:
         layer = self.get("ghost")
         if layer is None:
             return
-        layer.data = np.empty((0, 2)) if point is None else np.atleast_2d(point)
+        replace_data(layer, np.empty((0, 2)) if point is None else np.atleast_2d(point))
 
     def select(self, ids: set[int]) -> None:
         """Select pairs in both layers."""
@@ -138,9 +139,7 @@ class LandmarkLayers:
             if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
                 if len(layer.data) != len(data):
                     layer.selected_data = set()
-                layer.data = data
-                if not layer.visible:  # napari does not slice it, and would draw points gone
-                    layer.set_view_slice()
+                replace_data(layer, data)
             if places_only and ids == self._ids[side]:
                 return
             self._ids[side] = ids

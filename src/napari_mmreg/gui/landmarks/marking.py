@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mmreg.gui import compat
+from napari_mmreg.gui.shared import compat
 from napari_mmreg.landmarks import Side
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QWidget
 
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.charts import Histogram
-from napari_mmreg.gui.widgets import style
-from napari_mmreg.gui.widgets.combo import Combo
+from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.combo import Combo
 from napari_mmreg.landmarks import summarise
 
 if TYPE_CHECKING:

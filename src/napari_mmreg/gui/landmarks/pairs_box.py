@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.table import PairTable
-from napari_mmreg.gui.widgets import style
-from napari_mmreg.gui.widgets.combo import Combo
+from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.combo import Combo
 
 if TYPE_CHECKING:
     from collections.abc import Callable

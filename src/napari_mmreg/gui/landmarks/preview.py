@@ -10,15 +10,15 @@ from napari.layers import Image
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_mmreg.gui.bundle import COMPLEMENTS
 from napari_mmreg.gui.landmarks import strings
-from napari_mmreg.gui.modalities import METADATA_KEY
-from napari_mmreg.gui.placement import part_of
+from napari_mmreg.gui.shared.bundle import COMPLEMENTS
+from napari_mmreg.gui.shared.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.placement import part_of
 from napari_mmreg.imaging.compose import to_shown
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.gui.snapshot import Picture
+    from napari_mmreg.gui.shared.snapshot import Picture
 
 PIXELS = 512 * 512
 """Pixels of the preview; more could not follow the mouse."""

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_mmreg.alignment.coarse_to_fine import align_coarsely, coarse_to_fine
+from napari_mmreg.alignment.levels import build_level, pair_tensors
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.models.classical.search import search
 from napari_mmreg.models.protocol import Prediction
 from napari_mmreg.models.registry import get_info
-from napari_mmreg.nn.climb import align_coarsely, climb
-from napari_mmreg.nn.levels import build_level, pair_tensors
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
@@ -58,14 +58,10 @@ class ClassicalModel:
         Returns
         -------
         Prediction
-            ``extras["similarity"]`` is the correlation of the oriented gradient channels.
         """
         with torch.inference_mode():
-            matrix, similarity = find_homography(pair, run)
-        return Prediction(
-            transform=MatrixTransform.from_xy(matrix.cpu().numpy().astype(np.float64)),
-            extras={"similarity": similarity},
-        )
+            matrix, _ = find_homography(pair, run)
+        return Prediction(MatrixTransform.from_xy(matrix.cpu().numpy().astype(np.float64)))
 
 
 def find_homography(pair: Pair, run: Run) -> tuple[Tensor, float]:
@@ -77,4 +73,4 @@ def find_homography(pair: Pair, run: Run) -> tuple[Tensor, float]:
     nothing = torch.eye(3, dtype=candidates.dtype, device=candidates.device)[None]
     candidates = align_coarsely(tensors, torch.cat([candidates, nothing]), run)
     run.step(0.7)
-    return climb(tensors, candidates, run, freedoms=(6, 8))
+    return coarse_to_fine(tensors, candidates, run, freedoms=(6, 8))

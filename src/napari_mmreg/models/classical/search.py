@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_mmreg.nn.climb import distinct
+from napari_mmreg.alignment.coarse_to_fine import non_max_suppression
+from napari_mmreg.alignment.levels import Level
 from napari_mmreg.nn.gradients import orientation_channels
 from napari_mmreg.nn.homography import positions
-from napari_mmreg.nn.levels import Level
 from napari_mmreg.nn.sampling import sample
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def search(
     matrices = (steps[:, None] @ shifts).flatten(0, 1)
     order = value.flatten().argsort(descending=True, stable=True)[: 20 * keep]
     matrices, value = matrices[order], value.flatten()[order]
-    chosen = distinct(matrices, rows, cols, keep, separation)
+    chosen = non_max_suppression(matrices, rows, cols, keep, separation)
     return level.to_full(matrices[chosen]), value[chosen]
 
 

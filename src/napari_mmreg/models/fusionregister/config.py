@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from napari_mmreg.nn.config import NetworkConfig
 
 Warping = Literal["expected", "both", "one"]
 
 
 @dataclass(frozen=True, slots=True)
-class FusionRegisterConfig:
+class FusionRegisterConfig(NetworkConfig):
     """Constructor arguments of `FusionRegister`; JSON types only. The defaults are the small size.
 
     Attributes
@@ -59,12 +60,3 @@ class FusionRegisterConfig:
     def paper(cls) -> FusionRegisterConfig:
         """Return the paper's size, published as 2.94 M parameters."""
         return cls(localisation="paper", detail=32, warping="both")
-
-    @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> FusionRegisterConfig:
-        """Build from what JSON keeps of the fields: lists become tuples."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in settings.items()
-        }
-        return cls(**values)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari_mmreg.models import looks
+from napari_mmreg.models.cascade import NetworkInput, NetworkOutput
+from napari_mmreg.models.fusionregister import correct
 from napari_mmreg.models.fusionregister.config import FusionRegisterConfig
 from napari_mmreg.models.fusionregister.network import (
     MULTIPLE,
@@ -18,6 +19,13 @@ from napari_mmreg.models.registry import get_info
 from napari_mmreg.models.trained import TrainedModel
 from napari_mmreg.nn.laplacian import laplacian_fusion
 from napari_mmreg.nn.sampling import pixel_grid
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_mmreg.models.fusionregister.correct import Correction
+    from napari_mmreg.run import Run
 
 
 class FusionRegisterModel(TrainedModel):
@@ -40,15 +48,27 @@ class FusionRegisterModel(TrainedModel):
         """Return a network without weights."""
         return FusionRegister(FusionRegisterConfig.from_json(settings))
 
-    def look(self, seen: looks.Seen) -> looks.Look:
+    def correct(
+        self,
+        fixed: NDArray[np.float32],
+        registered: NDArray[np.float32],
+        fused: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        run: Run,
+        displacement: NDArray[np.float32] | None = None,
+    ) -> Correction:
+        """Register what is misaligned in a fused image, see `correct.correct`."""
+        return correct.correct(self.network, fixed, registered, fused, valid, run, displacement)
+
+    def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """Localise; nothing is corrected."""
-        images, masks = (seen.fixed, seen.moving), (seen.fixed_mask, seen.moving_mask)
+        images, masks = (inputs.fixed, inputs.moving), (inputs.fixed_mask, inputs.moving_mask)
         fused = fused_prior(laplacian_fusion, *images, *masks)
         found = self.network.localise(*images, fused, *masks)
         flow = found.flow[0].permute(1, 2, 0)
         shape = (flow.shape[0], flow.shape[1])
-        return looks.Look(
-            places=pixel_grid(*shape, flow) + flow,
+        return NetworkOutput(
+            target_points=pixel_grid(*shape, flow) + flow,
             error=expected_error(found.log_scale, shape)[0, 0],
             localisation=probability(found.misregistered, shape)[0, 0],
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from napari_mmreg.nn.config import NetworkConfig
 
 STRIDES = (2, 4, 8, 16, 32)
 """Pixels per cell of the five feature scales, finest first (ours: the paper gives none).
@@ -14,7 +15,7 @@ Full resolution would take three quarters of the time and add little: a registra
 
 
 @dataclass(frozen=True, slots=True)
-class HRNetConfig:
+class HRNetConfig(NetworkConfig):
     """Constructor arguments of `HRNet`; JSON types only.
 
     The paper gives neither widths nor the details of the gate, the projection and the heads:
@@ -66,12 +67,3 @@ class HRNetConfig:
     def ranks(self) -> tuple[int, ...]:
         """Return the channels of the shared features per scale, finest first."""
         return tuple(max(4, round(w * self.rank)) if self.project else w for w in self.widths)
-
-    @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> HRNetConfig:
-        """Build from what JSON keeps of the fields: lists become tuples."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in settings.items()
-        }
-        return cls(**values)

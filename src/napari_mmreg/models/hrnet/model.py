@@ -7,7 +7,7 @@ from typing import Any
 
 import torch.nn.functional as F
 
-from napari_mmreg.models import looks
+from napari_mmreg.models.cascade import NetworkInput, NetworkOutput
 from napari_mmreg.models.hrnet.config import STRIDES, HRNetConfig
 from napari_mmreg.models.hrnet.network import HRNet
 from napari_mmreg.models.registry import get_info
@@ -26,9 +26,9 @@ class HRNetModel(TrainedModel):
         """Return a network without weights."""
         return HRNet(HRNetConfig.from_json(settings))
 
-    def look(self, seen: looks.Seen) -> looks.Look:
+    def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """One forward pass."""
-        found = self.network(seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask)
+        found = self.network(inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask)
         flow = found.flow[0].permute(1, 2, 0)
         error = F.interpolate(found.log_scale, scale_factor=2, mode="bilinear").exp()
-        return looks.Look(pixel_grid(flow.shape[0], flow.shape[1], flow) + flow, error[0, 0])
+        return NetworkOutput(pixel_grid(flow.shape[0], flow.shape[1], flow) + flow, error[0, 0])

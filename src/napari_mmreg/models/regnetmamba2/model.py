@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from napari_mmreg.models import looks
+from napari_mmreg.alignment.levels import Level, build_level, pair_tensors
+from napari_mmreg.models.cascade import NetworkInput, NetworkOutput, warp_inputs
 from napari_mmreg.models.registry import get_info
 from napari_mmreg.models.regnetmamba2.matching import (
     coarse_affine,
@@ -21,7 +22,6 @@ from napari_mmreg.models.regnetmamba2.matching import (
 from napari_mmreg.models.regnetmamba2.network import COARSE, RegNetMamba2, RegNetMamba2Config
 from napari_mmreg.models.trained import TrainedModel
 from napari_mmreg.nn.homography import plausible
-from napari_mmreg.nn.levels import Level, build_level, pair_tensors
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
@@ -77,20 +77,20 @@ class RegNetMamba2Model(TrainedModel):
 
     def agreement(self, level: Level, before: Tensor) -> tuple[Tensor, float]:
         """Match cells after a homography; return it improved, and the matches' consensus."""
-        seen = looks.show(level, before, COARSE)
-        features = self.network(seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask)
+        inputs = warp_inputs(level, before, COARSE)
+        features = self.network(inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask)
         temperature = self.network.log_temperatures[0].exp()
-        affine, consensus = coarse_affine(features, temperature, seen.fixed_mask)
+        affine, consensus = coarse_affine(features, temperature, inputs.fixed_mask)
         step = torch.eye(3, dtype=torch.float64, device=affine.device)
         step[:2] = affine.double()
         return level.to_full(level.from_full(before) @ step), consensus
 
-    def look(self, seen: looks.Seen) -> looks.Look:
+    def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """One forward pass and its matches."""
-        features = self.network(seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask)
-        shape = (seen.fixed.shape[-2], seen.fixed.shape[-1])
-        found = match(features, self.network.log_temperatures, shape, seen.fixed_mask)
-        return looks.Look(
+        features = self.network(inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask)
+        shape = (inputs.fixed.shape[-2], inputs.fixed.shape[-1])
+        found = match(features, self.network.log_temperatures, shape, inputs.fixed_mask)
+        return NetworkOutput(
             dense_places(found, shape), dense_error(found, shape), likeliest(found, MATCHES)
         )
 

@@ -11,13 +11,12 @@ absolute position says nothing about where the other image shows a place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from napari_mmreg.nn.config import NetworkConfig
 from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.norm import LayerNorm2d, unit_channels
 from napari_mmreg.nn.sampling import pixel_grid, sample
@@ -29,7 +28,7 @@ COARSE, FINE = 8, 2
 
 
 @dataclass(frozen=True, slots=True)
-class RegNetMamba2Config:
+class RegNetMamba2Config(NetworkConfig):
     """Constructor arguments; JSON types only.
 
     Attributes
@@ -49,14 +48,6 @@ class RegNetMamba2Config:
     blocks: int = 2
     cross: bool = True
     fusion: bool = True
-
-    @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> RegNetMamba2Config:
-        """Build from what JSON keeps of the fields: lists become tuples."""
-        values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()
-        }
-        return cls(**values)
 
 
 class SSDBlock(nn.Module):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from napari_mmreg.nn.config import NetworkConfig
 
 
 @dataclass(frozen=True, slots=True)
-class RFNetConfig:
+class RFNetConfig(NetworkConfig):
     """Constructor arguments of `RFNet`; JSON types only.
 
     The paper leaves all sizes to a supplement that is not public: they are ours.
@@ -48,12 +49,3 @@ class RFNetConfig:
     deformable: bool = True
     structure: bool = True
     head: Literal["correlation", "regression"] = "correlation"
-
-    @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> RFNetConfig:
-        """Build from what JSON keeps of the fields: lists become tuples."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in settings.items()
-        }
-        return cls(**values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from napari_mmreg.models import looks
+from napari_mmreg.models.cascade import NetworkInput, NetworkOutput
 from napari_mmreg.models.registry import get_info
 from napari_mmreg.models.rfnet.affine import EIGHTH
 from napari_mmreg.models.rfnet.config import RFNetConfig
@@ -17,7 +17,7 @@ from napari_mmreg.nn.sampling import pixel_grid
 class RFNetModel(TrainedModel):
     """RFNet for pairs of any size and aspect; `fusion.f2m` fuses with the same weights.
 
-    The two looks are the paper's cascade: what the first one found, affine and fine field, is
+    The two passes are the paper's cascade: what the first one found, affine and fine field, is
     summed up in a homography; the second sees the moving image warped by it.
     """
 
@@ -29,10 +29,10 @@ class RFNetModel(TrainedModel):
         """Return a network without weights."""
         return RFNet(RFNetConfig.from_json(settings))
 
-    def look(self, seen: looks.Seen) -> looks.Look:
+    def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """One forward pass."""
-        found = self.network(seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask)
+        found = self.network(inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask)
         flow = found.flow[0].permute(1, 2, 0)
         rows, cols = flow.shape[:2]
         error = expected_error(found.fine, (rows, cols))[0, 0]
-        return looks.Look(pixel_grid(rows, cols, flow) + flow, error)
+        return NetworkOutput(pixel_grid(rows, cols, flow) + flow, error)

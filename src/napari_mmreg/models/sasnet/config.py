@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from napari_mmreg.nn.config import NetworkConfig
 
 
 @dataclass(frozen=True, slots=True)
-class SASNetConfig:
+class SASNetConfig(NetworkConfig):
     """Constructor arguments of `SASNet`; JSON types only. The defaults are the small size.
 
     The paper gives 3.35 M parameters and neither widths nor depths: those here are ours.
@@ -65,12 +65,3 @@ class SASNetConfig:
             matched=48,
             hidden=32,
         )
-
-    @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> SASNetConfig:
-        """Build from what JSON keeps of the fields: lists become tuples."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in settings.items()
-        }
-        return cls(**values)

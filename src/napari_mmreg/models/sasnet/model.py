@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 
-from napari_mmreg.models import looks
+from napari_mmreg.models.cascade import NetworkInput, NetworkOutput
 from napari_mmreg.models.registry import get_info
 from napari_mmreg.models.sasnet.config import SASNetConfig
 from napari_mmreg.models.sasnet.factors import EIGHTH, QUARTER
@@ -25,7 +25,7 @@ class SASNetModel(TrainedModel):
 
     The transform is that of the geometric head, which the paper does not have. The paper's own
     output, the moving image as the fixed sensor would show it, is mixed of
-    ``extras["rendered"]`` after the registration (ours): channels that are rendered before they
+    `Prediction.rendering` after the registration (ours): channels that are rendered before they
     are warped, so that the picture's geometry is that of the final transform, and no other.
     """
 
@@ -39,20 +39,20 @@ class SASNetModel(TrainedModel):
         """Return a network without weights."""
         return SASNet(SASNetConfig.from_json(settings))
 
-    def look(self, seen: looks.Seen) -> looks.Look:
+    def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """One forward pass; without a search where the images are near, with a picture at last."""
-        nothing = torch.eye(2, 3, device=seen.fixed.device)[None] if seen.near else None
+        nothing = torch.eye(2, 3, device=inputs.fixed.device)[None] if inputs.near else None
         found = self.network(
-            seen.fixed, seen.moving, seen.fixed_mask, seen.moving_mask, taught=nothing
+            inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask, taught=nothing
         )
         flow = found.flow[0].permute(1, 2, 0)
         rendered = None
-        if seen.last:
-            channels = self.network.rerender(found, seen.fixed, seen.fixed_mask).channels
+        if inputs.last:
+            channels = self.network.rerender(found, inputs.fixed, inputs.fixed_mask).channels
             rendered = separable_filter(channels, PHASES, PHASES)[0]
         error = F.interpolate(found.geometry.log_scale, scale_factor=QUARTER, mode="bilinear").exp()
-        return looks.Look(
-            places=pixel_grid(flow.shape[0], flow.shape[1], flow) + flow,
+        return NetworkOutput(
+            target_points=pixel_grid(flow.shape[0], flow.shape[1], flow) + flow,
             error=error[0, 0],
             rendered=rendered,
         )

@@ -18,7 +18,7 @@ from napari_mmreg.nn.laplacian import laplacian_fusion
 from napari_mmreg.training import fusionregister_losses as losses
 from napari_mmreg.training.backbones import BACKBONES, frozen_backbone
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
-from napari_mmreg.training.recipe import Optimisation
+from napari_mmreg.training.recipe import FlowRecipe, Optimisation
 from napari_mmreg.training.starts import batch_generator, jittered_truth
 
 FLOW_WEIGHTS = {"flow": 0.15, "smooth": 0.05, "error": 0.05}
@@ -54,9 +54,9 @@ def mild_batches() -> BatchConfig:
     )
 
 
-@dataclass(frozen=True)
-class FusionRegisterRecipe:
-    """How FusionRegister is trained; see `napari_mmreg.training.recipe.Recipe`.
+@dataclass(frozen=True, kw_only=True)
+class FusionRegisterRecipe(FlowRecipe):
+    """How FusionRegister is trained; see `napari_mmreg.training.recipe.FlowRecipe`.
 
     Attributes
     ----------
@@ -69,8 +69,6 @@ class FusionRegisterRecipe:
     start_share, jitter : float
         Share of batches whose search begins near the truth instead of at zero, as in the finer
         steps of a pyramid, and how far from it the frame's corners then are at most, in px.
-    unmasked_share : float
-        Share of batches whose masks the network does not see: borders may go undetected.
     """
 
     name: str = "fusionregister"
@@ -97,18 +95,13 @@ class FusionRegisterRecipe:
         """Return a new FusionRegister."""
         return FusionRegister(FusionRegisterConfig.from_json(config))
 
-    def prepare(self, model: nn.Module, progress: float) -> None:
-        """All parts learn all the time; the backbones are no part of the model."""
-
     def loss(self, model: nn.Module, batch: TrainingBatch, progress: float) -> dict[str, Tensor]:
         """Return the weighted terms."""
         del progress
         network, generator = cast("FusionRegister", model), batch_generator(batch)
         fuse = self._draw_backbone(batch, generator)
         fused = fused_prior(fuse, batch.fixed, batch.moving, batch.fixed_mask, batch.moving_mask)
-        masks: tuple[Tensor | None, Tensor | None] = (batch.fixed_mask, batch.moving_mask)
-        if float(torch.rand((), generator=generator)) < self.unmasked_share:
-            masks = (None, None)
+        masks = self.draw_masks(batch, generator)
         start = None
         if float(torch.rand((), generator=generator)) < self.start_share:
             rows, cols = batch.fixed.shape[-2:]

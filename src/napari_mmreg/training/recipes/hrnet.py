@@ -13,7 +13,7 @@ from napari_mmreg.models.hrnet.config import HRNetConfig
 from napari_mmreg.models.hrnet.network import HRNet
 from napari_mmreg.training import hrnet_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
-from napari_mmreg.training.recipe import Curriculum, Optimisation
+from napari_mmreg.training.recipe import Curriculum, FlowRecipe, Optimisation
 from napari_mmreg.training.starts import batch_generator, jittered_truth
 
 # Warm-up 10 %, middle 50 %, late 40 % of the training and a_n = 6, 10, 12 are the paper's;
@@ -29,9 +29,9 @@ N_UNIT = 0.05
 """The paper's a_n is relative to terms whose scale it does not give; this makes them comparable."""
 
 
-@dataclass(frozen=True)
-class HRNetRecipe:
-    """How HRNet is trained; see `napari_mmreg.training.recipe.Recipe`.
+@dataclass(frozen=True, kw_only=True)
+class HRNetRecipe(FlowRecipe):
+    """How HRNet is trained; see `napari_mmreg.training.recipe.FlowRecipe`.
 
     Attributes
     ----------
@@ -41,8 +41,6 @@ class HRNetRecipe:
     predicted_share : float
         Share of samples that start from the predicted global step at the end of the training;
         it rises from 0.
-    unmasked_share : float
-        Share of batches whose masks the network does not see: borders may go undetected.
     """
 
     name: str = "hrnet"
@@ -67,17 +65,12 @@ class HRNetRecipe:
         """Return a new HRNet."""
         return HRNet(HRNetConfig.from_json(config))
 
-    def prepare(self, model: nn.Module, progress: float) -> None:
-        """All parts learn all the time."""
-
     def loss(self, model: nn.Module, batch: TrainingBatch, progress: float) -> dict[str, Tensor]:
         """Return the weighted terms."""
         network = cast("HRNet", model)
         weights = CURRICULUM(progress)
         generator = batch_generator(batch)
-        masks: tuple[Tensor | None, Tensor | None] = (batch.fixed_mask, batch.moving_mask)
-        if float(torch.rand((), generator=generator)) < self.unmasked_share:
-            masks = (None, None)
+        masks = self.draw_masks(batch, generator)
         taught = self._start(batch, progress, generator)
         output = network(batch.fixed, batch.moving, *masks, start=taught)
         terms = {
@@ -106,18 +99,6 @@ class HRNetRecipe:
         if float(torch.rand((), generator=generator)) < self.predicted_share * progress:
             return None
         return jittered_truth(batch, self.jitter, generator)
-
-    def predict_flow(
-        self,
-        model: nn.Module,
-        fixed: Tensor,
-        moving: Tensor,
-        fixed_mask: Tensor | None = None,
-        moving_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return the bare network's flow."""
-        flow: Tensor = model(fixed, moving, fixed_mask, moving_mask).flow
-        return flow
 
 
 RECIPE = HRNetRecipe()

@@ -14,12 +14,12 @@ from napari_mmreg.models.regnetmamba2.network import Features, RegNetMamba2, Reg
 from napari_mmreg.nn.sampling import pixel_grid
 from napari_mmreg.training import regnetmamba2_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
-from napari_mmreg.training.recipe import Optimisation
+from napari_mmreg.training.recipe import FlowRecipe, Optimisation
 
 
-@dataclass(frozen=True)
-class RegNetMamba2Recipe:
-    """How RegNetMamba-2 is trained; see `napari_mmreg.training.recipe.Recipe`."""
+@dataclass(frozen=True, kw_only=True)
+class RegNetMamba2Recipe(FlowRecipe):
+    """How RegNetMamba-2 is trained; see `napari_mmreg.training.recipe.FlowRecipe`."""
 
     name: str = "regnetmamba2"
     batches: BatchConfig = field(
@@ -41,9 +41,6 @@ class RegNetMamba2Recipe:
     def build_model(self, config: Mapping[str, Any]) -> nn.Module:
         """Return a new RegNetMamba-2."""
         return RegNetMamba2(RegNetMamba2Config.from_json(config))
-
-    def prepare(self, model: nn.Module, progress: float) -> None:
-        """All parts learn all the time."""
 
     def loss(
         self,

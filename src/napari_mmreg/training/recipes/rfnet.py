@@ -12,22 +12,22 @@ from torch import Tensor, nn
 from napari_mmreg.models.rfnet.affine import QUARTER
 from napari_mmreg.models.rfnet.config import RFNetConfig
 from napari_mmreg.models.rfnet.f2m import FineAnswer
-from napari_mmreg.models.rfnet.network import Masks, RFNet
+from napari_mmreg.models.rfnet.network import RFNet
 from napari_mmreg.nn.global_affine import affine_flow
 from napari_mmreg.nn.sampling import fill_outside, upsample_flow, warp
 from napari_mmreg.training import rfnet_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
 from napari_mmreg.training.losses import folding
-from napari_mmreg.training.recipe import Optimisation
+from napari_mmreg.training.recipe import FlowRecipe, Optimisation
 from napari_mmreg.training.starts import batch_generator, jittered_truth
 
 WINDOW = 96
 """Side in px of the cut-outs that are fused in training: fusion looks at small surroundings."""
 
 
-@dataclass(frozen=True)
-class RFNetRecipe:
-    """How RFNet is trained; see `napari_mmreg.training.recipe.Recipe`.
+@dataclass(frozen=True, kw_only=True)
+class RFNetRecipe(FlowRecipe):
+    """How RFNet is trained; see `napari_mmreg.training.recipe.FlowRecipe`.
 
     Attributes
     ----------
@@ -45,8 +45,6 @@ class RFNetRecipe:
         perturbed truth instead of from the answer before.
     predicted_share : float
         Share of batches in which steps start from the answer before.
-    unmasked_share : float
-        Share of batches whose masks the network does not see: borders may go undetected.
     """
 
     name: str = "rfnet"
@@ -96,9 +94,7 @@ class RFNetRecipe:
         network, generator = cast("RFNet", model), batch_generator(batch)
         if progress < self.coarse_from:
             return self._early(network, batch, generator)
-        masks: Masks = (batch.fixed_mask, batch.moving_mask)
-        if float(torch.rand((), generator=generator)) < self.unmasked_share:
-            masks = (None, None)
+        masks = self.draw_masks(batch, generator)
         predicted = float(torch.rand((), generator=generator)) < self.predicted_share
         taught = None
         if self.supervised and not predicted:
@@ -176,18 +172,6 @@ class RFNetRecipe:
         else:
             terms["log_field"] = error
         return terms
-
-    def predict_flow(
-        self,
-        model: nn.Module,
-        fixed: Tensor,
-        moving: Tensor,
-        fixed_mask: Tensor | None = None,
-        moving_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return the bare network's flow."""
-        flow: Tensor = model(fixed, moving, fixed_mask, moving_mask).flow
-        return flow
 
 
 def _window(image: Tensor, generator: torch.Generator) -> tuple[Any, ...]:

@@ -14,15 +14,15 @@ from napari_mmreg.models.sasnet.factors import Scene
 from napari_mmreg.models.sasnet.network import SASNet
 from napari_mmreg.training import sasnet_losses as losses
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
-from napari_mmreg.training.recipe import Optimisation
+from napari_mmreg.training.recipe import FlowRecipe, Optimisation
 from napari_mmreg.training.starts import batch_generator, jittered_truth
 
 FLOW_WEIGHTS = {"affine": 0.5, "flow": 0.4, "smooth": 0.05, "error": 0.05}
 
 
-@dataclass(frozen=True)
-class SASNetRecipe:
-    """How SAS-Net is trained; see `napari_mmreg.training.recipe.Recipe`.
+@dataclass(frozen=True, kw_only=True)
+class SASNetRecipe(FlowRecipe):
+    """How SAS-Net is trained; see `napari_mmreg.training.recipe.FlowRecipe`.
 
     Attributes
     ----------
@@ -43,8 +43,6 @@ class SASNetRecipe:
     predicted_share : float
         Share of batches that start from the predicted global step at the end of the training;
         it rises from 0.
-    unmasked_share : float
-        Share of batches whose masks the network does not see: borders may go undetected.
     """
 
     name: str = "sasnet"
@@ -87,9 +85,7 @@ class SASNetRecipe:
     def loss(self, model: nn.Module, batch: TrainingBatch, progress: float) -> dict[str, Tensor]:
         """Return the weighted terms."""
         network, generator = cast("SASNet", model), batch_generator(batch)
-        masks: tuple[Tensor | None, Tensor | None] = (batch.fixed_mask, batch.moving_mask)
-        if float(torch.rand((), generator=generator)) < self.unmasked_share:
-            masks = (None, None)
+        masks = self.draw_masks(batch, generator)
         taught = None
         if float(torch.rand((), generator=generator)) >= self.predicted_share * progress:
             taught = jittered_truth(batch, self.jitter, generator)
@@ -131,18 +127,6 @@ class SASNetRecipe:
             # One sample a step: encoding again costs as much as everything else of a sample.
             terms["cycle"] = 0.5 * losses.cycle_loss(network, studio, translated[:1])
         return terms
-
-    def predict_flow(
-        self,
-        model: nn.Module,
-        fixed: Tensor,
-        moving: Tensor,
-        fixed_mask: Tensor | None = None,
-        moving_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return the flow of the geometric head."""
-        flow: Tensor = model(fixed, moving, fixed_mask, moving_mask).flow
-        return flow
 
 
 RECIPE = SASNetRecipe()

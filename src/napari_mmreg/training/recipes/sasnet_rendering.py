@@ -9,17 +9,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_mmreg.training.appearance import AppearanceConfig
-from napari_mmreg.training.recipes import sasnet
+from napari_mmreg.training.recipes.sasnet import SASNetRecipe
 
-RECIPE = replace(
-    sasnet.RECIPE,
-    geometry=False,
-    batches=replace(
-        sasnet.RECIPE.batches,
-        mono_share=0.0,
-        sizes=((128, 128), (112, 160), (160, 112)),
-        appearance=AppearanceConfig(strength=0.25, curve_share=0.0, invert_share=0.0,
-                                    thermal_share=0.0, occlusion_share=0.0),
-    ),
-    notes=sasnet.RECIPE.notes + " Then the pictures alone, geometry frozen: this run.",
-)  # fmt: skip
+
+def rendering_recipe() -> SASNetRecipe:
+    """Return SAS-Net's recipe with its geometry frozen."""
+    whole = SASNetRecipe()
+    return replace(
+        whole,
+        geometry=False,
+        batches=replace(
+            whole.batches,
+            mono_share=0.0,
+            sizes=((128, 128), (112, 160), (160, 112)),
+            appearance=AppearanceConfig(
+                strength=0.25,
+                curve_share=0.0,
+                invert_share=0.0,
+                thermal_share=0.0,
+                occlusion_share=0.0,
+            ),
+        ),
+        notes=whole.notes + " Then the pictures alone, geometry frozen: this run.",
+    )

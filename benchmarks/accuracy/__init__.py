@@ -1,0 +1,1 @@
+"""Accuracy on pairs with known misalignments: `python -m benchmarks.accuracy`."""

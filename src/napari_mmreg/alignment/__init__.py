@@ -1,0 +1,1 @@
+"""Aligning a pair without asking a model: levels, coarse to fine, Lucas-Kanade, elastic."""

@@ -1,0 +1,1 @@
+"""The shared elastic stage (ours): learned channels and confidence in a B-spline solver."""

@@ -1,1 +1,0 @@
-"""The benchmark: known misalignments of real pairs, our models beside their peers, tables."""

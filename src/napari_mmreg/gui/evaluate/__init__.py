@@ -1,0 +1,1 @@
+"""The *Evaluate* dock: measure registrations and compare models."""

@@ -1,0 +1,1 @@
+"""The *Register* dock: choose, run, look, save."""

@@ -1,0 +1,146 @@
+"""The comparison's controls: mode, what with, and one slider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QLabel, QSlider, QWidget
+
+from napari_mmreg.gui.register.comparison import Comparison
+from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.combo import Combo
+
+
+@dataclass(frozen=True)
+class _Range:
+    low: int
+    high: int
+    start: int
+    factor: float
+    label: str
+
+
+# Slider steps; amount = step * factor, in what `compose` takes (flicker: milliseconds).
+_RANGES = {
+    "overlay": _Range(0, 100, 50, 0.01, "{} %"),
+    "blend": _Range(0, 100, 50, 0.01, "{} %"),
+    "curtain": _Range(0, 200, 100, 0.005, "{:.0f} %"),
+    "checkerboard": _Range(8, 256, 64, 1.0, "{} px"),
+    "flicker": _Range(200, 2000, 600, 1.0, "{} ms"),
+}
+_COMPOSE_INTERVAL_MS = 30
+
+
+class CompareBox(QWidget):
+    """Drives a `Comparison` for the chosen run.
+
+    Signals
+    -------
+    changed()
+        The mode was changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, comparison: Comparison) -> None:
+        super().__init__()
+        self._comparison = comparison
+        self._run: RunRecord | None = None
+        self._steps = {mode: span.start for mode, span in _RANGES.items()}
+        self.mode = Combo.of(strings.MODES, strings.MODE_TIP)
+        self.mode.select("overlay")
+        self.source = Combo.of(strings.SOURCES, strings.SOURCE_TIP)
+        self.source.setFixedWidth(112)
+        self.mode.setMinimumContentsLength(9)
+        self.amount = QSlider(Qt.Orientation.Horizontal)
+        self.amount_label = style.field_label("")
+        self.amount_value = QLabel()
+        self.amount_value.setFixedWidth(52)
+        self.amount_value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        layout = style.column(self)
+        layout.addLayout(
+            style.row(style.field_label(strings.SHOW), self.mode, self.source, stretch=1)
+        )
+        layout.addLayout(style.row(self.amount_label, self.amount, self.amount_value, stretch=1))
+        # One picture per 30 ms at most, however fast the slider is moved.
+        self._pending = QTimer(self)
+        self._pending.setSingleShot(True)
+        self._pending.setInterval(_COMPOSE_INTERVAL_MS)
+        self._pending.timeout.connect(self._apply_amount)
+        self._flicker = QTimer(self)
+        self._flicker.timeout.connect(comparison.flip)
+        self.mode.currentIndexChanged.connect(self._on_mode)
+        self.source.currentIndexChanged.connect(self._show)
+        self.amount.valueChanged.connect(self._on_amount)
+        self._set_slider()
+
+    def set_run(self, run: RunRecord | None) -> None:
+        """Compare another run, or none."""
+        self._run = run
+        self._show()
+
+    def follow_layer(self) -> None:
+        """Turn the comparison off if the user removed its layer."""
+        if self._comparison.lost:
+            self.mode.select("off")
+
+    def stop(self) -> None:
+        """Stop all timers."""
+        self._pending.stop()
+        self._flicker.stop()
+
+    def _on_mode(self) -> None:
+        self._set_slider()
+        self._show()
+        self.changed.emit()
+
+    def _set_slider(self) -> None:
+        mode = self.mode.value
+        shown = mode in _RANGES
+        for widget in (self.amount, self.amount_label, self.amount_value, self.source):
+            widget.setEnabled(shown)
+        if not shown:
+            self.amount_value.setText("")
+            return
+        span = _RANGES[mode]
+        step = self._steps[mode]
+        self.amount.blockSignals(True)
+        self.amount.setRange(span.low, span.high)
+        self.amount.setValue(step)
+        self.amount.blockSignals(False)
+        self.amount_label.setText(strings.AMOUNTS[mode])
+        self._set_value()
+
+    def _set_value(self) -> None:
+        span = _RANGES[self.mode.value]
+        step = self.amount.value()
+        percent = span.factor * 100 * step if span.label.endswith("%") else step
+        self.amount_value.setText(span.label.format(round(percent)))
+
+    def _on_amount(self, step: int) -> None:
+        self._steps[self.mode.value] = step
+        self._set_value()
+        if not self._pending.isActive():
+            self._pending.start()
+
+    def _amount(self) -> float:
+        return self._steps[self.mode.value] * _RANGES[self.mode.value].factor
+
+    def _apply_amount(self) -> None:
+        if self.mode.value == "flicker":
+            self._flicker.setInterval(round(self._amount()))
+        elif self.mode.value != "off":
+            self._comparison.set_amount(self._amount())
+
+    def _show(self) -> None:
+        self._flicker.stop()
+        mode = self.mode.value
+        if mode == "off" or self._run is None:
+            self._comparison.hide()
+            return
+        self._comparison.show(self._run, mode, self._amount(), self.source.value)
+        if mode == "flicker":
+            self._flicker.start(round(self._amount()))

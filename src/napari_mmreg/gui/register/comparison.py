@@ -1,0 +1,162 @@
+"""The *compare* layer: one composed image of fixed and moving, at display resolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_mmreg.gui.shared import bundle as bundles
+from napari_mmreg.gui.shared.compat import visible_corners
+from napari_mmreg.gui.shared.layer_spec import shared_kwargs
+from napari_mmreg.gui.shared.placement import part_of
+from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.imaging.compose import Mode, Shown, compose
+
+Cut = tuple[int, int, int, int, int]
+"""First row and column, last ones (exclusive), and stride."""
+
+_NOTHING: Cut = (0, 0, 0, 0, 1)
+
+
+class Comparison:
+    """Shows one run's fixed image together with the registered or the former moving one.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._run: RunRecord | None = None
+        self._layer: Image | None = None
+        self._cut: Cut = _NOTHING
+        self._pictures: tuple[Shown, Shown] | None = None
+        self._source = "after"
+        self._mode: Mode = "overlay"
+        self._amount = 0.5
+        self._second = False
+
+    @property
+    def active(self) -> bool:
+        """Whether the layer is in the viewer."""
+        return self._layer is not None and self._layer in self._viewer.layers
+
+    @property
+    def lost(self) -> bool:
+        """Whether somebody else removed the layer."""
+        return self._layer is not None and not self.active
+
+    @property
+    def layer(self) -> Image | None:
+        """The composed layer, if there is one."""
+        return self._layer if self.active else None
+
+    @property
+    def run(self) -> RunRecord | None:
+        """The run that is compared."""
+        return self._run if self.active else None
+
+    def show(self, run: RunRecord, mode: Mode, amount: float, source: str = "after") -> None:
+        """Compose and show; `source` is ``"after"`` or ``"before"`` registration."""
+        if self._run is not run:
+            self.hide()
+            self._run = run
+        if source != self._source:
+            self._source, self._pictures = source, None
+        self._mode, self._amount = mode, amount
+        self._draw(self._wanted_cut())
+
+    def set_amount(self, amount: float) -> None:
+        """Move the slider."""
+        self._amount = amount
+        if self.active:
+            self._draw(self._cut)
+
+    def flip(self) -> None:
+        """Show the other image of a flicker."""
+        self._second = not self._second
+        if self.active:
+            self._draw(self._cut)
+
+    def refresh(self) -> None:
+        """Follow the camera: a zoomed-in large image is composed anew where it is looked at."""
+        if self.active:
+            wanted = self._wanted_cut()
+            if wanted != self._cut:
+                self._draw(wanted)
+
+    def hide(self) -> None:
+        """Remove the layer."""
+        layer = self._layer
+        self._layer, self._run, self._pictures, self._cut = None, None, None, _NOTHING
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _draw(self, cut: Cut) -> None:
+        run = self._run
+        if run is None:
+            return
+        if self._pictures is None or cut != self._cut:
+            self._pictures, self._cut = self._read(run, cut), cut
+        fixed, other = self._pictures
+        amount = self._amount / cut[4] if self._mode == "checkerboard" else self._amount
+        data = compose(fixed, other, self._mode, amount, second=self._second)
+        place = part_of(run.bundle.snapshot.fixed.placement, (cut[0], cut[1]), cut[4])
+        if not self.active:
+            self._add(run, data, place)
+            return
+        layer = self._layer
+        if layer is None:
+            return
+        layer.data = data
+        if not np.allclose(layer.translate, place["translate"]) or not np.allclose(
+            layer.scale, place["scale"]
+        ):
+            layer.scale, layer.translate = place["scale"], place["translate"]
+
+    def _add(self, run: RunRecord, data: Shown, place: dict[str, Any]) -> None:
+        kwargs = shared_kwargs(run.bundle.snapshot, bundles.COMPARE)
+        self._layer = Image(data, rgb=True, **{**kwargs, **place})
+        layers = self._viewer.layers
+        below = run.layers.get(bundles.REGISTERED)
+        # Above the registered image and below maps and arrows, which stay readable on top.
+        index = layers.index(below) + 1 if below in layers else len(layers)
+        selected = set(layers.selection)
+        layers.insert(index, self._layer)
+        layers.selection = selected
+
+    def _read(self, run: RunRecord, cut: Cut) -> tuple[Shown, Shown]:
+        bundle = run.bundle
+        if cut == self._whole(run):
+            return bundle.shown["fixed"], bundle.shown[self._source]
+        part = np.s_[cut[0] : cut[2] : cut[4], cut[1] : cut[3] : cut[4]]
+        return bundle.show("fixed", part), bundle.show(self._source, part)
+
+    @staticmethod
+    def _whole(run: RunRecord) -> Cut:
+        rows, cols = run.bundle.snapshot.fixed.shape
+        return 0, 0, rows, cols, run.bundle.shown_stride
+
+    def _wanted_cut(self) -> Cut:
+        """Return (row, col, row stop, col stop, stride) of what is worth composing."""
+        run = self._run
+        if run is None:
+            return _NOTHING
+        rows, cols = run.bundle.snapshot.fixed.shape
+        whole = self._whole(run)
+        if whole[4] == 1 or self._mode == "curtain":
+            return whole
+        corners = visible_corners(self._viewer, run.bundle.snapshot.fixed.placement)
+        if corners is None:
+            return whole
+        # Whole blocks, so that small movements of the camera compose nothing new.
+        block = 256
+        low = np.clip(np.floor(corners.min(axis=0) / block) * block, 0, (rows, cols)).astype(int)
+        high = np.clip(np.ceil(corners.max(axis=0) / block) * block, 0, (rows, cols)).astype(int)
+        if (high - low < 1).any():
+            return whole
+        stride = bundles.screen_stride(*(high - low))
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1]), stride

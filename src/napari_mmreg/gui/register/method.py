@@ -1,0 +1,174 @@
+"""Which model, on which device, and the advanced settings."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QShowEvent, QStandardItemModel
+from qtpy.QtWidgets import QCheckBox, QSpinBox, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_mmreg.fusion import list_fusions
+from napari_mmreg.gui.shared import pairing, strings
+from napari_mmreg.gui.shared.fused import NO_FUSION
+from napari_mmreg.gui.shared.settings import Defaults
+from napari_mmreg.gui.shared.snapshot import RunSettings
+from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.combo import Combo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_mmreg.models import ModelInfo
+
+
+class MethodBox(QWidget):
+    """Model, device, refinement and fusion.
+
+    Signals
+    -------
+    changed()
+    """
+
+    changed = Signal()
+
+    def __init__(self, models: Sequence[ModelInfo], defaults: Defaults) -> None:
+        super().__init__()
+        self._purposes = {"auto": strings.AUTO_PURPOSE} | {m.name: m.purpose for m in models}
+        self._proposed = NO_FUSION
+        self._fusions = {m.name: m.fusion for m in models if m.fusion}
+        self.model = Combo.of({"auto": strings.AUTO_MODEL} | {m.name: m.title for m in models})
+        self.purpose = style.quiet_label()
+        self.device = Combo.of(strings.DEVICES, strings.DEVICE_TIP)
+        self.device.select(defaults.device)
+        self.refine = QCheckBox(strings.REFINE)
+        self.refine.setToolTip(strings.REFINE_TIP)
+        self.refine.setChecked(True)
+        self.fusion = Combo.of(
+            {NO_FUSION: strings.NO_FUSION} | {f.name: f.title for f in list_fusions()},
+            strings.FUSE_TIP,
+        )
+        self.fusion.select(defaults.fusion)
+        self.correct = QCheckBox(strings.CORRECT)
+        self.correct.setToolTip(strings.CORRECT_TIP)
+        layout = style.column(self)
+        layout.addLayout(style.row(style.field_label(strings.MODEL), self.model))
+        layout.addLayout(style.row(style.field_label(""), self.purpose))
+        layout.addLayout(
+            style.row(style.field_label(strings.DEVICE), self.device, self.refine, stretch=1)
+        )
+        layout.addLayout(
+            style.row(style.field_label(strings.FUSE), self.fusion, self.correct, stretch=1)
+        )
+        self.model.currentIndexChanged.connect(self._on_model)
+        self.fusion.currentIndexChanged.connect(self._on_fusion)
+        self._on_fusion()
+        self._on_model()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Look whether there is a GPU, if torch is loaded by now."""
+        self.check_devices()
+        super().showEvent(event)
+
+    def check_devices(self) -> None:
+        """Grey out CUDA where torch, once a run has loaded it, finds none."""
+        torch: Any = sys.modules.get("torch")
+        items = self.device.model()
+        if torch is None or not isinstance(items, QStandardItemModel):
+            return
+        item = items.item(self.device.values.index("cuda"))
+        if item is not None:
+            there = bool(torch.cuda.is_available())
+            item.setEnabled(there)
+            item.setToolTip("" if there else strings.NO_CUDA)
+
+    def _on_model(self) -> None:
+        self.purpose.setText(self._purposes.get(self.model.value, ""))
+        self._propose_fusion(self._fusions.get(self.model.value, NO_FUSION))
+
+    def _on_fusion(self) -> None:
+        """There is something to correct only where something is fused."""
+        self.correct.setEnabled(self.fusion.value != NO_FUSION)
+
+    def _propose_fusion(self, own: str) -> None:
+        """Choose the fusion that belongs to the model, unless the user has chosen one."""
+        if self.fusion.value == self._proposed:
+            self.fusion.select(own)
+            self._proposed = own
+        self.changed.emit()
+
+
+class AdvancedBox(QCollapsible):
+    """Where to start, masks, seed and threads; folded away at first."""
+
+    def __init__(self, viewer: Any, defaults: Defaults) -> None:
+        super().__init__(
+            strings.ADVANCED,
+            expandedIcon=style.chevron(down=True),
+            collapsedIcon=style.chevron(down=False),
+        )
+        if (outer := self.layout()) is not None:
+            outer.setContentsMargins(0, 0, 0, 0)
+        self.toggleButton().setStyleSheet(style.FOLD)
+        self._viewer = viewer
+        self.start = Combo.of(strings.STARTS, strings.START_TIP)
+        self.fixed_mask, self.moving_mask = Combo(), Combo()
+        self.seed = _spin(0, 999_999, 0, strings.SEED_TIP)
+        self.threads = _spin(0, 256, defaults.threads, strings.THREADS_TIP)
+        self.threads.setSpecialValueText(strings.AUTOMATIC)
+        inner = QWidget()
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(0, 2, 0, 4)
+        layout.setSpacing(style.GAP)
+        for text, control in (
+            (strings.START, self.start),
+            (strings.FIXED_MASK, self.fixed_mask),
+            (strings.MOVING_MASK, self.moving_mask),
+            (strings.SEED, self.seed),
+            (strings.THREADS, self.threads),
+        ):
+            layout.addLayout(style.row(style.field_label(text), control))
+        self.addWidget(inner)
+        self.collapse(animate=False)
+        for mask in (self.fixed_mask, self.moving_mask):
+            mask.setToolTip(strings.MASK_TIP)
+        self._emitters = [viewer.layers.events.inserted, viewer.layers.events.removed]
+        for emitter in self._emitters:
+            emitter.connect(self._on_layers)
+        self._on_layers()
+
+    def close_links(self) -> None:
+        """Stop following the viewer's layers."""
+        for emitter in self._emitters:
+            emitter.disconnect(self._on_layers)
+
+    def _on_layers(self) -> None:
+        items: list[tuple[str, Any]] = [(strings.NO_MASK, None)]
+        items += [(layer.name, layer) for layer in pairing.masks(self._viewer.layers)]
+        for combo in (self.fixed_mask, self.moving_mask):
+            combo.set_items(items)
+
+
+def collect(method: MethodBox, advanced: AdvancedBox, arrows: int) -> RunSettings:
+    """Return what both boxes are set to."""
+    return RunSettings(
+        model=method.model.value,
+        device=method.device.value,
+        refine=method.refine.isChecked(),
+        seed=advanced.seed.value(),
+        start=advanced.start.value,
+        arrows=arrows,
+        threads=advanced.threads.value(),
+        fusion=method.fusion.value,
+        correct_fusion=method.correct.isEnabled() and method.correct.isChecked(),
+    )
+
+
+def _spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
+    spin = QSpinBox()
+    spin.setRange(low, high)
+    spin.setValue(value)
+    spin.setToolTip(tip)
+    return spin

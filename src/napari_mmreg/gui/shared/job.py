@@ -1,0 +1,243 @@
+"""One run from snapshot to bundle, away from the GUI: what the worker thread executes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mmreg.errors import Cancelled, InputError, RegistrationError
+from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.shared.bundle import Bundle, build
+from napari_mmreg.gui.shared.fused import NO_FUSION, fusing, with_fused
+from napari_mmreg.gui.shared.modalities import engine_modality
+from napari_mmreg.gui.shared.placement import frames_overlap, moving_from_fixed
+from napari_mmreg.gui.shared.snapshot import Picture, Snapshot, read
+from napari_mmreg.run import Progress, Run
+
+if TYPE_CHECKING:
+    from napari_mmreg.geometry import Transform
+
+Register = Callable[..., Any]
+
+_ENGINE_SHARE = 0.94
+"""Part of the progress bar that the engine fills; the rest is building layers."""
+
+_LAYERS_SHARE = 0.96
+"""The same with the layers; the rest is fusing, where that is wanted."""
+
+_one_run_at_a_time = threading.Lock()
+"""The number of torch threads belongs to the process: two runs would undo each other's."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: exactly one of `bundle` and `error` is set."""
+
+    bundle: Bundle | None = None
+    error: RegistrationError | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the user stopped it."""
+        return isinstance(self.error, Cancelled)
+
+
+class Job:
+    """A run that can be executed in any thread, told to stop from another.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    register : callable, optional
+        Stands for `napari_mmreg.register`, which is imported when the job runs.
+    """
+
+    def __init__(self, snapshot: Snapshot, register: Register | None = None) -> None:
+        self.snapshot = snapshot
+        self._register = register
+        self._stop = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"the registration of “{self.snapshot.moving.name}”"
+
+    def cancel(self) -> None:
+        """Ask the run to stop; returns at once."""
+        self._stop.set()
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._stop.is_set()
+
+    def execute(self, progress: Progress) -> Outcome:
+        """Run to the end. Expected errors come back in the outcome, others are raised."""
+        try:
+            with one_at_a_time(self._check):
+                return Outcome(bundle=self._run(progress))
+        except RegistrationError as error:
+            return Outcome(error=error)
+        except MemoryError:
+            return Outcome(error=InputError(strings.OUT_OF_MEMORY))
+
+    def engine(self) -> Register:
+        """Load what registers; called in the worker thread."""
+        import torch  # noqa: F401 - the engine loads it later; its threads are limited by then
+
+        from napari_mmreg.registration import register
+
+        return register
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise Cancelled(strings.CANCELLED)
+
+    def _run(self, progress: Progress) -> Bundle:
+        run = Run(progress=progress, cancel=self._stop.is_set)
+        run.report(strings.STAGE_LOADING, 0.0)
+        register = self._register or self.engine()
+        snapshot, settings = self.snapshot, self.snapshot.settings
+        fixed, moving = read(snapshot.fixed), read(snapshot.moving)
+        self._check()
+        initial, note = choose_start(snapshot)
+        with limited_threads(settings.threads), run.part(0.0, _ENGINE_SHARE):
+            result = register(
+                fixed,
+                moving,
+                model=settings.model,
+                device=settings.device,
+                refine=settings.refine,
+                fixed_mask=_mask(snapshot.fixed_mask, snapshot.fixed),
+                moving_mask=_mask(snapshot.moving_mask, snapshot.moving),
+                initial=initial,
+                progress=run.report,
+                cancel=run.cancel,
+                seed=settings.seed,
+                **_spacings(snapshot),
+                modalities=(
+                    engine_modality(snapshot.fixed.modality),
+                    engine_modality(snapshot.moving.modality),
+                ),
+            )
+        self._check()
+        run.report(strings.STAGE_LAYERS, _ENGINE_SHARE)
+        bundle = build(snapshot, fixed, moving, result, note, self._check)
+        if settings.fusion == NO_FUSION:
+            return bundle
+        with limited_threads(settings.threads), run.part(_LAYERS_SHARE, 1.0, fusing):
+            return with_fused(bundle, settings.fusion, settings.correct_fusion, run)
+
+
+@contextmanager
+def one_at_a_time(check: Callable[[], None]) -> Iterator[None]:
+    """Wait for a former, cancelled run to leave the engine; `check` may end the waiting."""
+    while not _one_run_at_a_time.acquire(timeout=0.05):
+        check()
+    try:
+        yield
+    finally:
+        _one_run_at_a_time.release()
+
+
+def thread_count(limit: int) -> int:
+    """Return how many CPU threads a run may use; 0 leaves one core to the GUI."""
+    return limit if limit > 0 else max((os.cpu_count() or 2) - 1, 1)
+
+
+@contextmanager
+def limited_threads(limit: int) -> Iterator[None]:
+    """Hold torch to `limit` threads meanwhile (see `thread_count`); nothing without torch."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    former = torch.get_num_threads()
+    torch.set_num_threads(min(thread_count(limit), former))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(former)
+
+
+def _spacings(snapshot: Snapshot) -> dict[str, tuple[float, float] | None]:
+    """Return the pixels' sizes; the moving one's only where both were measured.
+
+    Without it, frames of different sizes are scaled to fit each other, which is right for
+    sensors that nobody calibrated.
+    """
+    fixed, moving = snapshot.fixed.placement, snapshot.moving.placement
+    spacing: dict[str, tuple[float, float] | None] = {
+        "fixed_spacing": fixed.spacing,
+        "moving_spacing": None,
+    }
+    if fixed.custom and moving.custom and fixed.units == moving.units:
+        spacing["moving_spacing"] = moving.spacing
+    return spacing
+
+
+def choose_start(snapshot: Snapshot) -> tuple[NDArray[np.float64] | None, str]:
+    """Decide where registration starts.
+
+    Returns
+    -------
+    initial : ndarray of float64, shape (3, 3), or None
+        What the engine is given, fixed to moving pixels; None leaves it to the engine.
+    note : str
+        The choice, for the user.
+
+    Raises
+    ------
+    InputError
+        If the layers' places are asked for and cannot be compared.
+    """
+    fixed, moving = snapshot.fixed, snapshot.moving
+    mode = snapshot.settings.start
+    matrix = None
+    if mode == "layers":
+        matrix = moving_from_fixed(fixed.placement, moving.placement)
+    elif mode == "auto" and (fixed.placement.custom or moving.placement.custom):
+        try:
+            matrix = moving_from_fixed(fixed.placement, moving.placement)
+        except InputError:
+            matrix = None
+        if matrix is not None and not frames_overlap(matrix, fixed.shape, moving.shape):
+            matrix = None
+    return matrix, strings.STARTED_CENTRED if matrix is None else strings.STARTED_FROM_LAYERS
+
+
+def start_of(snapshot: Snapshot) -> Transform:
+    """Return where a registration of two pictures would start: fixed to moving pixels."""
+    from napari_mmreg.imaging import initial_transform
+
+    spacing = _spacings(snapshot)
+    return initial_transform(
+        snapshot.fixed.shape,
+        snapshot.moving.shape,
+        choose_start(snapshot)[0],
+        spacing["fixed_spacing"] or (1.0, 1.0),
+        spacing["moving_spacing"],
+    )
+
+
+def _mask(mask: Picture | None, image: Picture) -> NDArray[np.bool_] | None:
+    """Return where a Labels layer is nonzero, on the image's pixels."""
+    if mask is None:
+        return None
+    labels = read(mask)
+    matrix = moving_from_fixed(image.placement, mask.placement)
+    if labels.shape == image.shape and np.allclose(matrix, np.eye(3), atol=1e-6):
+        return np.asarray(labels != 0, dtype=np.bool_)
+    from napari_mmreg.geometry import MatrixTransform
+
+    mask_from_image = MatrixTransform(matrix)
+    painted: NDArray[np.bool_] = (
+        mask_from_image.resample((labels != 0).astype(np.uint8), image.shape, order=0) != 0
+    )
+    return painted

@@ -1,0 +1,149 @@
+"""The big button, the progress bar and the line that says how it went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
+
+from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.shared.widgets import style
+
+if TYPE_CHECKING:
+    from napari_mmreg.gui.shared.bundle import Bundle
+
+_STEPS = 1000
+
+
+class RunBar(QWidget):
+    """*Register*, or another word, which becomes *Cancel*, with progress.
+
+    Parameters
+    ----------
+    word, tip : str
+        What the button says and explains.
+    need : str
+        What is missing while it cannot be pressed.
+
+    Signals
+    -------
+    started(), cancelled()
+    """
+
+    started = Signal()
+    cancelled = Signal()
+
+    def __init__(
+        self,
+        word: str = strings.REGISTER,
+        tip: str = strings.REGISTER_TIP,
+        need: str = strings.NEED_TWO,
+    ) -> None:
+        super().__init__()
+        self._running = False
+        self._word, self._tip, self._need = word, tip, need
+        self.button = QPushButton()
+        self.button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, _STEPS)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.stage = style.quiet_label()
+        self.stage.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout = style.column(self)
+        layout.addWidget(self.button)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.stage)
+        self.button.clicked.connect(self._on_clicked)
+        self.set_running(running=False)
+
+    @property
+    def running(self) -> bool:
+        """Whether the button is *Cancel*."""
+        return self._running
+
+    def set_running(self, *, running: bool) -> None:
+        """Turn the button, and show or hide the progress."""
+        self._running = running
+        self.button.setText(strings.CANCEL if running else self._word)
+        self.button.setToolTip("" if running else self._tip)
+        self.button.setStyleSheet(style.STOP if running else style.PRIMARY)
+        self.bar.setVisible(running)
+        self.stage.setVisible(running)
+        self.bar.setValue(0)
+        self.stage.setText("")
+
+    def set_ready(self, *, ready: bool) -> None:
+        """Let the button be pressed only with two images; *Cancel* always."""
+        self.button.setEnabled(ready or self._running)
+        if not self._running:
+            self.button.setToolTip(self._tip if ready else self._need)
+
+    def show_progress(self, stage: str, fraction: float) -> None:
+        """Show where the run is."""
+        self.bar.setValue(round(fraction * _STEPS))
+        self.stage.setText(f"{stage} · {fraction:.0%}")
+
+    def _on_clicked(self) -> None:
+        (self.cancelled if self._running else self.started).emit()
+
+
+class StatusLine(QWidget):
+    """A coloured word, the numbers, and the reasons below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.word = QLabel()
+        self.word.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.numbers = QLabel()
+        style.wrapping(self.numbers)
+        self.reasons = style.quiet_label()
+        layout = style.column(self)
+        layout.addLayout(style.row(self.word, self.numbers))
+        layout.addWidget(self.reasons)
+        self.clear()
+
+    def clear(self) -> None:
+        """Say nothing."""
+        self.setVisible(False)
+
+    def show_result(self, bundle: Bundle) -> None:
+        """Show how a run went: status, similarity, matches, time, reasons."""
+        result = bundle.result
+        parts = []
+        before = result.metrics.get("similarity_before")
+        after = result.metrics.get("similarity_after")
+        if before is not None and after is not None:
+            parts.append(strings.SIMILARITY.format(before=before, after=after))
+        if "matches" in result.metrics:
+            parts.append(strings.MATCHES.format(count=result.metrics["matches"]))
+        if result.timings:
+            parts.append(strings.SECONDS.format(seconds=sum(result.timings.values())))
+        word = strings.STATUS_WORDS[result.status]
+        self._say(result.status, word, " · ".join(parts), "\n".join((*result.reasons, bundle.note)))
+
+    def show_error(self, sentence: str) -> None:
+        """Show why nothing was done."""
+        self._say("error", strings.ERROR_WORD, "", sentence)
+
+    def show_note(self, sentence: str, word: str = strings.INFO_WORD) -> None:
+        """Show something that is no error."""
+        self._say("info", word, sentence, "")
+
+    @property
+    def text(self) -> str:
+        """All that is shown, as text."""
+        shown = (self.word.text(), self.numbers.text(), self.reasons.text())
+        return "\n".join(part for part in shown if part)
+
+    def _say(self, kind: str, word: str, numbers: str, reasons: str) -> None:
+        self.word.setText(word)
+        self.word.setStyleSheet(
+            f"QLabel {{ background: {strings.STATUS_COLOURS[kind]}; color: white;"
+            " border-radius: 4px; padding: 2px 8px; font-weight: 600; }"
+        )
+        self.numbers.setText(numbers)
+        self.reasons.setText(reasons)
+        self.reasons.setVisible(bool(reasons))
+        self.setVisible(True)

@@ -1,0 +1,195 @@
+"""The one path from two images to a result: prepare, predict, refine, certify."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from napari_mmreg.geometry import Transform
+from napari_mmreg.imaging import check_image, downsample
+from napari_mmreg.models import get_info, load_model
+from napari_mmreg.models.elastic import load_elastic
+from napari_mmreg.nn.device import choose_device, memory_advice
+from napari_mmreg.registration.assemble import assemble
+from napari_mmreg.registration.candidate import find_candidate
+from napari_mmreg.registration.options import PairOptions
+from napari_mmreg.registration.provenance import describe_run
+from napari_mmreg.registration.result import RegistrationResult
+from napari_mmreg.run import CancelCheck, Progress, Run
+
+if TYPE_CHECKING:
+    from napari_mmreg.models import Model
+
+PREDICT_BUDGET = 512 * 512
+"""Pixels of the grid on which models predict."""
+
+REFINE_BUDGET = 1024 * 1024
+"""Pixels of the grid on which larger images are refined and checked."""
+
+SECOND_OPINION = "classical"
+"""Model that is asked too where a trained one's answer does not hold; it needs no weights."""
+
+_OTHER_ANSWER = "The answer of {} held less well on this pair; this one is of {}."
+
+
+def register(
+    fixed: ArrayLike,
+    moving: ArrayLike,
+    model: str = "auto",
+    device: str = "auto",
+    refine: bool = True,
+    fixed_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+    initial: Transform | ArrayLike | None = None,
+    progress: Progress | None = None,
+    cancel: CancelCheck | None = None,
+    *,
+    seed: int = 0,
+    fixed_spacing: float | Sequence[float] = (1.0, 1.0),
+    moving_spacing: float | Sequence[float] | None = None,
+    modalities: tuple[str | None, str | None] = (None, None),
+    detect_borders: bool = True,
+    nodata: tuple[float | None, float | None] = (None, None),
+    unit: str | None = None,
+) -> RegistrationResult:
+    """Find where each pixel of the fixed image lies in the moving image.
+
+    Parameters
+    ----------
+    fixed, moving : array_like of shape (H, W), (H, W, 3) or (H, W, 4)
+        Grey, RGB or RGBA of any real dtype, at least 16 x 16 pixels, of any two sizes. NaN,
+        infinite values and pixels with alpha 0 count as no data. Neither is changed.
+    model : str
+        A name that `list_models` knows, or ``"auto"``.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    refine : bool
+        Whether to improve the model's answer on this very pair; kept only if it helps. Where a
+        trained model's answer is not ``"ok"`` even so, the classical search is asked too, and its
+        answer is taken if its status is better, or the same and clearly surer:
+        `RegistrationResult.answer_of` and the reasons say whose it is.
+    fixed_mask, moving_mask : array_like of bool or int, shape (H, W), optional
+        True where the image may be used.
+    initial : Transform or array_like of shape (3, 3), optional
+        Where to start: fixed to moving pixels, ``(row, col, 1)``. By default the frames'
+        centres coincide.
+    progress : callable, optional
+        ``progress(stage, fraction)``; the fraction of the whole run never falls and ends at 1.
+    cancel : callable, optional
+        ``cancel()`` returning True stops the run with `Cancelled`.
+    seed : int
+        Same input, device and seed give the same output.
+    fixed_spacing, moving_spacing : float or (float, float)
+        Size of a pixel along rows and columns, both in one physical unit. Without
+        `moving_spacing` the moving pixels have the shape of the fixed ones and unknown size.
+    modalities : (str or None, str or None)
+        What the sensors are, e.g. ``("visible", "infrared")``, for models that care.
+    detect_borders : bool
+        Whether black areas outside a warped frame count as no data; see `imaging.border`.
+    nodata : (number or None, number or None)
+        Values that mean no data in the fixed and the moving image, as rasters have them. They are
+        left out like a mask, never interpolated, and that of the moving image is what the
+        registered one shows where the moving image does not reach.
+    unit : str, optional
+        Of the spacings; kept with the transform.
+
+    Returns
+    -------
+    RegistrationResult
+
+    Raises
+    ------
+    InputError
+        If something cannot be used as given; the message says what to do.
+    ModelError
+        If the model is unknown, or its weights are missing or damaged.
+    DeviceError
+        If the device is absent, or memory does not suffice.
+    Cancelled
+        If `cancel` said so; nothing was changed.
+
+    Notes
+    -----
+    *Convention*: (row, col), pixel centres at integers, fixed to moving (pull).
+
+    Images larger than `PREDICT_BUDGET` are predicted on a shrunken grid and refined and
+    checked on a finer one; the transform applies to the full resolution.
+    """
+    options = PairOptions(
+        initial,
+        fixed_mask,
+        moving_mask,
+        fixed_spacing,
+        moving_spacing,
+        modalities,
+        detect_borders,
+        nodata,
+        unit,
+    )
+    images = check_image(fixed, "fixed"), check_image(moving, "moving")
+    get_info(model)
+    run = Run.begin(choose_device(device), seed, progress, cancel)
+    with memory_advice(run.device):
+        with run.stage("Preparing", 0.0, 0.02):
+            asked = load_model(model)
+        with run.part(0.02, 1.0):
+            return register_pair(asked, images, options, run, refine=refine)
+
+
+def register_pair(
+    model: Model,
+    images: tuple[NDArray[Any], NDArray[Any]],
+    options: PairOptions,
+    run: Run,
+    *,
+    refine: bool = True,
+) -> RegistrationResult:
+    """Do what `register` does, with a model that is loaded and a run that is under way.
+
+    Parameters
+    ----------
+    model : Model
+    images : (ndarray, ndarray)
+        Fixed and moving image, checked.
+    options : PairOptions
+    run : Run
+    refine : bool
+        As of `register`.
+
+    Returns
+    -------
+    RegistrationResult
+
+    Raises
+    ------
+    InputError, ModelError, Cancelled
+        As `register`.
+    """
+    with run.stage("Preparing", 0.0, 0.08):
+        fine = options.prepare(*images, REFINE_BUDGET, run)
+        coarse = downsample(fine, PREDICT_BUDGET)
+        elastic = load_elastic(run.device) if refine and model.info.needs_weights else None
+    with run.part(0.08, 0.7):
+        candidate = find_candidate(model, coarse, fine, run, refine=refine, elastic=elastic)
+    notes: tuple[str, ...] = ()
+    if refine and model.info.needs_weights and candidate.certificate.status != "ok":
+        second = load_model(SECOND_OPINION)
+        with run.part(0.7, 0.9):
+            other = find_candidate(second, coarse, fine, run, refine=True, elastic=elastic)
+        if other.is_better_than(candidate):
+            candidate = other
+            notes = (_OTHER_ANSWER.format(model.info.title, second.info.title),)
+    with run.stage("Writing result", 0.9, 1.0):
+        return assemble(
+            images,
+            (coarse, fine),
+            candidate,
+            run,
+            model=model.info.name,
+            provenance=describe_run(model, run, images, fine, refine, options),
+            frames=options.frames(*images),
+            nodata=options.nodata[1],
+            notes=notes,
+        )

@@ -1,0 +1,190 @@
+"""Random use of the docks in a real window; `test_stress.py` runs it in a process of its own.
+
+A wrong OpenGL context, a layer removed while a frame is pending: such faults end the process, so
+they cannot be tested in the one that runs all other tests.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import sys
+from collections import Counter
+from typing import ClassVar
+
+import napari
+import numpy as np
+from qtpy.QtTest import QTest
+from skimage import data, transform
+
+from napari_mmreg import register
+from napari_mmreg.gui.landmarks.dock import LandmarksDock
+from napari_mmreg.gui.register.dock import RegisterDock
+from napari_mmreg.gui.shared import strings
+
+MOST_RUNS = 4
+
+
+class Stress:
+    """One window, two images, and what a user may do with them."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.done: Counter[str] = Counter()
+        scene = transform.resize(data.camera(), (96, 112), anti_aliasing=True).astype(np.float32)
+        self.fixed, self.moving = scene[4:84, 6:102], 1 - scene[8:88, 3:99]
+        self.result = register(self.fixed, self.moving, model="classical", device="cpu")
+        self.viewer = napari.Viewer()
+        self.viewer.window._qt_window.resize(1390, 960)  # smaller ones lived by luck
+        self.add_images()
+        self.open_dock()
+        self.pause(200)
+        # napari collects garbage with every removed layer: not through all that is imported.
+        gc.collect()
+        gc.freeze()
+
+    def pause(self, milliseconds: int = 5) -> None:
+        """Let napari draw."""
+        QTest.qWait(milliseconds)
+
+    def add_images(self) -> None:
+        self.viewer.add_image(self.fixed, name="visible")
+        self.viewer.add_image(self.moving, name="infrared", blending="additive")
+
+    def open_dock(self) -> None:
+        self.dock = RegisterDock(self.viewer, lambda *_, **__: self.result)
+        self.area = self.viewer.window.add_dock_widget(self.dock, name="Register images")
+
+    # What a user does
+
+    def run(self) -> None:
+        if len(self.dock.session.runs.runs) >= MOST_RUNS:
+            self.remove()
+        self.dock.start()
+        # Mostly watched to the end, sometimes disturbed by the next step.
+        if self.random.random() < 0.7:
+            self.wait_for_run()
+
+    def wait_for_run(self) -> None:
+        while self.dock.runner.busy or self.dock._arriving is not None:
+            self.pause()
+
+    def cancel(self) -> None:
+        self.dock.cancel()
+
+    def choose_run(self) -> None:
+        runs = self.dock.runs.runs
+        if runs.count():
+            runs.setCurrentIndex(int(self.random.integers(runs.count())))
+
+    def remove(self) -> None:
+        self.dock._on_remove()
+
+    def compare(self) -> None:
+        self.dock.compare.mode.select(self.random.choice(list(strings.MODES)))
+        self.dock.compare.source.select(self.random.choice(list(strings.SOURCES)))
+
+    def slide(self) -> None:
+        slider = self.dock.compare.amount
+        if slider.isEnabled():
+            slider.setValue(int(self.random.integers(slider.minimum(), slider.maximum() + 1)))
+
+    def arrows(self) -> None:
+        self.dock.runs.arrows.setValue(int(self.random.integers(4, 100)))
+
+    def toggle(self) -> None:
+        if self.viewer.layers:
+            layer = self.viewer.layers[int(self.random.integers(len(self.viewer.layers)))]
+            layer.visible = not layer.visible
+
+    def delete(self, count: int = 1) -> None:
+        """Remove layers by hand, not those that the next run needs."""
+        images = ("visible", "infrared")
+        others = [layer for layer in self.viewer.layers if layer.name not in images]
+        chosen = self.random.permutation(len(others))[:count]
+        self.viewer.layers.selection = {others[i] for i in chosen}
+        self.viewer.layers.remove_selected()
+
+    def delete_several(self) -> None:
+        self.delete(3)
+
+    def move(self) -> None:
+        count = len(self.viewer.layers)
+        if count:
+            self.viewer.layers.move(*(int(i) for i in self.random.integers(count, size=2)))
+
+    def clear(self) -> None:
+        self.viewer.layers.clear()
+        self.pause(int(self.random.integers(0, 20)))
+        self.add_images()
+
+    def tile(self) -> None:
+        self.viewer.canvas.grid.enabled = not self.viewer.canvas.grid.enabled
+
+    def zoom(self) -> None:
+        self.viewer.scene.camera.zoom *= float(self.random.uniform(0.7, 1.5))
+
+    def mark(self) -> None:
+        """Open the other dock, mark, close it again: its layers come and go."""
+        dock = LandmarksDock(self.viewer)
+        area = self.viewer.window.add_dock_widget(dock, name="Landmarks")
+        self.pause(20)
+        self.viewer.window.remove_dock_widget(area)
+
+    def reopen(self) -> None:
+        self.viewer.window.remove_dock_widget(self.area)
+        self.pause()
+        self.open_dock()
+
+    WEIGHTS: ClassVar[dict[str, int]] = {
+        "run": 8,
+        "cancel": 2,
+        "choose_run": 20,
+        "remove": 8,
+        "compare": 40,
+        "slide": 60,
+        "arrows": 30,
+        "toggle": 200,
+        "delete": 16,
+        "delete_several": 4,
+        "move": 10,
+        "clear": 2,
+        "tile": 4,
+        "zoom": 60,
+        "mark": 1,
+        "reopen": 2,
+    }
+    """How often, together about 500; adding and removing layers is what takes long."""
+
+    def begin(self) -> None:
+        """Do what ended napari every time: run, remove, hide, show."""
+        self.dock.start()
+        self.wait_for_run()
+        self.pause(100)
+        self.remove()
+        self.pause(100)
+        for _ in range(2):
+            self.viewer.layers[0].visible = not self.viewer.layers[0].visible
+            self.pause(50)
+
+    def step(self) -> None:
+        weights = np.array(list(self.WEIGHTS.values()), dtype=float)
+        action = str(self.random.choice(list(self.WEIGHTS), p=weights / weights.sum()))
+        self.done[action] += 1
+        getattr(self, action)()
+        self.pause(int(self.random.integers(0, 15)))
+
+
+def main(steps: int, seed: int) -> None:
+    """Use the docks at random, then close the window."""
+    faulthandler.enable()
+    stress = Stress(seed)
+    stress.begin()
+    for _ in range(steps):
+        stress.step()
+    stress.viewer.close()
+    print("alive", steps, dict(stress.done))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
