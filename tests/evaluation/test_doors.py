@@ -76,7 +76,7 @@ def test_what_json_cannot_hold():
         ({"landmarks": "points.csv"}, "two arrays of points"),
         ({"objects": "many"}, "number of objects"),
         ({"objects": 0}, "number of objects"),
-        ({"run": "run"}, "napari_mmreg.run.Run"),
+        ({"progress": "bar"}, "progress is a str; pass a function"),
         ({"fused": "fused.tif"}, "fused image has the dtype"),
     ],
 )

@@ -166,18 +166,8 @@ def _evaluations(arguments: argparse.Namespace, segmenter: Segmenter | None) -> 
         elif fixed.shape[:2] != moving.shape[:2]:
             warn("the images differ in size; they are measured with their frames' centres matched")
         with progress_bar(quiet=arguments.quiet) as progress, interruptible() as cancel:
-            return [
-                _evaluate(
-                    fixed,
-                    moving,
-                    given,
-                    about,
-                    progress=progress,
-                    cancel=cancel,
-                    name=name,
-                    **options,
-                )
-            ]
+            options.update(progress=progress, cancel=cancel, name=name)
+            return [_evaluate(fixed, moving, given, about, **options)]
     named = [name.strip() for name in arguments.models.split(",")]
     names = [info.name for info in list_models()] if named == ["all"] else named
     return [_registered(fixed, moving, name, arguments, images, start, options) for name in names]

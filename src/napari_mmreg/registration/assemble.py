@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg.geometry import MatrixTransform, Transform, fill_value, pixel_grid
+from napari_mmreg.geometry import Frame, MatrixTransform, Transform, fill_value, pixel_grid
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import change_grid, grid_to_image
 from napari_mmreg.registration.matches import agree, matches_to_images
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
     from napari_mmreg.registration.candidate import Candidate
     from napari_mmreg.registration.certify import Certificate
-    from napari_mmreg.registration.options import PairOptions
     from napari_mmreg.run import Run
 
 BAND_WIDTH = 8192
@@ -36,8 +35,9 @@ def assemble(
     run: Run,
     *,
     model: str,
-    options: PairOptions,
     provenance: dict[str, Any],
+    frames: tuple[Frame, Frame],
+    nodata: float | None = None,
     notes: tuple[str, ...] = (),
     given: Transform | None = None,
 ) -> RegistrationResult:
@@ -53,10 +53,12 @@ def assemble(
     run : Run
     model : str
         Name of the model that was asked.
-    options : PairOptions
-        What the run was told about the images.
     provenance : dict
         Serialisable as JSON.
+    frames : (Frame, Frame)
+        The two images as the transform shall remember them.
+    nodata : number, optional
+        What means no data in the moving image.
     notes : tuple of str
         Sentences that follow the certificate's reasons.
     given : Transform, optional
@@ -80,12 +82,9 @@ def assemble(
     dropped = failed and given is None
     initial = grid_to_image(fine, MatrixTransform.identity())
     on_images = grid_to_image(fine, found) if given is None else given
-    transform = initial if dropped else on_images
+    transform = (initial if dropped else on_images).with_frames(*frames)
     metrics = measure_result(certificate, fine, dropped=dropped)
     offered, matches, rerendered = candidate.prediction, None, None
-    if given is None:
-        transform = transform.with_frames(*options.frames(fixed, moving))
-    nodata = options.nodata[1]
     registered = resample(moving, transform, shapes[0], run, nodata=nodata)
     if not dropped and offered.matches is not None:
         matches = matches_to_images(coarse, offered.matches, *shapes)
@@ -136,7 +135,7 @@ def resample(
     *,
     nodata: float | None = None,
 ) -> NDArray[Any]:
-    """Do what `Transform.resample` does, with progress and cancel; see `fill_value`.
+    """Do what `Transform.resample` does, with progress and cancel; outside, see `fill_value`.
 
     Tiles are computed on threads; progress is reported from this one, between bands of rows.
     """

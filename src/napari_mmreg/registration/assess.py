@@ -70,11 +70,11 @@ def assess(
     from napari_mmreg.registration.certify import certify
 
     images = check_image(fixed, "fixed"), check_image(moving, "moving")
-    about = PairOptions(initial, **options)
     run = Run.begin(choose_device(device), seed, progress, cancel)
     with memory_advice(run.device):
         with run.stage("Preparing", 0.0, 0.2):
-            pair = about.prepare(*images, REFINE_BUDGET, run)
+            pair_options = PairOptions(initial, **options)
+            pair = pair_options.prepare(*images, REFINE_BUDGET, run)
         with run.stage("Checking", 0.2, 0.8):
             on_grid = image_to_grid(pair, transform)
             certificate = certify(pair, on_grid, run)
@@ -85,7 +85,8 @@ def assess(
                 Candidate(model, on_grid, certificate, Prediction(on_grid)),
                 run,
                 model=model,
-                options=about,
                 provenance={**describe_environment(model, run, images), **(history or {})},
+                frames=pair_options.frames(*images),
+                nodata=pair_options.nodata[1],
                 given=transform,
             )

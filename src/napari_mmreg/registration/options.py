@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_mmreg.geometry import Frame, MatrixTransform, Transform
 from napari_mmreg.imaging import prepare_pair
-from napari_mmreg.imaging.checks import check_spacing, without_nodata
+from napari_mmreg.imaging.checks import check_modalities, check_spacing, without_nodata
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -51,21 +51,19 @@ class PairOptions:
     nodata: tuple[float | None, float | None] = (None, None)
     unit: str | None = None
 
+    def __post_init__(self) -> None:
+        check_modalities(self.modalities)
+
     def prepare(self, fixed: NDArray[Any], moving: NDArray[Any], budget: int, run: Run) -> Pair:
         """Bring two images onto one grid of at most `budget` pixels; raises `InputError`."""
-        return prepare_pair(
-            fixed,
-            moving,
-            budget=budget,
-            run=run,
-            initial=self.initial,
-            fixed_mask=without_nodata(fixed, self.nodata[0], self.fixed_mask, "fixed"),
-            moving_mask=without_nodata(moving, self.nodata[1], self.moving_mask, "moving"),
-            fixed_spacing=self.fixed_spacing,
-            moving_spacing=self.moving_spacing,
-            modalities=self.modalities,
-            detect_borders=self.detect_borders,
-        )
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        del given["nodata"], given["unit"]
+        for name, image, nodata in zip(
+            ("fixed", "moving"), (fixed, moving), self.nodata, strict=True
+        ):
+            mask = given[f"{name}_mask"]
+            given[f"{name}_mask"] = without_nodata(image, nodata, mask, name)
+        return prepare_pair(fixed, moving, budget=budget, run=run, **given)
 
     def frames(self, fixed: NDArray[Any], moving: NDArray[Any]) -> tuple[Frame, Frame]:
         """Return the two images as the transform between them remembers them.
@@ -78,8 +76,12 @@ class PairOptions:
         if self.moving_spacing is not None:
             other = check_spacing(self.moving_spacing, "moving")
         return (
-            Frame(fixed.shape[:2], spacing if known else None, self.unit if known else None),
-            Frame(moving.shape[:2], other, None if other is None else self.unit),
+            Frame(
+                (fixed.shape[0], fixed.shape[1]),
+                spacing if known else None,
+                self.unit if known else None,
+            ),
+            Frame((moving.shape[0], moving.shape[1]), other, None if other is None else self.unit),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -92,6 +94,7 @@ class PairOptions:
             "moving_spacing": _numbers(self.moving_spacing),
             "modalities": list(self.modalities),
             "detect_borders": self.detect_borders,
+            "nodata": list(self.nodata),
         }
 
 

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.geometry import Transform
 from napari_mmreg.imaging import check_image, downsample
-from napari_mmreg.imaging.checks import check_modalities
 from napari_mmreg.models import get_info, load_model
 from napari_mmreg.models.elastic import load_elastic
 from napari_mmreg.nn.device import choose_device, memory_advice
@@ -126,7 +125,7 @@ def register(
         moving_mask,
         fixed_spacing,
         moving_spacing,
-        check_modalities(modalities),
+        modalities,
         detect_borders,
         nodata,
         unit,
@@ -194,7 +193,8 @@ def register_pair(
             candidate,
             run,
             model=model.info.name,
-            options=options,
             provenance=describe_run(model, run, images, fine, refine, options),
+            frames=options.frames(*images),
+            nodata=options.nodata[1],
             notes=notes,
         )
