@@ -15,14 +15,6 @@ elif importlib.util.find_spec("PyQt6") is not None:
     os.environ.setdefault("PYTEST_QT_API", "pyqt6")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Keep what needs a window in one process when tests run in several (--dist loadgroup)."""
-    for item in items:
-        if item.get_closest_marker("gui") is not None:
-            item.add_marker(pytest.mark.xdist_group("gui"))
-
-
 @pytest.fixture(scope="session")
 def sam_folders(tmp_path_factory):
     """Tiny SamModel and Sam2Model with random weights, saved as published ones are."""
