@@ -71,6 +71,7 @@ def model(monkeypatch):
             similarity_after=0.7,
             folding=0.0,
             overlap=1.0,
+            displacement=transform.displacement(pair.shape),
             misregistration=nothing,
             misregistration_before=nothing,
         )
