@@ -411,7 +411,7 @@ def test_a_runs_fused_image_is_scored(engine, pictures):
     fixed, moving = (viewer_model.add_image(picture) for picture in pictures)
     session = Session(viewer_model, engine)
     job = session.job(session.snapshot(fixed, moving, RunSettings(fusion="laplacian")))
-    list(session.deliver(job.execute(lambda stage, fraction: None).bundle))
+    list(session.deliver(job.execute(lambda stage, fraction: None).value))
     run = session.runs.runs[-1]
     image = fused_image("ok", run.layers)
     np.testing.assert_array_equal(image, run.layers[fused.FUSED].data)

@@ -331,7 +331,8 @@ def test_runs_are_chosen_saved_and_removed(make_dock, engine, pictures, qtbot, m
     assert "[1] compare" in viewer.layers
 
     saved = []
-    dock.runs.run.bundle.result.save = saved.append
+    result = type(dock.runs.run.bundle.result)
+    monkeypatch.setattr(result, "save", lambda _, folder: saved.append(folder))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: "/some/folder")
     dock.runs.save.click()
     assert saved == ["/some/folder"]
@@ -352,10 +353,10 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
     _, dock = make_dock(engine, pictures=pictures)
     _run(qtbot, dock)
 
-    def refuse(folder):
+    def refuse(_, folder):
         raise PermissionError("read-only")
 
-    dock.runs.run.bundle.result.save = refuse
+    monkeypatch.setattr(type(dock.runs.run.bundle.result), "save", refuse)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: "/some/folder")
     dock.runs.save.click()
     assert "Could not save: read-only" in dock.status.text
