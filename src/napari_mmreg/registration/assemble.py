@@ -56,7 +56,7 @@ def assemble(
     provenance : dict
         Serialisable as JSON.
     frames : (Frame, Frame)
-        The two images as the transform shall remember them.
+        The two images as a transform that was found remembers them; a given one stays as it is.
     nodata : number, optional
         What means no data in the moving image.
     notes : tuple of str
@@ -82,7 +82,9 @@ def assemble(
     dropped = failed and given is None
     initial = grid_to_image(fine, MatrixTransform.identity())
     on_images = grid_to_image(fine, found) if given is None else given
-    transform = (initial if dropped else on_images).with_frames(*frames)
+    transform = initial if dropped else on_images
+    if given is None:
+        transform = transform.with_frames(*frames)
     metrics = measure_result(certificate, fine, dropped=dropped)
     offered, matches, rerendered = candidate.prediction, None, None
     registered = resample(moving, transform, shapes[0], run, nodata=nodata)
