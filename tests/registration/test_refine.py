@@ -41,7 +41,7 @@ def error(found, field):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_smooth_deformation_is_found(seed):
     field = smooth_field(7, seed)
-    found = refine(bent_pair(field), IDENTITY, Run())
+    found = refined(bent_pair(field), IDENTITY, Run())
     assert error(found, field) < 0.5 * error(IDENTITY, field)
     assert error(found, field) < 1.5
 
@@ -63,14 +63,14 @@ def test_a_good_start_is_kept_within_noise():
     assert error(refined(pair, IDENTITY, Run()), np.zeros((256, 256, 2))) < 0.3
     field = smooth_field(6)
     exact = DisplacementTransform(field)
-    assert error(refine(bent_pair(field), exact, Run(), capture=3), field) < 0.6
+    assert error(refined(bent_pair(field), exact, Run(), capture=3), field) < 0.6
 
 
 def test_unrelated_pictures_are_not_bent():
     noise = np.random.default_rng(0)
     pair = prepare_pair(noise.random((128, 128)), noise.random((128, 128)))
     assert refined(pair, IDENTITY, Run()).is_identity
-    assert refine(pair, MatrixTransform.translation((20, 9)), Run()).is_identity
+    assert refined(pair, MatrixTransform.translation((20, 9)), Run()).is_identity
 
 
 def test_masked_content_does_not_pull():
@@ -78,20 +78,20 @@ def test_masked_content_does_not_pull():
     mask[:, 150:] = False
     moving = OTHER.copy()
     moving[:, 150:] = np.roll(OTHER, 6, axis=0)[:, 150:]  # a strong wrong answer
-    found = refine(prepare_pair(FIXED, moving, moving_mask=mask), IDENTITY, Run())
+    found = refined(prepare_pair(FIXED, moving, moving_mask=mask), IDENTITY, Run())
     assert np.linalg.norm(found.displacement((256, 256)), axis=-1)[:, :140].mean() < 0.5
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 90), (300, 64)])
 def test_any_shape(shape):
     picture = data.camera()[: shape[0], : shape[1]]
-    found = refine(prepare_pair(picture, 255 - picture), IDENTITY, Run())
+    found = refined(prepare_pair(picture, 255 - picture), IDENTITY, Run())
     assert np.isfinite(found.displacement(shape)).all()
 
 
 def test_cancel():
     with pytest.raises(Cancelled):
-        refine(prepare_pair(FIXED, OTHER), IDENTITY, Run(cancel=lambda: True))
+        refined(prepare_pair(FIXED, OTHER), IDENTITY, Run(cancel=lambda: True))
 
 
 def test_bending_gives_pixels_of_its_level():

@@ -260,7 +260,7 @@ def test_a_failed_run_hands_back_the_initial_transform_and_says_so(engine):
     assert result.metrics["folding_percent"] == 0
     assert result.metrics["overlap_percent"] == pytest.approx(100 * 509 * 510 / 512**2, abs=0.1)
     assert (result.misregistration == 0.5).all()
-    assert any("initial" in reason for reason in result.reasons)
+    assert any("as they were before" in reason for reason in result.reasons)
 
 
 def test_sizes_channels_and_spacing(engine):
