@@ -190,7 +190,7 @@ def test_a_fit_that_fails_says_so(monkeypatch):
     [
         ([[1, 2, 3]], [[1, 2]], "fixed points need"),
         ([[1, 2]], [1, 2], "moving points need"),
-        ([["a", "b"]], [[1, 2]], "must be numbers"),
+        ([["a", "b"]], [[1, 2]], "not numbers"),
         ([[1, 2], [np.nan, 3]], [[1, 2], [3, 4]], "fixed point of pair 2"),
         ([[1, 2], [5, 3]], [[1, np.inf], [3, 4]], "moving point of pair 1"),
         ([[1, 2], [5, 3]], [[1, 2]], "2 fixed but 1 moving"),

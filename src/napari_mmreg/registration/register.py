@@ -14,7 +14,6 @@ from napari_mmreg.models.elastic import load_elastic
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.assemble import assemble
 from napari_mmreg.registration.candidate import find_candidate
-from napari_mmreg.registration.causes import likely_causes
 from napari_mmreg.registration.options import PairOptions
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
@@ -169,6 +168,8 @@ def register_pair(
     InputError, ModelError, Cancelled
         As `register`.
     """
+    from napari_mmreg.registration.causes import likely_causes
+
     with run.stage("Preparing", 0.0, 0.08):
         fine = options.prepare(*images, REFINE_BUDGET, run)
         coarse = downsample(fine, PREDICT_BUDGET)

@@ -191,7 +191,7 @@ def test_a_session_comes_back_for_its_images(viewer, images):
     assert again.book.state == state
     assert again.fit_state.settings == settings_
     assert (again.fit_state.reach_share, again.fit_state.threshold) == (0.25, 1.25)
-    assert "7 pairs of the last session" in said[0]
+    assert "7 pairs from the last session" in said[0]
     again.book.undo()
     assert len(again.book) == 0
     again.close()
@@ -233,9 +233,9 @@ def test_files_keep_half_finished_and_disabled_pairs(controller, tmp_path, name,
 
 
 def test_what_needs_images_or_pairs_says_so(viewer, controller):
-    with pytest.raises(InputError, match="make a transform"):
+    with pytest.raises(InputError, match="do not define a transform"):
         controller.correction()
-    with pytest.raises(InputError, match="make a transform"):
+    with pytest.raises(InputError, match="do not define a transform"):
         controller.save("x.npz", "transform")
     controller.set_images(None, None)
     for action in (
