@@ -180,7 +180,7 @@ def test_every_part_learns(synthetic_batch, progress):
             {"match", "vote", "affine", "flow", "smooth", "error", "likeness"},
         ),
     ],
-    ids=str,
+    ids=["scene", "cycle", "alignment"],  # sets have no order to be named by
 )
 def test_the_papers_ablations(synthetic_batch, change, gone):
     model = RECIPE.build_model(asdict(SMALL))
