@@ -317,7 +317,7 @@ def test_the_segmenter_says_where_it_was_measured(make):
     viewer.layers["visible"].metadata[METADATA_KEY] = {"modality": "mri"}
     viewer.layers["infrared"].metadata[METADATA_KEY] = {"modality": "ct"}
     dock._tell_segmenter()
-    assert "does not show misalignment" in dock.segmenter.about.text()
+    assert "does not reveal misalignment" in dock.segmenter.about.text()
     viewer.layers["infrared"].metadata[METADATA_KEY] = {"modality": "sar"}
     dock._tell_segmenter()
     assert dock.segmenter.about.text() == texts.NOT_MEASURED

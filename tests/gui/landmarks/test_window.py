@@ -377,7 +377,7 @@ def test_errors_are_sentences(window, tmp_path, monkeypatch):
         QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "t"), strings.SAVE_TRANSFORM)
     )
     window.dock._on_save()
-    assert "do not make a transform yet" in window.dock.status.text
+    assert "do not define a transform yet" in window.dock.status.text
 
 
 def test_without_images_nothing_breaks(open_window):

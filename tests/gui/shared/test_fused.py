@@ -23,7 +23,7 @@ from napari_mmreg.gui.shared.fused import (
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.gui.shared.snapshot import RunSettings
 from napari_mmreg.io.images import read_image
-from napari_mmreg.registration import CorrectedFusion
+from napari_mmreg.registration import CorrectedFusion, RegistrationResult
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_the_button_fuses_the_chosen_run(qtbot, dock, engine):
 def test_save_says_which_fused_images_it_wrote(qtbot, dock, tmp_path, monkeypatch):
     dock.run_bar.button.click()
     wait(qtbot, dock)
-    dock.runs.run.bundle.result.save = lambda folder: None
+    monkeypatch.setattr(RegistrationResult, "save", lambda self, folder: None)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
     dock.runs.save.click()
     assert strings.SAVED.format(folder=tmp_path) in dock.status.text
@@ -343,7 +343,7 @@ def test_save_says_which_fused_images_it_wrote(qtbot, dock, tmp_path, monkeypatc
     # Another run's files must not be taken for this one's.
     dock.run_bar.button.click()
     wait(qtbot, dock)
-    dock.runs.run.bundle.result.save = lambda folder: None
+    monkeypatch.setattr(RegistrationResult, "save", lambda self, folder: None)
     dock.runs.save.click()
     assert strings.LEFT_FUSED.format(left="fused.tif and fused-before.tif") in dock.status.text
 
@@ -355,7 +355,7 @@ def test_a_place_for_fused_images_that_cannot_be_written_is_a_sentence(
     dock.method.fusion.select("laplacian")
     dock.run_bar.button.click()
     wait(qtbot, dock)
-    dock.runs.run.bundle.result.save = lambda folder: None
+    monkeypatch.setattr(RegistrationResult, "save", lambda self, folder: None)
     (tmp_path / "fused.tif").mkdir()  # a file cannot replace it
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
     dock.runs.save.click()
