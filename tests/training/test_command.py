@@ -84,7 +84,7 @@ def test_a_run_validates_what_it_is_told(pack, tmp_path):
 
 @pytest.mark.parametrize("name", list_recipes())
 def test_every_recipe_takes_the_options(name):
-    args = argparse.Namespace(batch=2, size=[64, 96], rate=0.5)
+    args = argparse.Namespace(batch=2, size=[64, 96], rate=0.5, recipe=[])
     adapted = _adapt(get_recipe(name), args)
     assert adapted.batches.batch == 2
     assert adapted.batches.sizes == ((64, 64), (96, 96))
@@ -107,6 +107,19 @@ def test_errors_are_told_without_a_traceback(tmp_path, capsys):
 def test_a_run_without_result_cannot_be_exported(tmp_path, capsys):
     assert main(["export", str(tmp_path)]) == 2
     assert "not the folder of a training run" in capsys.readouterr().err
+
+
+def test_numbers_of_the_recipe_can_be_given():
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+
+    def adapted(number):
+        options = ["hrnet", "--out", "x", "--recipe", number]
+        return _adapt(get_recipe("hrnet"), parser.parse_args(options))
+
+    assert adapted("jitter=6").jitter == 6
+    with pytest.raises(InputError, match=r"no numbers .*notes.* it has .*jitter"):
+        adapted("notes=none")
 
 
 def test_settings_and_devices_are_checked(pack, tmp_path):

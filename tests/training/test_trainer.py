@@ -35,6 +35,7 @@ class ShiftRecipe:
     optimisation = Optimisation(warm_up=3, average=0.9)
     constructor: ClassVar = {}
     notes = "A test."
+    mixed = True
 
     def __init__(self):
         self.progress = []

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.training.set_aside import SHARE
 
 if TYPE_CHECKING:
     import argparse
@@ -56,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, help="pairs per step")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--set-aside",
+        type=float,
+        default=SHARE,
+        metavar="SHARE",
+        help="share of the training scenes kept unseen, to choose thresholds on (0.1)",
+    )
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--rate", type=float, help="learning rate")
     parser.add_argument(
@@ -64,6 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="an argument of the model's constructor, such as width=24; may be repeated",
+    )
+    parser.add_argument(
+        "--recipe",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a number of the recipe, such as jitter=6; may be repeated",
     )
     parser.add_argument("--checkpoint-minutes", type=float, default=10.0)
     parser.add_argument("--validate-minutes", type=float, default=20.0)
@@ -95,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_mmreg.training.pack import load_pairs
     from napari_mmreg.training.recipe import get_recipe
     from napari_mmreg.training.run_folder import write_run
+    from napari_mmreg.training.set_aside import set_aside
     from napari_mmreg.training.trainer import Trainer, TrainerConfig
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -102,12 +118,12 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     recipe = _adapt(get_recipe(args.model), args)
     trained = read_config(args.init).constructor if args.init else {}
-    constructor = {**recipe.constructor, **trained, **_parse_settings(args.set)}
+    constructor = {**recipe.constructor, **trained, **_parse_settings(args.set, "--set")}
     device = choose_device(args.device)
     if not args.resume and (args.out / "checkpoints").exists():
         raise InputError(f"{args.out} holds a run already; pass --resume, or another --out.")
     pairs = load_pairs(args.data, commercial_only=not args.with_non_commercial)
-    train = [pair for pair in pairs if pair.split == "train"]
+    train, aside = set_aside([pair for pair in pairs if pair.split == "train"], args.set_aside)
     held_out = [pair for pair in pairs if pair.split == "val"]
     change = None
     if args.cross_render:
@@ -133,14 +149,16 @@ def run(args: argparse.Namespace) -> int:
             trainer.start_from(args.init)
         write_run(args.out, recipe, constructor, train, {**vars(args), "device": device})
     count = sum(p.numel() for p in trainer.model.parameters())
-    say(f"{recipe.name}: {count} parameters, {len(train)} pairs, {device}.")
+    say(
+        f"{recipe.name}: {count} parameters, {len(train)} pairs ({len(aside)} set aside), {device}."
+    )
     outcome = trainer.run()
     say(f"{outcome.ending} at step {outcome.step} after {outcome.seconds / 3600:.2f} h.")
     return 0
 
 
 def _adapt(recipe: Recipe, args: argparse.Namespace) -> Recipe:
-    """Return a copy of the recipe with the command line's batch, sizes and rate."""
+    """Return a copy of the recipe with the command line's batch, sizes, rate and numbers."""
     batches, optimisation = recipe.batches, recipe.optimisation
     if args.batch:
         batches = replace(batches, batch=args.batch)
@@ -148,11 +166,16 @@ def _adapt(recipe: Recipe, args: argparse.Namespace) -> Recipe:
         batches = replace(batches, sizes=tuple((s, s) for s in args.size))
     if args.rate is not None:
         optimisation = replace(optimisation, learning_rate=args.rate)
-    adapted: Recipe = replace(cast("Any", recipe), batches=batches, optimisation=optimisation)
+    numbers = _parse_settings(args.recipe, "--recipe")
+    known = sorted(f.name for f in fields(cast("Any", recipe)) if f.type in ("float", "bool"))
+    if unknown := sorted(set(numbers) - set(known)):
+        raise InputError(f"The recipe has no numbers {unknown}; it has {known}.")
+    changes = {"batches": batches, "optimisation": optimisation, **numbers}
+    adapted: Recipe = replace(cast("Any", recipe), **changes)
     return adapted
 
 
-def _parse_settings(settings: list[str]) -> dict[str, Any]:
+def _parse_settings(settings: list[str], option: str) -> dict[str, Any]:
     """Read NAME=VALUE pairs; values are JSON, or else text."""
     import json
 
@@ -160,7 +183,7 @@ def _parse_settings(settings: list[str]) -> dict[str, Any]:
     for setting in settings:
         name, sign, value = setting.partition("=")
         if not sign:
-            raise InputError(f"--set takes NAME=VALUE, not {setting!r}.")
+            raise InputError(f"{option} takes NAME=VALUE, not {setting!r}.")
         try:
             found[name] = json.loads(value)
         except json.JSONDecodeError:

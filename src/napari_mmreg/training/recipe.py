@@ -73,6 +73,8 @@ class Recipe(ABC):
         What a model card should say about the recipe.
     data : str
         What it says about the samples.
+    mixed : bool
+        Whether CUDA may compute in bfloat16 and TensorFloat-32, which is faster.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Recipe(ABC):
     constructor: Mapping[str, Any]
     notes: str
     data: str = "Aligned pairs, misaligned synthetically and changed in appearance at random."
+    mixed: bool = True
 
     @abstractmethod
     def build_model(self, config: Mapping[str, Any]) -> nn.Module:

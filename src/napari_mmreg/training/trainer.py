@@ -51,7 +51,7 @@ class TrainerConfig:
     seed : int
     device : str
     amp : bool
-        bfloat16 autocast; used on CUDA only, where it is faster.
+        bfloat16 autocast where the recipe allows it; on CUDA only, where it is faster.
     checkpoint_minutes, validate_minutes : float
     validate_steps : int or None
         Validate every so many steps instead.
@@ -122,7 +122,7 @@ class Trainer:
         self._validate = validate
         torch.manual_seed(config.seed)
         if self.device.type == "cuda":
-            torch.set_float32_matmul_precision("high")
+            torch.set_float32_matmul_precision("high" if recipe.mixed else "highest")
         self.model = recipe.build_model(constructor).to(self.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self._optimiser = self._build_optimiser()
@@ -252,7 +252,7 @@ class Trainer:
         self.model.train()
         self.recipe.prepare(self.model, self.progress)
         self._optimiser.zero_grad(set_to_none=True)
-        mixed = self.config.amp and self.device.type == "cuda"
+        mixed = self.config.amp and self.recipe.mixed and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             terms = self.recipe.loss(self.model, batch, self.progress)
         total = torch.stack([v.float() for k, v in terms.items() if not k.startswith("log_")])

@@ -47,6 +47,7 @@ class ElasticRecipe(FlowRecipe):
     optimisation: Optimisation = field(
         default_factory=lambda: Optimisation(learning_rate=1e-3, average=0.995, clip=2.0)
     )
+    mixed: bool = False  # normal equations are solved in full float32
     constructor: Mapping[str, Any] = field(default_factory=lambda: asdict(ElasticConfig()))
     notes: str = (
         "The elastic stage that all trained models share (ours). It starts from what a global "
