@@ -120,6 +120,8 @@ def test_numbers_of_the_recipe_can_be_given():
     assert adapted("jitter=6").jitter == 6
     with pytest.raises(InputError, match=r"no numbers .*notes.* it has .*jitter"):
         adapted("notes=none")
+    with pytest.raises(InputError, match=r"takes numbers, not .*jitter.*wide"):
+        adapted("jitter=wide")
 
 
 def test_settings_and_devices_are_checked(pack, tmp_path):

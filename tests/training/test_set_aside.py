@@ -3,6 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from napari_mmreg.errors import InputError
 from napari_mmreg.training.pack import PackedPair
 from napari_mmreg.training.set_aside import set_aside
 
@@ -35,3 +36,9 @@ def test_a_single_pair_is_learned_from_and_nothing_can_be_asked_for(pairs):
     alone = [pair(0, "retina", "eye")]
     assert set_aside(alone) == (alone, [])
     assert set_aside(pairs, 0.0) == (pairs, [])
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.6, float("nan")])
+def test_a_share_that_makes_no_sense(pairs, share):
+    with pytest.raises(InputError, match=r"from 0 to 0\.5"):
+        set_aside(pairs, share)

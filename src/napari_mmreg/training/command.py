@@ -170,6 +170,8 @@ def _adapt(recipe: Recipe, args: argparse.Namespace) -> Recipe:
     known = sorted(f.name for f in fields(cast("Any", recipe)) if f.type in ("float", "bool"))
     if unknown := sorted(set(numbers) - set(known)):
         raise InputError(f"The recipe has no numbers {unknown}; it has {known}.")
+    if wrong := {k: v for k, v in numbers.items() if not isinstance(v, (int, float))}:
+        raise InputError(f"--recipe takes numbers, not {wrong}.")
     changes = {"batches": batches, "optimisation": optimisation, **numbers}
     adapted: Recipe = replace(cast("Any", recipe), **changes)
     return adapted

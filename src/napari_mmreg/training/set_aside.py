@@ -6,10 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from napari_mmreg.errors import InputError
+
 if TYPE_CHECKING:
     from napari_mmreg.training.pack import PackedPair
 
 SHARE = 0.1
+LARGEST = 0.5
 
 
 def set_aside(
@@ -25,13 +28,21 @@ def set_aside(
     pairs : sequence of PackedPair
         Of the split ``"train"``.
     share : float
-        Least share of each modality's pairs that is set aside; 0 sets nothing aside.
+        Least share of each modality's pairs that is set aside; 0 sets nothing aside. No more
+        than half of the scenes are.
 
     Returns
     -------
     learned, aside : list of PackedPair
         In the given order.
+
+    Raises
+    ------
+    InputError
+        If the share is not in [0, 0.5].
     """
+    if not 0 <= share <= LARGEST:
+        raise InputError(f"The share set aside has to be from 0 to {LARGEST}, not {share}.")
     chosen: set[str] = set()
     for modality in {pair.modality for pair in pairs}:
         members = [pair for pair in pairs if pair.modality == modality]
