@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from napari_mmreg.geometry.composite import CompositeTransform
 from napari_mmreg.geometry.coordinates import (
     displacement_to_flow,
     flow_to_displacement,
@@ -23,6 +24,7 @@ from napari_mmreg.geometry.landmarks import (
     orientation,
     thinness,
 )
+from napari_mmreg.geometry.matrix import MatrixTransform
 from napari_mmreg.geometry.residual import (
     ResidualTransform,
     correct_transform,
@@ -31,12 +33,7 @@ from napari_mmreg.geometry.residual import (
     wide_reach,
 )
 from napari_mmreg.geometry.thinplate import ThinPlateTransform
-from napari_mmreg.geometry.transform import (
-    CompositeTransform,
-    MatrixTransform,
-    Transform,
-    warp_points,
-)
+from napari_mmreg.geometry.transform import Transform, warp_points
 from napari_mmreg.geometry.warp import (
     fill_value,
     inside,

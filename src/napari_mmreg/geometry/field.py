@@ -9,7 +9,8 @@ from scipy import ndimage
 from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.inversion import SmoothTransform
-from napari_mmreg.geometry.transform import MatrixTransform, Transform
+from napari_mmreg.geometry.matrix import MatrixTransform
+from napari_mmreg.geometry.transform import Transform
 from napari_mmreg.geometry.warp import check_shape, inside
 
 _ANCHORS = 48

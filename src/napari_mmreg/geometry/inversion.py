@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from napari_mmreg.geometry import npz
-from napari_mmreg.geometry.transform import Transform, pack, unpack
+from napari_mmreg.geometry.packing import pack, unpack
+from napari_mmreg.geometry.transform import Transform
 from napari_mmreg.geometry.warp import check_shape, for_tiles, pixel_grid
 
 _STEP = 1e-3

@@ -9,8 +9,9 @@ from scipy.spatial import KDTree
 from skimage.transform import estimate_transform
 
 from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.geometry.matrix import MatrixTransform
 from napari_mmreg.geometry.thinplate import ThinPlateTransform
-from napari_mmreg.geometry.transform import MatrixTransform, Transform
+from napari_mmreg.geometry.transform import Transform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

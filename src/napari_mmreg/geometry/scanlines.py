@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_mmreg.geometry.transform import MatrixTransform
+from napari_mmreg.geometry.matrix import MatrixTransform
 
 LINES = (2, 1)
 """Image rows and columns per row and column of a direction."""

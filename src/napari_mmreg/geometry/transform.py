@@ -1,4 +1,4 @@
-"""What a transform is, and the two that every other is built with: matrices and chains.
+"""What a transform is: mapping, composition, sampling, resampling.
 
 *Convention*, for the whole package: a transform maps **fixed to moving** (pull), points are
 ``(row, col)`` in pixels, pixel centres lie at integers. Pixel ``i`` covers
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,11 +27,8 @@ from napari_mmreg.geometry.warp import (
     resample_tiles,
 )
 
-_KINDS: dict[str, type[Transform]] = {}
+KINDS: dict[str, type[Transform]] = {}
 """The classes that can be read from files, by their `Transform.kind`."""
-
-_FRAMES = ("fixed_frame/", "moving_frame/")
-"""How the names of the arrays begin that describe the two images of a transform."""
 
 MAX_DEPTH = 20
 """How deep transforms in files may hold others."""
@@ -66,9 +62,9 @@ class Transform(ABC):
         super().__init_subclass__(**options)
         kind = cls.__dict__.get("kind")
         if kind:
-            if kind in _KINDS:
+            if kind in KINDS:
                 raise TypeError(f"There is already a transform of the kind {kind!r}.")
-            _KINDS[kind] = cls
+            KINDS[kind] = cls
 
     def to_arrays(self) -> npz.Arrays:
         """Return what `from_arrays` needs to make the transform again: numpy arrays by name.
@@ -154,15 +150,17 @@ class Transform(ABC):
         -----
         *Convention*: the frames' borders coincide, ``new = (old + 0.5) * s - 0.5``.
         """
+        from napari_mmreg.geometry.matrix import resizing
+
         result: Transform = self
         fixed, moving = self._frames
         if moving is not None and check_shape(moving_shape) != moving.shape:
             scale = moving.scale_to(moving_shape, "moving")
-            result = _resizing(scale).compose(result)
+            result = resizing(scale).compose(result)
             moving = moving.resized(check_shape(moving_shape))
         if fixed is not None and check_shape(fixed_shape) != fixed.shape:
             scale = fixed.scale_to(fixed_shape, "fixed")
-            result = result.compose(_resizing(scale).inverse())
+            result = result.compose(resizing(scale).inverse())
             fixed = fixed.resized(check_shape(fixed_shape))
         return result.with_frames(fixed, moving)
 
@@ -204,8 +202,9 @@ class Transform(ABC):
         neighbouring matrices multiplied, so matrix after matrix is one matrix. The result was
         made for the fixed image of `first` and the moving image of this one.
         """
-        parts = _flatten([first, self])
-        chain = parts[0] if len(parts) == 1 else CompositeTransform(parts)
+        from napari_mmreg.geometry.composite import chained
+
+        chain = chained([first, self])
         return chain.with_frames(first.fixed_frame, self.moving_frame)
 
     def displacement(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -324,6 +323,8 @@ class Transform(ABC):
         TransformError
             If transforms of this class cannot be saved, or the place cannot be written to.
         """
+        from napari_mmreg.geometry.packing import pack
+
         npz.write_arrays(path, pack(self))
 
     @staticmethod
@@ -335,6 +336,8 @@ class Transform(ABC):
         TransformError
             If the file is missing, damaged, foreign or from a newer version.
         """
+        from napari_mmreg.geometry.packing import unpack
+
         arrays = npz.read_arrays(path)
         if max(name.count("/") for name in arrays) > MAX_DEPTH:
             raise TransformError(f"{path} holds transforms within transforms without an end.")
@@ -372,13 +375,6 @@ def check_channels_last(image: NDArray[Any], frame: Frame | None = None) -> None
         )
 
 
-def _resizing(scale: tuple[float, float]) -> MatrixTransform:
-    """Return the map to the same frame with `scale` times as many pixels along each axis."""
-    matrix = np.diag([*scale, 1.0])
-    matrix[:2, 2] = 0.5 * np.array(scale) - 0.5
-    return MatrixTransform(matrix)
-
-
 def warp_points(points: ArrayLike, transform: Transform) -> NDArray[np.float64]:
     """Bring points of the moving image onto the fixed one, as `Transform.resample` does images.
 
@@ -399,249 +395,3 @@ def warp_points(points: ArrayLike, transform: Transform) -> NDArray[np.float64]:
     *Convention*: images are pulled, points are pushed: the points go through the inverse.
     """
     return transform.inverse().map(points)
-
-
-def pack(transform: Transform, prefix: str = "") -> npz.Arrays:
-    """Return a transform's arrays and its kind, all names beginning with `prefix`."""
-    arrays = {**transform.to_arrays(), "kind": np.array(transform.kind)}
-    for side, frame in zip(_FRAMES, (transform.fixed_frame, transform.moving_frame), strict=True):
-        if frame is not None:
-            arrays.update({side + name: array for name, array in frame.to_arrays().items()})
-    return {prefix + name: array for name, array in arrays.items()}
-
-
-def unpack(arrays: Mapping[str, Any], prefix: str = "") -> Transform:
-    """Make the transform whose arrays' names begin with `prefix`; see `pack`.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If an array is missing or cannot be used; `TransformError` is one of them.
-    """
-    kind = str(arrays[prefix + "kind"])
-    if kind not in _KINDS:
-        raise TransformError(f"The file holds a transform of the unknown kind {kind!r}.")
-    own = _beginning_with(prefix, arrays)
-    frames = [_beginning_with(side, own) for side in _FRAMES]
-    fixed, moving = (Frame.from_arrays(frame) if frame else None for frame in frames)
-    return _KINDS[kind].from_arrays(own).with_frames(fixed, moving)
-
-
-def _beginning_with(prefix: str, arrays: Mapping[str, Any]) -> npz.Arrays:
-    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
-
-
-class MatrixTransform(Transform):
-    """An affine map or a homography.
-
-    Parameters
-    ----------
-    matrix : array_like of shape (3, 3)
-        Homogeneous matrix acting on ``(row, col, 1)``, fixed to moving.
-
-    Notes
-    -----
-    *Convention*: ``(row, col)`` pixels, fixed to moving, pixel centres at integers. Points
-    with a homogeneous coordinate ``w <= 0`` lie behind the horizon of a homography and map
-    to NaN, so the sign of a homography's matrix matters.
-    """
-
-    kind = "matrix"
-
-    def __init__(self, matrix: ArrayLike) -> None:
-        array = np.array(matrix, dtype=np.float64)
-        if array.shape != (3, 3):
-            raise TransformError(
-                f"A matrix transform needs a 3x3 matrix on (row, col, 1), not {array.shape}."
-            )
-        if not np.isfinite(array).all():
-            raise TransformError("The matrix has values that are not finite; estimate it again.")
-        if not array[2].any():
-            raise TransformError("The matrix has an empty last row; it should be (0, 0, 1).")
-        if not array[2, :2].any():
-            array /= array[2, 2]
-        elif abs(array[2, 2]) > 1e-9 * np.abs(array[2]).max():
-            array /= abs(array[2, 2])
-        array.flags.writeable = False
-        self._matrix = array
-
-    def to_arrays(self) -> npz.Arrays:
-        """Return the matrix."""
-        return {"matrix": self._matrix}
-
-    @classmethod
-    def from_arrays(cls, arrays: npz.Arrays) -> MatrixTransform:
-        """Make it from its matrix."""
-        return cls(arrays["matrix"])
-
-    @classmethod
-    def identity(cls) -> MatrixTransform:
-        """Return the transform that moves nothing."""
-        return cls(np.eye(3))
-
-    @classmethod
-    def translation(cls, offset: ArrayLike) -> MatrixTransform:
-        """Return the shift by `offset`, ``(row, col)`` in pixels: moving = fixed + offset."""
-        matrix = np.eye(3)
-        matrix[:2, 2] = offset
-        return cls(matrix)
-
-    @classmethod
-    def from_params(
-        cls,
-        *,
-        rotation_degrees: float = 0.0,
-        scale: float | tuple[float, float] = 1.0,
-        shear: float = 0.0,
-        translation: tuple[float, float] = (0.0, 0.0),
-        center: tuple[float, float] = (0.0, 0.0),
-    ) -> MatrixTransform:
-        """Build an affine map: shear, then scale, then rotate about `center`, then shift.
-
-        Parameters
-        ----------
-        rotation_degrees : float
-            Positive turns the row axis towards the column axis.
-        scale : float or (float, float)
-            Moving pixels per fixed pixel, along rows and columns.
-        shear : float
-            Adds ``shear * col`` to the row.
-        translation, center : (float, float)
-            ``(row, col)`` in pixels.
-
-        Notes
-        -----
-        *Convention*: ``(row, col)``, fixed to moving, pixel centres at integers.
-        """
-        angle = np.deg2rad(rotation_degrees)
-        cos, sin = np.cos(angle), np.sin(angle)
-        linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag(np.broadcast_to(scale, 2))
-        linear = linear @ np.array([[1.0, shear], [0.0, 1.0]])
-        about = np.asarray(center, dtype=np.float64)
-        matrix = np.eye(3)
-        matrix[:2, :2] = linear
-        matrix[:2, 2] = about - linear @ about + np.asarray(translation)
-        return cls(matrix)
-
-    @classmethod
-    def from_xy(cls, matrix: ArrayLike) -> MatrixTransform:
-        """Build from a 3x3 matrix on ``(x, y, 1)``, as OpenCV and scikit-image use."""
-        return cls(np.asarray(matrix, dtype=np.float64)[np.ix_([1, 0, 2], [1, 0, 2])])
-
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        """The 3x3 matrix on ``(row, col, 1)``, fixed to moving; read-only."""
-        return self._matrix
-
-    @property
-    def matrix_xy(self) -> NDArray[np.float64]:
-        """The same matrix on ``(x, y, 1)``."""
-        return np.asarray(self._matrix[np.ix_([1, 0, 2], [1, 0, 2])])
-
-    @property
-    def is_affine(self) -> bool:
-        """Whether the last row is (0, 0, 1)."""
-        return not self._matrix[2, :2].any()
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether nothing moves at all."""
-        return bool(np.array_equal(self._matrix, np.eye(3)))
-
-    def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        mapped: NDArray[np.float64] = points @ self._matrix[:2, :2].T + self._matrix[:2, 2]
-        if self.is_affine:
-            return mapped
-        weight = points @ self._matrix[2, :2] + self._matrix[2, 2]
-        weight[weight <= 0] = np.nan
-        mapped /= weight[:, None]
-        return mapped
-
-    def inverse(self) -> MatrixTransform:
-        """Return the exact inverse; raise `TransformError` if the matrix is singular."""
-        # Rows and columns differ by orders of magnitude (1/px against px), so the test for
-        # singularity is the inverse itself, not the matrix's condition number.
-        try:
-            inverse = np.linalg.inv(self._matrix)
-        except np.linalg.LinAlgError:
-            inverse = np.full((3, 3), np.nan)
-        scale = np.abs(inverse) @ np.abs(self._matrix)
-        if not np.isfinite(scale).all() or scale.max() > 1e14:
-            raise TransformError(
-                "The matrix is singular: it flattens the image to a line or a point and has no "
-                "inverse. Check the landmarks or the initial transform it came from."
-            )
-        return cast("MatrixTransform", self._swapped(MatrixTransform(inverse)))
-
-    def __repr__(self) -> str:
-        return f"MatrixTransform({np.array2string(self._matrix, precision=6, separator=', ')})"
-
-
-class CompositeTransform(Transform):
-    """Transforms applied one after the other.
-
-    Parameters
-    ----------
-    transforms : iterable of Transform
-        In the order in which they are applied: the first one sees the fixed points.
-
-    Notes
-    -----
-    *Convention*: ``(row, col)`` pixels, fixed to moving. Nested chains are flattened,
-    neighbouring matrices multiplied and identities dropped.
-    """
-
-    kind = "composite"
-
-    def __init__(self, transforms: Iterable[Transform]) -> None:
-        self._transforms = tuple(_flatten(transforms))
-
-    def to_arrays(self) -> npz.Arrays:
-        """Return the parts' arrays, each behind its number."""
-        arrays: npz.Arrays = {"count": np.array(len(self._transforms))}
-        for number, part in enumerate(self._transforms):
-            arrays.update(pack(part, f"{number}/"))
-        return arrays
-
-    @classmethod
-    def from_arrays(cls, arrays: npz.Arrays) -> CompositeTransform:
-        """Make it from its parts."""
-        return cls(unpack(arrays, f"{number}/") for number in range(int(arrays["count"])))
-
-    @property
-    def transforms(self) -> tuple[Transform, ...]:
-        """The parts, first applied first."""
-        return self._transforms
-
-    @property
-    def is_affine(self) -> bool:
-        """Whether all that is left is one affine matrix."""
-        return len(self._transforms) == 1 and self._transforms[0].is_affine
-
-    def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        for transform in self._transforms:
-            points = transform.map(points)
-        return points
-
-    def inverse(self) -> Transform:
-        """Return the inverses of the parts in reverse order."""
-        parts = CompositeTransform(part.inverse() for part in reversed(self._transforms))
-        return self._swapped(parts)
-
-    def __repr__(self) -> str:
-        return f"CompositeTransform([{', '.join(map(repr, self._transforms))}])"
-
-
-def _flatten(transforms: Iterable[Transform]) -> list[Transform]:
-    """Flatten chains, multiply neighbouring matrices, drop identities; at least one is left."""
-    parts: list[Transform] = []
-    for transform in transforms:
-        nested = transform.transforms if isinstance(transform, CompositeTransform) else [transform]
-        for part in nested:
-            last = parts[-1] if parts else None
-            if isinstance(part, MatrixTransform) and isinstance(last, MatrixTransform):
-                parts[-1] = MatrixTransform(part.matrix @ last.matrix)
-            else:
-                parts.append(part)
-    kept = [p for p in parts if not (isinstance(p, MatrixTransform) and p.is_identity)]
-    return kept or [MatrixTransform.identity()]

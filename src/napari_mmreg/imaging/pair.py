@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_mmreg.geometry.transform import MatrixTransform, Transform
+    from napari_mmreg.geometry import MatrixTransform, Transform
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
