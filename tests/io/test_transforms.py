@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_mmreg.errors import InputError, MissingExtraError, TransformError
 from napari_mmreg.geometry import CompositeTransform, DisplacementTransform, MatrixTransform
 from napari_mmreg.io import ITK_FIELDS, ITK_TRANSFORMS, load_transform, save_transform
-from napari_mmreg.io.itk import from_itk, spacing_matrix, to_itk
+from napari_mmreg.io.itk import from_itk, to_itk
+from napari_mmreg.io.physical import spacing_matrix
 
 FIXED_SHAPE, MOVING_SHAPE = (50, 72), (64, 90)
 FIXED_SPACING, MOVING_SPACING = (0.5, 2.0), (0.75, 1.25)
@@ -238,7 +239,7 @@ def test_impossible_spacings(spacing):
         spacing_matrix(spacing)
 
 
-@pytest.mark.parametrize("name", ["t", "t.tif", "t.gz", "npz"])
+@pytest.mark.parametrize("name", ["t", "t.png", "t.gz", "npz"])
 def test_unknown_endings(tmp_path, name):
     with pytest.raises(InputError, match=r"\.npz, \.tfm"):
         save_transform(tmp_path / name, affine())

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import napari_mmreg
-from napari_mmreg.cli import apply, demo, evaluate, fuse, models, register, samples
+from napari_mmreg.cli import apply, convert, demo, evaluate, fuse, models, register, samples
 from napari_mmreg.cli.console import warn
 from napari_mmreg.errors import Cancelled, RegistrationError
 from napari_mmreg.training import command as train
@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "apply": apply,
     "fuse": fuse,
     "evaluate": evaluate,
+    "transforms": convert,
     "models": models,
     "samples": samples,
     "demo": demo,

@@ -8,18 +8,22 @@
 from __future__ import annotations
 
 import copy
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.errors import InputError, TransformError
-from napari_mmreg.geometry import npz
+from napari_mmreg.geometry import files, npz
 from napari_mmreg.geometry.frame import Frame
 from napari_mmreg.geometry.labels import looks_like_labels
 from napari_mmreg.geometry.warp import (
+    check_channels_last,
     check_shape,
     for_tiles,
     inside,
@@ -29,12 +33,6 @@ from napari_mmreg.geometry.warp import (
 
 KINDS: dict[str, type[Transform]] = {}
 """The classes that can be read from files, by their `Transform.kind`."""
-
-MAX_DEPTH = 20
-"""How deep transforms in files may hold others."""
-
-MAX_CHANNELS_FIRST = 16
-"""A first axis as short as this, before two long ones, holds channels rather than rows."""
 
 
 class Transform(ABC):
@@ -57,6 +55,7 @@ class Transform(ABC):
     """What files call transforms of this class; empty if they cannot be saved."""
 
     _frames: tuple[Frame | None, Frame | None] = (None, None)
+    _provenance: Mapping[str, Any] = MappingProxyType({})
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -127,6 +126,35 @@ class Transform(ABC):
         framed._frames = (fixed, moving)  # noqa: SLF001  our own, copied
         return framed
 
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where it comes from, as `with_provenance` was told; read-only, empty if unknown."""
+        return MappingProxyType(dict(self._provenance))
+
+    def with_provenance(self, provenance: Mapping[str, Any]) -> Self:
+        """Return the same transform that remembers where it comes from.
+
+        Parameters
+        ----------
+        provenance : mapping
+            What JSON can hold, such as `RegistrationResult.provenance`; ``.npz`` files keep it.
+
+        Raises
+        ------
+        TransformError
+            If JSON cannot hold it.
+        """
+        try:
+            kept = json.loads(json.dumps(dict(provenance)))
+        except (TypeError, ValueError) as error:
+            raise TransformError(
+                f"The provenance cannot be written as JSON ({error}); use texts, numbers, lists "
+                "and dicts with texts as keys."
+            ) from error
+        told = copy.copy(self)
+        told._provenance = kept  # noqa: SLF001  our own, copied
+        return told
+
     def for_shapes(self, fixed_shape: tuple[int, ...], moving_shape: tuple[int, ...]) -> Transform:
         """Return the transform between the same two images at other sizes.
 
@@ -162,7 +190,8 @@ class Transform(ABC):
             scale = fixed.scale_to(fixed_shape, "fixed")
             result = result.compose(resizing(scale).inverse())
             fixed = fixed.resized(check_shape(fixed_shape))
-        return result.with_frames(fixed, moving)
+        fitting = result.with_frames(fixed, moving)
+        return fitting.with_provenance(self._provenance) if self._provenance else fitting
 
     def _swapped(self, inverse: Transform) -> Transform:
         """Return this transform's inverse with its images, the other way round."""
@@ -315,64 +344,49 @@ class Transform(ABC):
         )
         return result if channel_axis is None else np.moveaxis(result, -1, channel_axis)
 
-    def save(self, path: str | Path) -> None:
-        """Write the transform to an ``.npz`` file; see `load`.
+    def save(self, path: str | Path, **options: Any) -> None:
+        """Write the transform to a file; see `load`.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``.npz`` keeps everything exactly; for other endings see `napari_mmreg.io`.
+        **options
+            Those of `napari_mmreg.io.save_transform`.
 
         Raises
         ------
+        InputError
+            If the ending is unknown, or something is needed that was not given.
         TransformError
-            If transforms of this class cannot be saved, or the place cannot be written to.
+            If the transform cannot be stored in such files, or the place cannot be written to.
+        MissingExtraError
+            If the kind of file needs an extra that is not installed; the message names it.
         """
-        from napari_mmreg.geometry.packing import pack
-
-        npz.write_arrays(path, pack(self))
+        kind = options.pop("kind", None)
+        files.write_file(path, self, files.FileOptions(**options), kind)
 
     @staticmethod
-    def load(path: str | Path) -> Transform:
-        """Read a transform that `save` wrote. Nothing is unpickled.
+    def load(path: str | Path, **options: Any) -> Transform:
+        """Read a transform from a file that `save` or another program wrote. Nothing is unpickled.
+
+        Parameters
+        ----------
+        path : str or Path
+        **options
+            Those of `napari_mmreg.io.load_transform`.
 
         Raises
         ------
+        InputError
+            If the ending is unknown, or something is needed that was not given.
         TransformError
             If the file is missing, damaged, foreign or from a newer version.
+        MissingExtraError
+            If the kind of file needs an extra that is not installed; the message names it.
         """
-        from napari_mmreg.geometry.packing import unpack
-
-        arrays = npz.read_arrays(path)
-        if max(name.count("/") for name in arrays) > MAX_DEPTH:
-            raise TransformError(f"{path} holds transforms within transforms without an end.")
-        try:
-            with np.errstate(all="ignore"):
-                return unpack(arrays)
-        except TransformError:
-            raise
-        except Exception as error:  # whatever constructors make of damaged numbers
-            raise npz.incomplete(path) from error
-
-
-def check_channels_last(image: NDArray[Any], frame: Frame | None = None) -> None:
-    """Raise `InputError` for images whose first axis holds the channels, as far as one can tell.
-
-    Parameters
-    ----------
-    image : ndarray
-        What is to be resampled.
-    frame : Frame, optional
-        The image that is expected.
-    """
-    if image.ndim != 3:
-        return
-    first, rows, cols = image.shape
-    if frame is not None:
-        channels_first = (rows, cols) == frame.shape != (first, rows)
-    else:
-        channels_first = first <= MAX_CHANNELS_FIRST < min(rows, cols)
-    if channels_first:
-        raise InputError(
-            f"The image has the shape {image.shape}: its first axis seems to hold {first} channels "
-            "or slices. Images are (rows, columns, channels) here; pass channel_axis=0, or "
-            "np.moveaxis(image, 0, -1). If the channels are last all the same, pass channel_axis=2."
-        )
+        kind = options.pop("kind", None)
+        return files.read_file(path, files.FileOptions(**options), kind)
 
 
 def warp_points(points: ArrayLike, transform: Transform) -> NDArray[np.float64]:

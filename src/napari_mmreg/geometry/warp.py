@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.geometry.frame import Frame
 
 TILE = 512
 """Side of the square tiles in which images are processed, in pixels."""
@@ -27,6 +28,9 @@ _WORKERS = min(8, os.cpu_count() or 1)
 _REACH = {0: 0, 1: 3, 3: 16}
 """Pixels around the sampled ones that count: for linear interpolation next to missing pixels,
 and for cubic splines, whose prefilter forgets 0.27 per pixel (below 1e-9 after 16)."""
+
+MAX_CHANNELS_FIRST = 16
+"""A first axis as short as this, before two long ones, holds channels rather than rows."""
 
 
 def check_shape(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -278,3 +282,28 @@ def _to_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
             high = np.nextafter(high, values.dtype.type(0))
         return np.asarray(np.clip(np.rint(values), low, high), dtype=dtype)
     return values.astype(dtype, copy=False)
+
+
+def check_channels_last(image: NDArray[Any], frame: Frame | None = None) -> None:
+    """Raise `InputError` for images whose first axis holds the channels, as far as one can tell.
+
+    Parameters
+    ----------
+    image : ndarray
+        What is to be resampled.
+    frame : Frame, optional
+        The image that is expected.
+    """
+    if image.ndim != 3:
+        return
+    first, rows, cols = image.shape
+    if frame is not None:
+        channels_first = (rows, cols) == frame.shape != (first, rows)
+    else:
+        channels_first = first <= MAX_CHANNELS_FIRST < min(rows, cols)
+    if channels_first:
+        raise InputError(
+            f"The image has the shape {image.shape}: its first axis seems to hold {first} channels "
+            "or slices. Images are (rows, columns, channels) here; pass channel_axis=0, or "
+            "np.moveaxis(image, 0, -1). If the channels are last all the same, pass channel_axis=2."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_mmreg.geometry.files import FileKind, file_kinds, register_file_kind
 from napari_mmreg.io.bigwarp import write_bigwarp
 from napari_mmreg.io.choice import SeveralImagesError
 from napari_mmreg.io.images import Picture, read_image, read_mask, read_picture, write_image
@@ -20,12 +21,14 @@ from napari_mmreg.io.whole import check_folder, whole_folder, write_json, write_
 __all__ = [
     "ITK_FIELDS",
     "ITK_TRANSFORMS",
+    "FileKind",
     "Georeference",
     "LandmarkPairs",
     "Picture",
     "Points",
     "SeveralImagesError",
     "check_folder",
+    "file_kinds",
     "load_transform",
     "read_image",
     "read_landmark_files",
@@ -33,6 +36,7 @@ __all__ = [
     "read_mask",
     "read_picture",
     "read_points",
+    "register_file_kind",
     "save_transform",
     "whole_folder",
     "write_bigwarp",

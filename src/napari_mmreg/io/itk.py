@@ -19,14 +19,18 @@ from napari_mmreg.geometry import (
     MatrixTransform,
     Transform,
 )
+from napari_mmreg.geometry.units import Spacing
+from napari_mmreg.io.physical import (
+    from_physical,
+    to_physical_field,
+    to_physical_matrix,
+)
 from napari_mmreg.limits import check_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-Spacing = tuple[float, float]
 
 
 def _simpleitk() -> Any:
@@ -37,20 +41,6 @@ def _simpleitk() -> Any:
             'ITK files need SimpleITK; install it with: pip install "napari-mmreg[itk]"'
         ) from error
     return SimpleITK
-
-
-def spacing_matrix(spacing: Spacing) -> MatrixTransform:
-    """Return the scaling from pixels to physical units, ``(row, col)``.
-
-    Raises
-    ------
-    InputError
-        If the spacing is not two positive numbers.
-    """
-    values = np.asarray(spacing, dtype=np.float64)
-    if values.shape != (2,) or not (np.isfinite(values).all() and (values > 0).all()):
-        raise InputError(f"A pixel spacing needs two positive numbers (row, col), not {spacing}.")
-    return MatrixTransform(np.diag([*values, 1.0]))
 
 
 def to_itk(
@@ -81,15 +71,14 @@ def to_itk(
         If SimpleITK is not installed.
     """
     sitk = _simpleitk()
-    simple = transform.compose(MatrixTransform.identity())  # a chain of one becomes that one
-    if isinstance(simple, MatrixTransform) and simple.is_affine:
-        to_fixed, to_moving = _spacings(fixed_spacing, moving_spacing)
-        matrix = to_moving.compose(simple.compose(to_fixed.inverse()))
+    moving_spacing = moving_spacing or fixed_spacing
+    matrix = to_physical_matrix(transform, fixed_spacing, moving_spacing)
+    if matrix is not None:
         affine = sitk.AffineTransform(2)
-        physical = _matrix_xy(matrix)
-        affine.SetMatrix(physical[:2, :2].ravel().tolist())
-        affine.SetTranslation(physical[:2, 2].tolist())
+        affine.SetMatrix(matrix.matrix_xy[:2, :2].ravel().tolist())
+        affine.SetTranslation(matrix.matrix_xy[:2, 2].tolist())
         return affine
+    simple = transform.compose(MatrixTransform.identity())
     image = to_itk_field(simple, fixed_shape, fixed_spacing, moving_spacing)
     return sitk.DisplacementFieldTransform(image)
 
@@ -102,22 +91,13 @@ def to_itk_field(
 ) -> Any:
     """Return a ``SimpleITK.Image`` of physical ``(x, y)`` displacements; see `to_itk`."""
     sitk = _simpleitk()
-    to_fixed, to_moving = _spacings(fixed_spacing, moving_spacing)
-    grid, (height, width) = _sampling_grid(transform, fixed_shape)
-    index = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1)
-    points = grid.map(index)
-    field = to_moving.map(transform.map(points)) - to_fixed.map(points)
-    unknown = np.isnan(field).any(axis=-1).mean()
-    if unknown:
-        raise TransformError(
-            f"The transform has no answer on {100 * unknown:.3g} % of the grid, which ITK cannot "
-            "store; save it as .npz, or give a smaller fixed_shape."
-        )
-    image = sitk.GetImageFromArray(np.ascontiguousarray(field[..., ::-1]), isVector=True)
-    placed = to_fixed.compose(grid)
-    scale_and_offset = _matrix_xy(placed)
-    image.SetSpacing((scale_and_offset[0, 0], scale_and_offset[1, 1]))
-    image.SetOrigin((scale_and_offset[0, 2], scale_and_offset[1, 2]))
+    field = to_physical_field(
+        transform, fixed_shape, fixed_spacing, moving_spacing or fixed_spacing
+    )
+    vectors = np.ascontiguousarray(field.displacement[..., ::-1])
+    image = sitk.GetImageFromArray(vectors, isVector=True)
+    image.SetSpacing(field.spacing[::-1])
+    image.SetOrigin(field.origin[::-1])
     return image
 
 
@@ -136,9 +116,8 @@ def from_itk(
         raise TransformError(
             f"This is a transform in {itk_transform.GetDimension()}-D; only 2-D can be used."
         )
-    to_fixed, to_moving = _spacings(fixed_spacing, moving_spacing)
-    physical = _from_physical(itk_transform, fixed_shape, fixed_spacing)
-    return to_moving.inverse().compose(physical.compose(to_fixed))
+    physical = _physical(itk_transform, fixed_shape, fixed_spacing)
+    return from_physical(physical, fixed_spacing, moving_spacing or fixed_spacing)
 
 
 def from_itk_field(
@@ -150,8 +129,7 @@ def from_itk_field(
             "A displacement field image needs two dimensions and two components per pixel, not "
             f"{image.GetDimension()} and {image.GetNumberOfComponentsPerPixel()}."
         )
-    to_fixed, to_moving = _spacings(fixed_spacing, moving_spacing)
-    return to_moving.inverse().compose(_physical_field(image).compose(to_fixed))
+    return from_physical(_physical_field(image), fixed_spacing, moving_spacing or fixed_spacing)
 
 
 def read_itk(path: Path, *, as_field: bool) -> Any:
@@ -174,6 +152,17 @@ def read_itk(path: Path, *, as_field: bool) -> Any:
             f"ITK cannot read {path}: it is damaged, or no ITK "
             f"{'displacement field' if as_field else 'transform'}. Write it again."
         ) from error
+
+
+def holds_field(path: Path) -> bool:
+    """Whether an image is two-dimensional with two components; its header alone is read."""
+    reader = _simpleitk().ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return False
+    return bool(reader.GetDimension() == 2 and reader.GetNumberOfComponents() == 2)
 
 
 def write_itk(path: Path, written: Any, *, as_field: bool) -> None:
@@ -227,38 +216,7 @@ def bspline(
     return _sampled(spline, fixed_shape, fixed_spacing)
 
 
-def _spacings(
-    fixed_spacing: Spacing, moving_spacing: Spacing | None
-) -> tuple[MatrixTransform, MatrixTransform]:
-    return (
-        spacing_matrix(fixed_spacing),
-        spacing_matrix(fixed_spacing if moving_spacing is None else moving_spacing),
-    )
-
-
-def _matrix_xy(transform: Transform) -> NDArray[np.float64]:
-    if not isinstance(transform, MatrixTransform):
-        raise TypeError("matrices compose to a matrix")
-    return transform.matrix_xy
-
-
-def _sampling_grid(
-    transform: Transform, fixed_shape: tuple[int, ...] | None
-) -> tuple[MatrixTransform, tuple[int, ...]]:
-    """Return where a field is sampled, in fixed pixels, and how many rows and columns it has."""
-    if fixed_shape is not None:
-        return MatrixTransform.identity(), fixed_shape[:2]
-    if isinstance(transform, DisplacementTransform):
-        linear = transform.grid.matrix[:2, :2]
-        if np.array_equal(linear, np.diag(np.diag(linear))) and (np.diag(linear) > 0).all():
-            return transform.grid, transform.field.shape[:2]
-    raise InputError(
-        "ITK stores this transform as a displacement field; give the fixed image's shape "
-        "(fixed_shape) to sample it on."
-    )
-
-
-def _from_physical(
+def _physical(
     itk_transform: Any, fixed_shape: tuple[int, ...] | None, fixed_spacing: Spacing
 ) -> Transform:
     """Convert to a transform of physical points in ``(row, col)`` order."""
@@ -276,7 +234,7 @@ def _from_physical(
         # ITK applies the transform that was added last first.
         count = itk_transform.GetNumberOfTransforms()
         parts = [itk_transform.GetNthTransform(n) for n in reversed(range(count))]
-        return CompositeTransform(_from_physical(p, fixed_shape, fixed_spacing) for p in parts)
+        return CompositeTransform(_physical(p, fixed_shape, fixed_spacing) for p in parts)
     if fixed_shape is None:
         raise InputError(
             f"An ITK {itk_transform.GetName()} has to be sampled; give the fixed image's shape "

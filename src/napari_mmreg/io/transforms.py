@@ -1,23 +1,12 @@
-"""Transforms on disk, in our own format and in ITK's."""
+"""Transforms on disk: in our own format and in those of other programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
-from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import Transform
-from napari_mmreg.io.elastix import looks_like_elastix, read_elastix
-from napari_mmreg.io.itk import (
-    Spacing,
-    from_itk,
-    from_itk_field,
-    read_itk,
-    to_itk,
-    to_itk_field,
-    write_itk,
-)
-from napari_mmreg.io.matrix import MatrixOrder, matrix_from_text, read_npy_matrix
+from napari_mmreg.geometry.files import FileOptions, MatrixOrder, read_file, write_file
+from napari_mmreg.geometry.units import Spacing
 
 ITK_TRANSFORMS = (".tfm", ".txt", ".h5", ".hdf5", ".mat")
 """Suffixes of ITK transform files."""
@@ -25,72 +14,70 @@ ITK_TRANSFORMS = (".tfm", ".txt", ".h5", ".hdf5", ".mat")
 ITK_FIELDS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
 """Suffixes of ITK images that hold a displacement field."""
 
-TEXTS = (".txt", ".tfm", ".csv", ".json", ".dat", ".mat.txt")
-"""Suffixes of texts, whose content tells what they hold."""
-
-ITK_START = "#Insight Transform File"
-
-MAX_TEXT = 200_000_000
-"""Bytes of a text that are read to tell what it holds; longer ones are left to ITK."""
-
 
 def save_transform(
     path: str | Path,
     transform: Transform,
     *,
+    kind: str | None = None,
     fixed_shape: tuple[int, ...] | None = None,
-    fixed_spacing: Spacing = (1.0, 1.0),
+    fixed_spacing: Spacing | None = None,
     moving_spacing: Spacing | None = None,
+    unit: str | None = None,
 ) -> None:
-    """Write a transform in the format that the file name's ending names.
+    """Write a transform in the format that the file's name names.
 
     Parameters
     ----------
     path : str or Path
-        ``.npz``: our own, exact for every transform. ``.tfm``, ``.txt``, ``.h5``, ``.hdf5``,
-        ``.mat``: an ITK transform, affine or a displacement field. ``.nii.gz``, ``.nii``,
-        ``.mha``, ``.mhd``, ``.nrrd``: the displacement field as an ITK vector image.
+        ``.npz``: our own, exact for every transform, with its images and its provenance.
+        ``.tfm``, ``.txt``, ``.h5``, ``.hdf5``, ``.mat``: an ITK transform, affine or a
+        displacement field. ``.nii.gz``, ``.nii``, ``.mha``, ``.mhd``, ``.nrrd``: the displacement
+        field as an ITK vector image, which ANTs takes, too. ``.zarr``: an NGFF transformation.
+        ``TransformParameters*.txt``: elastix, affine only. ``*matrix*.txt``: a 3x3 matrix for
+        OpenCV and scikit-image. ``*landmarks*.csv``, ``*landmarks*.json``: BigWarp's landmarks.
+        ``.tif``: a displacement field for BigWarp.
     transform : Transform
         Fixed to moving pixels.
+    kind : str, optional
+        The name of a kind of file, see `napari_mmreg.io.file_kinds`, whatever the path's ending.
     fixed_shape : tuple of int, optional
-        Rows and columns of the fixed image; for ITK displacement fields.
-    fixed_spacing, moving_spacing : (float, float)
-        For ITK: physical size of a pixel, ``(row, col)``; the moving one defaults to the
-        fixed one.
+        Rows and columns of the fixed image, for what has to be sampled; by default that which
+        the transform was made for.
+    fixed_spacing, moving_spacing : (float, float), optional
+        Physical size of a pixel, ``(row, col)``, in `unit`. By default those of the images that
+        the transform was made for, else 1; the moving one defaults to the fixed one.
+    unit : str, optional
+        Of lengths in the file. What the transform knows of its images is converted to it.
 
     Raises
     ------
     InputError
-        If the ending is unknown, or ITK needs `fixed_shape`.
+        If the ending is unknown, or `fixed_shape` is needed.
     TransformError
         If the transform cannot be written there.
     MissingExtraError
-        If ITK is asked for and SimpleITK is not installed.
+        If the kind of file needs an extra that is not installed; the message names it.
 
     Notes
     -----
-    *Convention*: our file holds ``(row, col)`` pixels, ITK's physical ``(x, y)`` with the first
-    pixel's centre at the origin; both map fixed to moving. Outside a field ours repeats the
-    border, ITK leaves points where they are.
+    *Convention*: our file and matrices act on pixels, ours on ``(row, col)``, matrices on
+    ``(x, y)``; all others on physical points, ``(x, y)`` or NGFF's named axes, with the first
+    pixel's centre at the origin. All map fixed to moving. Outside a field ours repeats the border,
+    ITK leaves points where they are.
     """
-    target = Path(path)
-    match _format(target):
-        case "npz":
-            transform.save(target)
-        case "transform":
-            written = to_itk(transform, fixed_shape, fixed_spacing, moving_spacing)
-            write_itk(target, written, as_field=False)
-        case "field":
-            field = to_itk_field(transform, fixed_shape, fixed_spacing, moving_spacing)
-            write_itk(target, field, as_field=True)
+    options = FileOptions(fixed_shape, fixed_spacing, moving_spacing, unit)
+    write_file(path, transform, options, kind)
 
 
 def load_transform(
     path: str | Path,
     *,
+    kind: str | None = None,
     fixed_shape: tuple[int, ...] | None = None,
     fixed_spacing: Spacing | None = None,
     moving_spacing: Spacing | None = None,
+    unit: str | None = None,
     matrix_order: MatrixOrder | None = None,
 ) -> Transform:
     """Read a transform from any format that `save_transform` writes, and from some others.
@@ -98,14 +85,20 @@ def load_transform(
     Parameters
     ----------
     path : str or Path
-        The file. Texts are told by their content: ITK's, elastix's parameters, or the numbers of
-        a 3x3 matrix; ``.npy`` may hold a matrix, too. For the rest the ending decides.
+        The file, or the folder of an OME-Zarr. Texts are told by their content: ITK's, elastix's
+        parameters, BigWarp's landmarks, or the numbers of a 3x3 matrix; ``.npy`` may hold a
+        matrix, too. For the rest the ending decides.
+    kind : str, optional
+        The name of a kind of file, see `napari_mmreg.io.file_kinds`, whatever the path's ending.
     fixed_shape : tuple of int, optional
         Needed for transforms that have to be sampled, such as B-splines.
     fixed_spacing, moving_spacing : (float, float), optional
-        For ITK and elastix: physical size of a pixel, ``(row, col)``, of the images in question.
-        By default that of the fixed image which elastix states, else 1; the moving one defaults
-        to the fixed one.
+        Physical size of a pixel, ``(row, col)``, of the images in question, in `unit`. By default
+        what the file states (elastix, NGFF and BigWarp do), else 1; the moving one defaults to the
+        fixed one.
+    unit : str, optional
+        Of the spacings. Where the file states its own, they are converted to it; otherwise the
+        file's lengths are taken to be in this unit.
     matrix_order : {"xy", "rowcol"}, optional
         What a plain matrix acts on; needed where the file does not state it.
 
@@ -124,74 +117,5 @@ def load_transform(
     -----
     *Convention*: see `save_transform`; matrices act on pixels.
     """
-    source = Path(path)
-    if source.is_dir():
-        raise TransformError(f"{source} is a folder; name the transform in it (transform.npz).")
-    name = source.name.lower()
-    if name.endswith(".npy"):
-        return read_npy_matrix(source, matrix_order)
-    spacings = (fixed_spacing or (1.0, 1.0), moving_spacing)
-    kind = "text" if name.endswith(TEXTS) else _format(source, reading=True)
-    if kind == "npz":
-        return Transform.load(source)
-    if kind == "field":
-        return from_itk_field(read_itk(source, as_field=True), *spacings)
-    if kind == "text" and source.exists():
-        text = _text(source)
-        if looks_like_elastix(text):
-            return read_elastix(source, fixed_shape, fixed_spacing, moving_spacing)
-        if (matrix := matrix_from_text(text, str(source), matrix_order)) is not None:
-            return matrix
-        if ITK_START not in text[:200]:
-            raise TransformError(f"{source} is {_kind_of(text, name)}")
-    if not name.endswith(ITK_TRANSFORMS):
-        raise TransformError(f"There is no file {source}; check the path.")
-    return from_itk(read_itk(source, as_field=False), fixed_shape, *spacings)
-
-
-def _text(source: Path) -> str:
-    """Return what a text file holds, or nothing for one that is no text or too long."""
-    try:
-        with source.open("rb") as stream:
-            content = stream.read(MAX_TEXT + 1)
-        return content.decode("utf-8-sig") if len(content) <= MAX_TEXT else ""
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _kind_of(text: str, name: str) -> str:
-    """Say what a text is that holds no transform, and what to do with it."""
-    start = text.lstrip()
-    if not start:
-        return "empty or no text; write it again."
-    if name.endswith(".json") or start.startswith("{"):
-        return (
-            "JSON, which is no transform that can be read here. Landmarks are fitted by 'mmreg "
-            "evaluate --landmarks FILE --fit affine --output transform.npz'."
-        )
-    if "," in start.splitlines()[0] and not start.startswith("#"):
-        return (
-            "a table, not a transform. If it holds landmarks, fit them: 'mmreg evaluate "
-            "--landmarks FILE --fit affine --output transform.npz'."
-        )
-    return (
-        "a text that is neither an ITK transform ('#Insight Transform File V1.0'), nor elastix's "
-        "parameters ('(Transform \"...\")'), nor the nine numbers of a 3x3 matrix."
-    )
-
-
-def _format(path: Path, *, reading: bool = False) -> Literal["npz", "transform", "field"]:
-    name = path.name.lower()
-    if name.endswith(".npz"):
-        return "npz"
-    if name.endswith(ITK_TRANSFORMS):
-        return "transform"
-    if name.endswith(ITK_FIELDS):
-        return "field"
-    known = ", ".join([".npz", *ITK_TRANSFORMS, *ITK_FIELDS])
-    if reading:
-        raise InputError(
-            f"{path.name} is no kind of file that transforms are read from; use one of {known}, "
-            "elastix's TransformParameters (.txt), or a 3x3 matrix (.txt, .csv, .npy)."
-        )
-    raise InputError(f"Transforms cannot be stored in {path.name}; use one of {known}.")
+    options = FileOptions(fixed_shape, fixed_spacing, moving_spacing, unit, matrix_order)
+    return read_file(path, options, kind)

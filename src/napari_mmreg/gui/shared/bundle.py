@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.gui.shared import fields
+from napari_mmreg.gui.shared.carried import carry
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, layer_name, shared_kwargs
 from napari_mmreg.gui.shared.matches import match_layers
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
@@ -156,6 +157,7 @@ def build(
         layers += _flow_layers(snapshot, flow, stride, check)
     layers += _rerendered(snapshot, result) + _localised(snapshot, result)
     layers += match_layers(snapshot, result)
+    carry(layers, snapshot, result)
     valid = np.asarray(result.valid)
     check()
     look = screen_stride(*shape)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import PROBABILITY, REGISTERED, Bundle
+from napari_mmreg.gui.shared.carried import carry
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.io.images import write_image
@@ -105,6 +106,7 @@ def fused_layers(bundle: Bundle, method: str, correct: bool, run: Run) -> list[L
             kwargs = shared_kwargs(bundle.snapshot, FOUND) | PROBABILITY
             specs.append(LayerSpec(FOUND, "image", found.misregistered, kwargs))
             specs.append(_spec(bundle, CORRECTED, found.fused, method, visible=True))
+    carry(specs, bundle.snapshot, bundle.result)
     return specs
 
 

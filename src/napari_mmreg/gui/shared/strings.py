@@ -153,3 +153,12 @@ CURSOR_UNKNOWN = "Outside the moving image."
 CURSOR_TEXT = "Moved {length:.1f} px (row {row:+.1f}, col {col:+.1f})"
 CURSOR_PHYSICAL = "Moved {length:.1f} px = {physical:.3g} {unit} (row {row:+.1f}, col {col:+.1f})"
 CURSOR_RISK = "risk {risk:.0%} (uncalibrated)"
+
+# Transforms that layers carry
+NO_TRANSFORM = (
+    "None of the selected layers carries a registration. Select a layer of a run, or the arrows of "
+    "a transform that was opened."
+)
+SEVERAL_TRANSFORMS = (
+    "The selected layers belong to different registrations. Select layers of one, and save again."
+)

@@ -1,0 +1,1 @@
+"""Transform files in napari: opened as layers, written from layers."""

@@ -1,0 +1,126 @@
+"""napari's reader: a transform file that is dropped on the viewer, or opened, becomes a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mmreg.geometry.files import FileKind, FileOptions, recognised_kind
+from napari_mmreg.geometry.units import PIXEL
+from napari_mmreg.gui.transforms import strings
+
+if TYPE_CHECKING:
+    from napari.types import LayerData
+
+    from napari_mmreg.geometry import Transform
+    from napari_mmreg.gui.shared.snapshot import Picture
+
+Paths = str | Sequence[str]
+
+
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
+    """Return `read` if all files are transforms, None otherwise; nothing large is read."""
+    return read if all(recognised_kind(Path(each)) for each in _list(path)) else None
+
+
+def read(path: Paths) -> list[LayerData]:
+    """Open transform files; see the user guide for what is assumed of the images.
+
+    Raises
+    ------
+    RegistrationError
+        If a file cannot be read; napari shows the sentence.
+    """
+    return [_open(Path(each)) for each in _list(path)]
+
+
+def _list(path: Paths) -> list[str]:
+    return [path] if isinstance(path, str) else list(path)
+
+
+def _open(path: Path) -> LayerData:
+    kind = recognised_kind(path)
+    picture = fixed_picture()
+    options = FileOptions() if picture is None else options_for(picture, picture)
+    transform, layer = open_with(path, kind, options, picture)
+    if kind is not None:
+        tell(path, kind, transform, options)
+    return layer
+
+
+def open_with(
+    path: Path, kind: FileKind | None, options: FileOptions, picture: Picture | None
+) -> tuple[Transform, LayerData]:
+    """Return a file's transform and the layer that shows it, placed like the fixed image."""
+    from napari_mmreg.geometry.files import read_file
+    from napari_mmreg.gui.transforms.arrows import layer_data
+
+    transform = read_file(path, options, None if kind is None else kind.name)
+    own = transform.fixed_frame
+    if picture is not None and own is not None and own.shape != picture.shape:
+        picture = None  # made for another image
+    place = None if picture is None else dict(picture.placement.layer_kwargs)
+    shape = None if picture is None else picture.shape
+    return transform, layer_data(transform, path.name, shape, place)
+
+
+def options_for(fixed: Picture | None, moving: Picture | None) -> FileOptions:
+    """Return what the images say: the fixed one's size, and both pixel sizes in its unit."""
+    from napari_mmreg.geometry.units import convert_spacing
+
+    if fixed is None:
+        return FileOptions()
+    place = fixed.placement
+    if not place.calibrated:
+        return FileOptions(fixed_shape=fixed.shape)
+    unit = place.units[0]
+    other = None
+    if moving is not None and moving.placement.calibrated:
+        other = convert_spacing(moving.placement.spacing, moving.placement.units[0], unit)
+    return FileOptions(fixed.shape, place.spacing, other, unit)
+
+
+def fixed_picture() -> Picture | None:
+    """Return the selected image of the viewer, else its lowest one, as a transform sees it."""
+    import napari
+    from napari.layers import Image
+
+    from napari_mmreg.gui.shared.snapshot import take_picture
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return None
+    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    selected = [layer for layer in images if layer in viewer.layers.selection]
+    chosen = (selected or images or [None])[0]
+    return None if chosen is None else take_picture(chosen)
+
+
+def tell(path: Path, kind: FileKind, transform: Transform, options: FileOptions) -> None:
+    """Say what was opened, what was assumed, and what can be done with it."""
+    from napari.utils.notifications import show_info
+
+    frame = transform.fixed_frame
+    if "physical" in kind.convention and (frame is None or frame.spacing is None):
+        rows, cols = options.spacings[0]
+        spacing = f"{rows:g} x {cols:g} {options.unit or PIXEL}"
+        said = [strings.OPENED_FOR.format(name=path.name, spacing=spacing), strings.OTHER_PIXELS]
+    else:
+        said = [strings.OPENED.format(name=path.name)]
+    said.append(strings.ARROWS)
+    place = apply_place()
+    if place:
+        said.append(strings.APPLY.format(place=place))
+    show_info(" ".join(said))
+
+
+def apply_place() -> str:
+    """Return the menu in which the plugin offers to apply transforms; empty if it does not."""
+    from npe2 import PluginManager
+
+    for menu, entries in PluginManager.instance().menus().items():
+        if any(getattr(entry, "command", "") == "napari-mmreg.apply" for entry in entries):
+            path = menu.removeprefix("napari/").split("/")
+            return " > ".join([*(part.capitalize() for part in path), "Apply registration"])
+    return ""

@@ -1,0 +1,120 @@
+"""Displacement fields as TIFF with two channels, as BigWarp exports them in ImageJ.
+
+*Convention*: on the target's (fixed) pixels, target to moving, channel 0 along x and channel 1
+along y, in physical units; the pixel size and its unit are those of ImageJ's calibration.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.geometry import DisplacementTransform, Frame, Transform
+from napari_mmreg.geometry.files import FileKind, FileOptions, register_file_kind
+from napari_mmreg.io.physical import from_physical, spacing_matrix, to_physical_field
+from napari_mmreg.limits import check_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_mmreg.geometry.units import Spacing
+
+_NO_UNIT = ("", "pixel", "pixels")
+
+
+def _recognises(path: Path) -> bool:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            return _is_field(tiff)
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _is_field(tiff: Any) -> bool:
+    series = tiff.series[0]
+    return series.dtype.kind == "f" and len(series.shape) == 3 and series.shape[0] == 2
+
+
+def _read(path: Path, options: FileOptions) -> Transform:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if not _is_field(tiff):
+                raise TransformError(
+                    f"{path} holds no displacement field: two channels in floating point, x and y."
+                )
+            check_bytes(tiff.series[0].shape, 8, str(path))
+            stated, unit = _calibration(tiff)
+            channels = tiff.series[0].asarray()
+    except FileNotFoundError as error:
+        raise TransformError(f"There is no file {path}; check the path.") from error
+    except (OSError, IndexError) as error:
+        raise TransformError(f"{path} cannot be read as TIFF; export it again.") from error
+    options = options.in_unit(unit)
+    spacing = stated if options.fixed_spacing is None else options.fixed_spacing
+    moving = options.moving_spacing or spacing
+    field = np.moveaxis(channels[::-1], 0, -1)
+    physical = DisplacementTransform(field, spacing_matrix(stated))
+    transform = from_physical(physical, spacing, moving)
+    shape = (field.shape[0], field.shape[1])
+    if unit is None or spacing != stated:
+        return transform
+    return transform.with_frames(Frame(shape, spacing, unit), None)
+
+
+def _calibration(tiff: Any) -> tuple[Spacing, str | None]:
+    """Return the size of a pixel, ``(row, col)``, and its unit, as ImageJ wrote them."""
+    unit = str((tiff.imagej_metadata or {}).get("unit", "")).replace("\\u00B5", "µ")
+    tags = tiff.pages[0].tags
+    sizes = []
+    for name in ("YResolution", "XResolution"):
+        pixels, length = tags[name].value if name in tags else (1, 1)
+        sizes.append(length / pixels if pixels and length else 1.0)
+    if unit.lower() in _NO_UNIT:
+        return (1.0, 1.0) if sizes[0] <= 0 else (sizes[0], sizes[1]), None
+    return (sizes[0], sizes[1]), unit
+
+
+def _write(path: Path, transform: Transform, options: FileOptions) -> None:
+    import tifffile
+
+    field = to_physical_field(transform, options.fixed_shape, *options.spacings)
+    if any(field.origin):
+        raise InputError(
+            "ImageJ's calibration has no origin here; give the fixed image's shape (fixed_shape), "
+            "so that the field is sampled on its pixels."
+        )
+    channels = np.moveaxis(field.displacement[..., ::-1], -1, 0).astype(np.float32)
+    try:
+        tifffile.imwrite(
+            path,
+            channels,
+            imagej=True,
+            resolution=(1 / field.spacing[1], 1 / field.spacing[0]),
+            metadata={"axes": "CYX", "unit": options.unit or "pixel"},
+        )
+    except OSError as error:
+        raise TransformError(
+            f"Cannot write {path}: {error.strerror or error}. Choose another folder."
+        ) from error
+
+
+register_file_kind(
+    FileKind(
+        name="bigwarp-field",
+        title="BigWarp displacement field",
+        holds="a displacement field on the fixed image's pixels, with pixel size and unit",
+        convention="fixed (target) to moving, channels (x, y), physical",
+        patterns=("*.tif", "*.tiff"),
+        read=_read,
+        write=_write,
+        recognises=_recognises,
+        droppable=(),
+        rank=31,
+    )
+)

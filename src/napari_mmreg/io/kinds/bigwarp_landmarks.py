@@ -1,0 +1,104 @@
+"""Landmarks of BigWarp as a transform: its thin-plate spline, and landmarks that make one.
+
+*Convention*: BigWarp's spline maps target (fixed) to moving as ours does, between physical
+points ``(x, y)``; pixels are physical points divided by the pixel size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.geometry import MatrixTransform, ThinPlateTransform, Transform, fit_landmarks
+from napari_mmreg.geometry.files import FileKind, FileOptions, register_file_kind
+from napari_mmreg.io import bigwarp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+GRID = 15
+"""Landmarks along each side for transforms that are no splines."""
+
+MAX_TEXT = 20_000_000
+"""Bytes of landmarks that are read."""
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_TEXT).decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise TransformError(f"There is no file {path}; check the path.") from error
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _is_json(path: Path) -> bool:
+    return path.name.lower().endswith(".json")
+
+
+def _recognises(path: Path) -> bool:
+    text = _text(path)
+    if _is_json(path):
+        return '"movingPoints"' in text and '"fixedPoints"' in text
+    return bigwarp.looks_like_csv(text)
+
+
+def _read(path: Path, options: FileOptions) -> Transform:
+    parse = bigwarp.from_json if _is_json(path) else bigwarp.from_csv
+    pairs = parse(_text(path), str(path), *options.spacings)
+    there = np.isfinite(np.concatenate([pairs.fixed, pairs.moving], axis=1)).all(axis=1)
+    used = there & np.array(pairs.enabled, dtype=bool)
+    names = [name for name, use in zip(pairs.names, used, strict=True) if use]
+    return fit_landmarks(
+        pairs.fixed[used], pairs.moving[used], "tps", allow_reflection=True, names=names
+    )
+
+
+def _write(path: Path, transform: Transform, options: FileOptions) -> None:
+    fixed, moving = _landmarks(transform, options)
+    names = [f"Pt-{number}" for number in range(len(fixed))]
+    bigwarp.write_bigwarp(path, fixed, moving, names, [True] * len(names), *options.spacings)
+
+
+def _landmarks(
+    transform: Transform, options: FileOptions
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    simple = transform.compose(MatrixTransform.identity())
+    if isinstance(simple, ThinPlateTransform) and simple.smoothing == 0:
+        return simple.fixed_points, simple.moving_points
+    if options.fixed_shape is None:
+        raise InputError(
+            "BigWarp's landmarks are sampled all over the fixed image; give its shape "
+            "(fixed_shape)."
+        )
+    count = 3 if simple.is_affine else GRID
+    axes = [np.linspace(0, size - 1, count) for size in options.fixed_shape[:2]]
+    fixed = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    moving = simple.map(fixed)
+    known = np.isfinite(moving).all(axis=1)
+    if known.sum() < 3:
+        raise TransformError("The transform has no answer on the fixed image; save it as .npz.")
+    return fixed[known], moving[known]
+
+
+register_file_kind(
+    FileKind(
+        name="bigwarp",
+        title="BigWarp landmarks",
+        holds="thin-plate splines and affine maps exactly, all others through a grid of 15 x 15 "
+        "landmarks",
+        convention="fixed (target) to moving, (x, y), physical",
+        patterns=("*.csv", "*.json"),
+        read=_read,
+        write=_write,
+        written_as=("*landmarks*.csv", "*landmarks*.json"),
+        recognises=_recognises,
+        droppable=(),
+        rank=30,
+    )
+)
