@@ -69,15 +69,18 @@ def _read(path: Path, options: FileOptions) -> Transform:
 
 def _calibration(tiff: Any) -> tuple[Spacing, str | None]:
     """Return the size of a pixel, ``(row, col)``, and its unit, as ImageJ wrote them."""
-    unit = str((tiff.imagej_metadata or {}).get("unit", "")).replace("\\u00B5", "µ")
+    about = tiff.imagej_metadata
+    if about is None:  # resolutions are those of a print
+        return (1.0, 1.0), None
+    unit = str(about.get("unit", "")).replace("\\u00B5", "µ")
     tags = tiff.pages[0].tags
-    sizes = []
-    for name in ("YResolution", "XResolution"):
-        pixels, length = tags[name].value if name in tags else (1, 1)
-        sizes.append(length / pixels if pixels and length else 1.0)
-    if unit.lower() in _NO_UNIT:
-        return (1.0, 1.0) if sizes[0] <= 0 else (sizes[0], sizes[1]), None
-    return (sizes[0], sizes[1]), unit
+    row, col = (
+        length / pixels if pixels > 0 < length else 1.0
+        for pixels, length in (
+            tags[name].value if name in tags else (1, 1) for name in ("YResolution", "XResolution")
+        )
+    )
+    return (row, col), None if unit.lower() in _NO_UNIT else unit
 
 
 def _write(path: Path, transform: Transform, options: FileOptions) -> None:
@@ -96,12 +99,17 @@ def _write(path: Path, transform: Transform, options: FileOptions) -> None:
             channels,
             imagej=True,
             resolution=(1 / field.spacing[1], 1 / field.spacing[0]),
-            metadata={"axes": "CYX", "unit": options.unit or "pixel"},
+            metadata={"axes": "CYX", "unit": _ascii(options.unit or "pixel")},
         )
     except OSError as error:
         raise TransformError(
             f"Cannot write {path}: {error.strerror or error}. Choose another folder."
         ) from error
+
+
+def _ascii(unit: str) -> str:
+    """Return a unit as ImageJ's tags can hold it: both signs for micro are ``u``."""
+    return unit.replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u")
 
 
 register_file_kind(

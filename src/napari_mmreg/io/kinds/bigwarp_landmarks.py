@@ -14,6 +14,7 @@ from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import MatrixTransform, ThinPlateTransform, Transform, fit_landmarks
 from napari_mmreg.geometry.files import FileKind, FileOptions, register_file_kind
 from napari_mmreg.io import bigwarp
+from napari_mmreg.io.physical import from_physical
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +55,20 @@ def _read(path: Path, options: FileOptions) -> Transform:
     there = np.isfinite(np.concatenate([pairs.fixed, pairs.moving], axis=1)).all(axis=1)
     used = there & np.array(pairs.enabled, dtype=bool)
     names = [name for name, use in zip(pairs.names, used, strict=True) if use]
-    return fit_landmarks(
-        pairs.fixed[used], pairs.moving[used], "tps", allow_reflection=True, names=names
+    fixed, moving = pairs.fixed[used], pairs.moving[used]
+    if _square(options):
+        return fit_landmarks(fixed, moving, "tps", allow_reflection=True, names=names)
+    fixed_spacing, moving_spacing = options.spacings
+    spline = fit_landmarks(
+        fixed * fixed_spacing, moving * moving_spacing, "tps", allow_reflection=True, names=names
     )
+    return from_physical(spline, fixed_spacing, moving_spacing)
+
+
+def _square(options: FileOptions) -> bool:
+    """Whether a spline is the same between pixels and between physical points."""
+    row, col = options.spacings[0]
+    return row == col
 
 
 def _write(path: Path, transform: Transform, options: FileOptions) -> None:
@@ -69,7 +81,7 @@ def _landmarks(
     transform: Transform, options: FileOptions
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     simple = transform.compose(MatrixTransform.identity())
-    if isinstance(simple, ThinPlateTransform) and simple.smoothing == 0:
+    if isinstance(simple, ThinPlateTransform) and simple.smoothing == 0 and _square(options):
         return simple.fixed_points, simple.moving_points
     if options.fixed_shape is None:
         raise InputError(
@@ -90,8 +102,8 @@ register_file_kind(
     FileKind(
         name="bigwarp",
         title="BigWarp landmarks",
-        holds="thin-plate splines and affine maps exactly, all others through a grid of 15 x 15 "
-        "landmarks",
+        holds="affine maps exactly, thin-plate splines where fixed pixels are square, all others "
+        "through a grid of 15 x 15 landmarks",
         convention="fixed (target) to moving, (x, y), physical",
         patterns=("*.csv", "*.json"),
         read=_read,
