@@ -126,6 +126,9 @@ class FileKind:
         The extra that it needs; empty if none.
     droppable : tuple of str, optional
         Names that napari's reader takes, where not all `patterns`.
+    suggested : str
+        How a new file is called, with ``{stem}`` for what the user calls it; by default that and
+        the first ending.
     folders : bool
         Whether it is a folder rather than a file.
     rank : int
@@ -143,6 +146,7 @@ class FileKind:
     recognises: Callable[[Path], bool] | None = None
     extra: str = ""
     droppable: tuple[str, ...] | None = None
+    suggested: str = ""
     folders: bool = False
     rank: int = field(default=50, compare=False)
 
@@ -162,6 +166,11 @@ class FileKind:
         if not self.can_write:
             return ()
         return self.patterns if self.written_as is None else self.written_as
+
+    @property
+    def suggestion(self) -> str:
+        """A name for a new file of this kind; ``{stem}`` stands for what the user calls it."""
+        return self.suggested or "{stem}" + self.save_patterns[0].removeprefix("*")
 
 
 _KINDS: dict[str, FileKind] = {}

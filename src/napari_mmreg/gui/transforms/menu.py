@@ -97,14 +97,10 @@ def filter_of(kind: FileKind, patterns: Iterable[str]) -> str:
 
 def with_ending(path: Path, kind: FileKind) -> Path:
     """Return the path with the kind's first ending, if it has none of them."""
-    patterns = kind.save_patterns
-    if any(fnmatch(path.name.lower(), pattern) for pattern in patterns):
+    if any(fnmatch(path.name.lower(), pattern) for pattern in kind.save_patterns):
         return path
-    stem = path.name.removesuffix(path.suffix) if path.suffix == ".npz" else path.name
-    first = patterns[0]
-    if first.startswith("*."):
-        return path.with_name(stem + first.removeprefix("*"))
-    return path.with_name(first.replace("*", f"{stem}_", 1).replace("*", ""))
+    stem = path.stem if path.suffix == ".npz" else path.name
+    return path.with_name(kind.suggestion.format(stem=stem))
 
 
 def _openable(kind: FileKind) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def _read(path: Path, options: FileOptions) -> Transform:
         with tifffile.TiffFile(path) as tiff:
             if not _is_field(tiff):
                 raise TransformError(
-                    f"{path} holds no displacement field: two channels in floating point, x and y."
+                    f"{path} holds no displacement field, which is two channels in floating "
+                    "point, x and y; for other transforms use one of .npz, .tfm, .nii.gz."
                 )
             check_bytes(tiff.series[0].shape, 8, str(path))
             stated, unit = _calibration(tiff)

@@ -109,6 +109,7 @@ register_file_kind(
         read=_read,
         write=_write,
         written_as=("*landmarks*.csv", "*landmarks*.json"),
+        suggested="{stem}_landmarks.csv",
         recognises=_recognises,
         droppable=(),
         rank=30,

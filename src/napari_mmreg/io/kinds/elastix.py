@@ -180,6 +180,7 @@ register_file_kind(
         read=_read,
         write=write_elastix,
         written_as=("transformparameters*.txt",),
+        suggested="TransformParameters.0.txt",
         recognises=_recognises,
         rank=20,
     )

@@ -199,6 +199,7 @@ register_file_kind(
         read=_read,
         write=write_matrix,
         written_as=("*matrix*.txt",),
+        suggested="{stem}_matrix.txt",
         recognises=_recognises,
         droppable=("*.txt",),
         rank=90,
