@@ -137,6 +137,15 @@ def flow_arrows(_viewer, dock) -> None:
     dock.images.pair[1].visible = False
 
 
+def transform_opened(viewer, dock) -> None:
+    """A transform file that was dropped: the sample's own misalignment, as ANTs would have it."""
+    sample = load_sample("visible_thermal_simulated")
+    path = Path(tempfile.mkdtemp()) / "1Warp.nii.gz"
+    sample.truth.save(path, fixed_shape=sample.fixed.shape)
+    viewer.open(path, plugin="napari-mmreg")
+    dock.images.pair[1].visible = False
+
+
 def misregistration(viewer, dock) -> None:
     """The misregistration map over the fixed image."""
     run(dock)
@@ -336,6 +345,7 @@ SCENES = {
     "register_dock": (load_ihc, register_dock),
     "result_overlay": (load_ihc, result_overlay),
     "flow_arrows": (load_thermal, flow_arrows),
+    "transform_opened": (load_thermal, transform_opened),
     "misregistration": (load_thermal, misregistration),
     "compare_checkerboard": (load_thermal, compare_checkerboard),
     "matches": (load_thermal, matches),

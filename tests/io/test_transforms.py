@@ -237,6 +237,8 @@ def test_missing_and_damaged_itk_files(sitk, tmp_path, suffix, capfd):
 def test_impossible_spacings(spacing):
     with pytest.raises(InputError, match="two positive numbers"):
         spacing_matrix(spacing)
+    with pytest.raises(InputError, match="two positive numbers"):
+        affine().save("t.npz", fixed_spacing=spacing)
 
 
 @pytest.mark.parametrize("name", ["t", "t.png", "t.gz", "npz"])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from napari_mmreg.errors import InputError, TransformError
-from napari_mmreg.geometry.units import Spacing, convert_spacing
+from napari_mmreg.geometry.units import Spacing, check_spacing, convert_spacing
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry.transform import Transform
@@ -40,6 +40,11 @@ class FileOptions:
         Of the spacings, and of the lengths in a file that does not state one.
     matrix_order : {"xy", "rowcol"}, optional
         What a plain matrix acts on.
+
+    Raises
+    ------
+    InputError
+        If a spacing is not two positive numbers.
     """
 
     fixed_shape: tuple[int, ...] | None = None
@@ -47,6 +52,11 @@ class FileOptions:
     moving_spacing: Spacing | None = None
     unit: str | None = None
     matrix_order: MatrixOrder | None = None
+
+    def __post_init__(self) -> None:
+        for spacing in (self.fixed_spacing, self.moving_spacing):
+            if spacing is not None:
+                check_spacing(spacing)
 
     @property
     def spacings(self) -> tuple[Spacing, Spacing]:

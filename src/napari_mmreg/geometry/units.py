@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from napari_mmreg.errors import InputError
 
 Spacing = tuple[float, float]
 
 PIXEL = "pixel"
 """What napari calls the unit of an image that nobody has calibrated."""
+
+
+def check_spacing(spacing: Spacing) -> None:
+    """Raise `InputError` if a pixel's size is not two positive numbers, ``(row, col)``."""
+    try:
+        values = np.asarray(spacing, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape != (2,) or not (np.isfinite(values).all() and (values > 0).all()):
+        raise InputError(f"A pixel spacing needs two positive numbers (row, col), not {spacing}.")
 
 
 def length_factor(source: str, target: str) -> float:

@@ -139,6 +139,7 @@ def read_itk(path: Path, *, as_field: bool) -> Any:
         raise TransformError(f"There is no file {path}; check the path.")
     try:
         if not as_field:
+            check_bytes((path.stat().st_size,), 1, str(path))
             return sitk.ReadTransform(str(path))
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(path))

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
+from napari_mmreg.geometry.units import check_spacing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,10 +46,8 @@ def spacing_matrix(spacing: Spacing) -> MatrixTransform:
     InputError
         If the spacing is not two positive numbers.
     """
-    values = np.asarray(spacing, dtype=np.float64)
-    if values.shape != (2,) or not (np.isfinite(values).all() and (values > 0).all()):
-        raise InputError(f"A pixel spacing needs two positive numbers (row, col), not {spacing}.")
-    return MatrixTransform(np.diag([*values, 1.0]))
+    check_spacing(spacing)
+    return MatrixTransform(np.diag([*spacing, 1.0]))
 
 
 def to_physical_matrix(

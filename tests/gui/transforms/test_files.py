@@ -94,6 +94,16 @@ def test_b_splines_are_sampled_on_the_image(tmp_path, viewer, said):
     assert opened(tmp_path / "t.tfm").data.shape[0] > 100
 
 
+def test_the_finest_level_counts(tmp_path, viewer, said):
+    SHIFT.save(tmp_path / "t.matrix.txt")
+    levels = [np.zeros((60, 88)), np.zeros((30, 44))]
+    viewer.add_image(levels, multiscale=True, scale=(0.5, 0.5), translate=(3, 0))
+    layer = opened(tmp_path / "t.matrix.txt")
+    assert 80 < layer.data[:, 0].max() < 88
+    assert_allclose(layer.scale, (0.5, 0.5))
+    assert_allclose(layer.translate, (3, 0))
+
+
 def test_what_is_no_transform_is_left_to_others(tmp_path):
     (tmp_path / "a.txt").write_text("a story")
     np.savez(tmp_path / "b.npz", a=np.eye(3))

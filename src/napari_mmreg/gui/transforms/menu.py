@@ -76,11 +76,10 @@ def open_asking(viewer: Any, path: Path, kind: FileKind) -> None:
     """Open a file as a layer; ask for the images first, if there are any."""
     from napari.layers import Layer
 
-    from napari_mmreg.gui.shared.snapshot import take_picture
     from napari_mmreg.gui.transforms.questions import Questions
-    from napari_mmreg.gui.transforms.reader import open_with, tell
+    from napari_mmreg.gui.transforms.reader import open_with, tell, whole_picture
 
-    pictures = [take_picture(layer) for layer in viewer.layers if _is_image(layer)]
+    pictures = [whole_picture(layer) for layer in viewer.layers if _is_image(layer)]
     asking = Questions(path.name, pictures, matrix=_is_matrix(kind), parent=_parent(viewer))
     if kind.name != "npz" and not asking.exec():  # ours says everything itself
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.geometry.files import FileKind, FileOptions, recognised_kind
 from napari_mmreg.geometry.units import PIXEL
@@ -86,15 +86,28 @@ def fixed_picture() -> Picture | None:
     import napari
     from napari.layers import Image
 
-    from napari_mmreg.gui.shared.snapshot import take_picture
-
     viewer = napari.current_viewer()
     if viewer is None:
         return None
     images = [layer for layer in viewer.layers if isinstance(layer, Image)]
     selected = [layer for layer in images if layer in viewer.layers.selection]
     chosen = (selected or images or [None])[0]
-    return None if chosen is None else take_picture(chosen)
+    return None if chosen is None else whole_picture(chosen)
+
+
+def whole_picture(layer: Any) -> Picture:
+    """Return an image layer's picture at full resolution: files know no other."""
+    from dataclasses import replace
+
+    from napari_mmreg.gui.shared.placement import place
+    from napari_mmreg.gui.shared.snapshot import take_picture
+
+    picture = take_picture(layer)
+    if not layer.multiscale:
+        return picture
+    step = (0,) * (layer.ndim - 2)
+    finest = layer.data[0]
+    return replace(picture, data=finest[step] if step else finest, placement=place(layer, step))
 
 
 def tell(path: Path, kind: FileKind, transform: Transform, options: FileOptions) -> None:
