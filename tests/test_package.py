@@ -25,7 +25,9 @@ import napari_mmreg.registration
 from napari_mmreg.fusion import list_fusions
 from napari_mmreg.models import list_models
 from napari_mmreg.samples import list_samples
+from napari_mmreg.gui.transforms.reader import get_reader
 
+assert get_reader("absent.npz") is None
 assert list_models() and list_fusions() and list_samples()
 slow = {"mamba_ssm", "napari", "pooch", "qtpy", "torch", "transformers"}
 assert not slow & set(sys.modules), slow & set(sys.modules)

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import DisplacementTransform, Frame, MatrixTransform, Transform
 from napari_mmreg.gui.shared import bundle as bundles
-from napari_mmreg.gui.shared.carried import transform_of
+from napari_mmreg.gui.shared.carried import pixels_of, transform_of
 from napari_mmreg.gui.shared.snapshot import RunSettings, Snapshot, take_picture
 from napari_mmreg.gui.transforms import reader, writer
 from napari_mmreg.gui.transforms.arrows import NOMINAL, layer_data
@@ -140,7 +140,7 @@ def test_layers_of_a_run_carry_its_transform(run, tmp_path):
     transform = transform_of(run[0].metadata)
     assert transform is transform_of(run[1].metadata)
     assert transform.fixed_frame == Frame((40, 60), (0.5, 0.25), "millimeter")
-    assert transform.moving_frame == Frame((50, 70), (1000, 250), "micrometer")
+    assert transform.moving_frame == Frame((50, 70), (1.0, 0.25), "millimeter")
     assert transform.provenance
     assert writer.write_layer(str(tmp_path / "t.npz"), *run[0].as_layer_data_tuple()[:2])
     loaded = Transform.load(tmp_path / "t.npz")
@@ -164,6 +164,25 @@ def test_layers_without_or_with_several_registrations(run, tmp_path):
     assert writer.write_layers(path, layers) == [path]
     with pytest.raises(InputError, match="different registrations"):
         writer.write_layers(path, [*layers, other.as_layer_data_tuple()])
+
+
+def picture(scale, units=None):
+    viewer = ViewerModel()
+    return take_picture(viewer.add_image(np.zeros((9, 8)), name="it", scale=scale, units=units))
+
+
+def test_pixel_sizes_of_two_images():
+    nobody, scaled = picture((1, 1)), picture((0.5, 2))
+    assert pixels_of(nobody, nobody) is None
+    assert pixels_of(nobody, scaled) == ((1, 1), (0.5, 2), None)
+    small, large = picture((3, 4), "um"), picture((0.5, 2), "mm")
+    assert pixels_of(small, large) == ((3, 4), (500, 2000), "micrometer")
+    assert reader.options_for(small, None).spacings == ((3, 4), (3, 4))
+    assert reader.options_for(nobody, nobody).fixed_spacing is None
+    with pytest.raises(InputError, match="cannot be given in 'pixel'"):
+        pixels_of(nobody, small)
+    with pytest.raises(InputError, match="“it” are measured in different units"):
+        pixels_of(picture((1, 1), ("um", "mm")), small)
 
 
 def test_applying_is_offered_where_it_is_there(monkeypatch):

@@ -7,10 +7,12 @@ fixed to moving, with the two images' shapes, pixel sizes and units, and its pro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import Frame, Transform
+from napari_mmreg.geometry.units import PIXEL, Spacing, length_factor
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 
@@ -22,20 +24,44 @@ if TYPE_CHECKING:
 KEY = "transform"
 
 
-def frame_of(picture: Picture) -> Frame:
-    """Return a picture as a transform remembers it: its size and, if calibrated, its pixels'."""
-    rows, cols = picture.shape
+def pixel_of(picture: Picture) -> tuple[Spacing, str | None]:
+    """Return the size of a picture's pixels and its unit; None for napari's own, the pixel.
+
+    Raises
+    ------
+    InputError
+        If its axes are measured in different units.
+    """
     place = picture.placement
-    if not place.calibrated or place.units[0] != place.units[1]:
-        return Frame((rows, cols))
-    return Frame((rows, cols), place.spacing, place.units[0])
+    if place.units[0] != place.units[1]:
+        raise InputError(strings.TWO_UNITS.format(name=picture.name))
+    return place.spacing, place.units[0] if place.calibrated else None
+
+
+def pixels_of(fixed: Picture, moving: Picture) -> tuple[Spacing, Spacing, str | None] | None:
+    """Return both pixel sizes in the fixed picture's unit; None where nobody measured anything.
+
+    Raises
+    ------
+    InputError
+        If their units do not belong together.
+    """
+    (spacing, unit), (other, other_unit) = pixel_of(fixed), pixel_of(moving)
+    factor = length_factor(other_unit or PIXEL, unit or PIXEL)
+    other = (other[0] * factor, other[1] * factor)
+    if unit is None and spacing == other == (1.0, 1.0):
+        return None
+    return spacing, other, unit
 
 
 def carry(specs: Iterable[LayerSpec], snapshot: Snapshot, result: RegistrationResult) -> None:
-    """Let all layers of a run carry its transform."""
-    fixed, moving = frame_of(snapshot.fixed), frame_of(snapshot.moving)
-    if fixed.spacing is None or moving.spacing is None:
-        fixed, moving = Frame(fixed.shape), Frame(moving.shape)
+    """Let all layers of a run carry its transform, with the pixel sizes of its images."""
+    fixed, moving = Frame(snapshot.fixed.shape), Frame(snapshot.moving.shape)
+    with suppress(InputError):  # units without a common measure: pixels alone
+        known = pixels_of(snapshot.fixed, snapshot.moving)
+        if known is not None:
+            spacing, other, unit = known
+            fixed, moving = Frame(fixed.shape, spacing, unit), Frame(moving.shape, other, unit)
     transform = result.transform.with_frames(fixed, moving).with_provenance(result.provenance)
     for spec in specs:
         spec.kwargs["metadata"][METADATA_KEY][KEY] = transform

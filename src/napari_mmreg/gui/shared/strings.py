@@ -162,3 +162,7 @@ NO_TRANSFORM = (
 SEVERAL_TRANSFORMS = (
     "The selected layers belong to different registrations. Select layers of one, and save again."
 )
+TWO_UNITS = (
+    "The rows and columns of “{name}” are measured in different units. Give both the same "
+    "(layer.units)."
+)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.geometry.files import FileKind, FileOptions, recognised_kind
 from napari_mmreg.geometry.units import PIXEL
+from napari_mmreg.gui.shared.carried import pixels_of
 from napari_mmreg.gui.transforms import strings
 
 if TYPE_CHECKING:
@@ -66,19 +67,20 @@ def open_with(
 
 
 def options_for(fixed: Picture | None, moving: Picture | None) -> FileOptions:
-    """Return what the images say: the fixed one's size, and both pixel sizes in its unit."""
-    from napari_mmreg.geometry.units import convert_spacing
+    """Return what the images say: the fixed one's size, and both pixel sizes in its unit.
 
+    Raises
+    ------
+    InputError
+        If the images are measured in units that do not belong together.
+    """
     if fixed is None:
         return FileOptions()
-    place = fixed.placement
-    if not place.calibrated:
+    known = pixels_of(fixed, fixed if moving is None else moving)
+    if known is None:
         return FileOptions(fixed_shape=fixed.shape)
-    unit = place.units[0]
-    other = None
-    if moving is not None and moving.placement.calibrated:
-        other = convert_spacing(moving.placement.spacing, moving.placement.units[0], unit)
-    return FileOptions(fixed.shape, place.spacing, other, unit)
+    spacing, other, unit = known
+    return FileOptions(fixed.shape, spacing, None if moving is None else other, unit)
 
 
 def fixed_picture() -> Picture | None:
