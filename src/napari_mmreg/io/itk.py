@@ -80,7 +80,7 @@ def to_itk(
         return affine
     simple = transform.compose(MatrixTransform.identity())
     image = to_itk_field(simple, fixed_shape, fixed_spacing, moving_spacing)
-    return sitk.DisplacementFieldTransform(image)
+    return sitk.DisplacementFieldTransform(sitk.Cast(image, sitk.sitkVectorFloat64))
 
 
 def to_itk_field(

@@ -14,6 +14,8 @@ import numpy as np
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
 from napari_mmreg.geometry.units import check_spacing
+from napari_mmreg.geometry.warp import check_shape, for_tiles, pixel_grid
+from napari_mmreg.limits import check_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,13 +29,13 @@ class PhysicalField:
 
     Attributes
     ----------
-    displacement : ndarray of float64, shape (h, w, 2)
+    displacement : ndarray of float32, shape (h, w, 2)
         Physical, ``(row, col)``: moving point = fixed point + displacement.
     spacing, origin : (float, float)
         Of the grid, physical, ``(row, col)``.
     """
 
-    displacement: NDArray[np.float64]
+    displacement: NDArray[np.float32]
     spacing: Spacing
     origin: Spacing
 
@@ -82,15 +84,20 @@ def to_physical_field(
     Raises
     ------
     InputError
-        If a grid is needed and not given.
+        If a grid is needed and not given, or larger than the limit for files.
     TransformError
         If the transform has no answer somewhere on the grid.
     """
     to_fixed, to_moving = spacing_matrix(fixed_spacing), spacing_matrix(moving_spacing)
     grid, (height, width) = _sampling_grid(transform, fixed_shape)
-    index = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1)
-    points = grid.map(index)
-    field = to_moving.map(transform.map(points)) - to_fixed.map(points)
+    check_bytes((height, width, 2), 4, "The displacement field")
+    field = np.empty((height, width, 2), dtype=np.float32)
+
+    def fill_tile(rows: slice, cols: slice) -> None:
+        points = grid.map(pixel_grid(rows, cols))
+        field[rows, cols] = to_moving.map(transform.map(points)) - to_fixed.map(points)
+
+    for_tiles((height, width), fill_tile)
     unknown = np.isnan(field).any(axis=-1).mean()
     if unknown:
         raise TransformError(
@@ -120,14 +127,14 @@ def from_physical(
 
 def _sampling_grid(
     transform: Transform, fixed_shape: tuple[int, ...] | None
-) -> tuple[MatrixTransform, tuple[int, ...]]:
+) -> tuple[MatrixTransform, tuple[int, int]]:
     """Return where a field is sampled, in fixed pixels, and how many rows and columns it has."""
     if fixed_shape is not None:
-        return MatrixTransform.identity(), fixed_shape[:2]
+        return MatrixTransform.identity(), check_shape(fixed_shape)
     if isinstance(transform, DisplacementTransform):
         linear = transform.grid.matrix[:2, :2]
         if np.array_equal(linear, np.diag(np.diag(linear))) and (np.diag(linear) > 0).all():
-            return transform.grid, transform.field.shape[:2]
+            return transform.grid, check_shape(transform.field.shape)
     raise InputError(
         "Such a file holds this transform as a displacement field; give the fixed image's shape "
         "(fixed_shape) to sample it on."

@@ -93,7 +93,7 @@ def _write(path: Path, transform: Transform, options: FileOptions) -> None:
             "ImageJ's calibration has no origin here; give the fixed image's shape (fixed_shape), "
             "so that the field is sampled on its pixels."
         )
-    channels = np.moveaxis(field.displacement[..., ::-1], -1, 0).astype(np.float32)
+    channels = np.ascontiguousarray(np.moveaxis(field.displacement[..., ::-1], -1, 0))
     try:
         tifffile.imwrite(
             path,
