@@ -1,5 +1,6 @@
 """Transforms out and in again, each against the library that others read them with."""
 
+import contextlib
 import gzip
 import json
 import struct
@@ -11,7 +12,7 @@ import tifffile
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.transform import ProjectiveTransform, ThinPlateSplineTransform, warp
 
-from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.errors import InputError, RegistrationError, TransformError
 from napari_mmreg.geometry import (
     DisplacementTransform,
     Frame,
@@ -313,6 +314,20 @@ def test_other_tiffs(tmp_path, monkeypatch):
         load_transform(tmp_path / "field.tif")
 
 
+@pytest.mark.parametrize("name", ["field.tif", "landmarks.csv", "landmarks.json", "matrix.txt"])
+def test_damaged_files_end_in_a_sentence(tmp_path, name):
+    rng = np.random.default_rng(0)
+    framed(affine()).save(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    for _ in range(60):
+        content = bytearray(whole[: rng.integers(1, len(whole) + 1)])
+        for place in rng.integers(0, len(content), rng.integers(0, 9)):
+            content[place] = rng.integers(0, 256)
+        (tmp_path / name).write_bytes(content)
+        with contextlib.suppress(RegistrationError):
+            load_transform(tmp_path / name)
+
+
 class TestNgff:
     """OME-Zarr 0.6 through ngff-zarr."""
 
@@ -375,6 +390,18 @@ class TestNgff:
             else:
                 physical = physical * (2, 3) + (5, -7)
             assert_allclose(loaded.map(PLACES), physical / (0.5, 0.25))
+
+    def test_damaged_metadata_end_in_a_sentence(self, tmp_path):
+        rng = np.random.default_rng(0)
+        framed(affine()).save(tmp_path / "t.zarr")
+        metadata = tmp_path / "t.zarr" / "zarr.json"
+        whole = metadata.read_bytes()
+        for _ in range(60):
+            content = bytearray(whole)
+            content[rng.integers(0, len(content))] = rng.integers(32, 127)
+            metadata.write_bytes(content)
+            with contextlib.suppress(RegistrationError):
+                load_transform(tmp_path / "t.zarr")
 
     def test_axes_in_the_other_order(self, tmp_path):
         path = tmp_path / "t.zarr"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mmreg.errors import InputError, TransformError
+from napari_mmreg.errors import InputError, RegistrationError, TransformError
 from napari_mmreg.geometry import DisplacementTransform, Frame, Transform
 from napari_mmreg.geometry.files import FileKind, FileOptions, register_file_kind
 from napari_mmreg.io.physical import from_physical, spacing_matrix, to_physical_field
@@ -18,6 +18,8 @@ from napari_mmreg.limits import check_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from napari_mmreg.geometry.units import Spacing
 
@@ -30,7 +32,7 @@ def _recognises(path: Path) -> bool:
     try:
         with tifffile.TiffFile(path) as tiff:
             return _is_field(tiff)
-    except (OSError, ValueError, IndexError):
+    except Exception:  # damaged files end in whatever Python raises  # noqa: BLE001
         return False
 
 
@@ -40,21 +42,13 @@ def _is_field(tiff: Any) -> bool:
 
 
 def _read(path: Path, options: FileOptions) -> Transform:
-    import tifffile
-
     try:
-        with tifffile.TiffFile(path) as tiff:
-            if not _is_field(tiff):
-                raise TransformError(
-                    f"{path} holds no displacement field, which is two channels in floating "
-                    "point, x and y; for other transforms use one of .npz, .tfm, .nii.gz."
-                )
-            check_bytes(tiff.series[0].shape, 8, str(path))
-            stated, unit = _calibration(tiff)
-            channels = tiff.series[0].asarray()
+        channels, stated, unit = _channels(path)
     except FileNotFoundError as error:
         raise TransformError(f"There is no file {path}; check the path.") from error
-    except (OSError, IndexError) as error:
+    except RegistrationError:
+        raise
+    except Exception as error:  # damaged files end in whatever Python raises
         raise TransformError(f"{path} cannot be read as TIFF; export it again.") from error
     options = options.in_unit(unit)
     spacing = stated if options.fixed_spacing is None else options.fixed_spacing
@@ -66,6 +60,20 @@ def _read(path: Path, options: FileOptions) -> Transform:
     if unit is None or spacing != stated:
         return transform
     return transform.with_frames(Frame(shape, spacing, unit), None)
+
+
+def _channels(path: Path) -> tuple[NDArray[np.floating[Any]], Spacing, str | None]:
+    """Return the two channels, the size of a pixel and its unit."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        if not _is_field(tiff):
+            raise TransformError(
+                f"{path} holds no displacement field, which is two channels in floating "
+                "point, x and y; for other transforms use one of .npz, .tfm, .nii.gz."
+            )
+        check_bytes(tiff.series[0].shape, 8, str(path))
+        return tiff.series[0].asarray(), *_calibration(tiff)
 
 
 def _calibration(tiff: Any) -> tuple[Spacing, str | None]:
