@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,7 @@ def run_batch(
     scheduler: str | None = None,
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
+    on_outcome: Callable[[Outcome], None] | None = None,
 ) -> BatchSummary:
     """Register many pairs of files.
 
@@ -72,6 +73,8 @@ def run_batch(
         Address of a running ``dask.distributed`` scheduler to use instead.
     progress, cancel : callable, optional
         As of `register`; the stage says how many pairs are done, and how long the rest will take.
+    on_outcome : callable, optional
+        Called with the outcome of each pair when it is there.
 
     Returns
     -------
@@ -105,6 +108,8 @@ def run_batch(
             work = partial(work, cancel=run.cancel)
         for outcome in finished(work, checked, names, place, run.cancel):
             outcomes[outcome.id] = outcome
+            if on_outcome is not None:
+                on_outcome(outcome)
             made = sum(not each.reused for each in outcomes.values())
             left = (monotonic() - start) / max(made, 1) * (len(checked) - len(outcomes))
             run.report(_said(len(outcomes), len(checked), left), len(outcomes) / len(checked))
