@@ -63,7 +63,7 @@ class BatchForm(QObject):
         self._pairs = _container(sources)
         self._settings = _container([self.model, self.preset, self.workers, self.output])
         self._pairs.changed.connect(self._on_pairs)
-        self._settings.changed.connect(lambda: self.changed.emit())
+        self._settings.changed.connect(self._on_settings)
         self.preset.changed.connect(self._on_preset)
         self._on_pairs()
 
@@ -109,6 +109,9 @@ class BatchForm(QObject):
         for edit in self.patterns.values():
             edit.visible = not from_table
         self.pairs_changed.emit()
+
+    def _on_settings(self) -> None:
+        self.changed.emit()  # psygnal cannot call Qt's signal itself
 
     def _on_preset(self) -> None:
         """Show the model of a preset; what is wrong with it is said when it is used."""
