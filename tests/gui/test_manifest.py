@@ -29,7 +29,7 @@ def test_every_command_exists(manifest):
 
 def test_the_docks_are_in_the_register_menu(manifest):
     entries = manifest.contributions.menus["napari/layers/register"]
-    docks = [f"napari-mmreg.{name}" for name in ("register", "landmarks", "evaluate")]
+    docks = [f"napari-mmreg.{name}" for name in ("register", "landmarks", "evaluate", "batch")]
     assert [entry.command for entry in entries] == [*docks, "napari-mmreg.split_scan"]
     assert [w.command for w in manifest.contributions.widgets] == docks
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import napari_mmreg
-from napari_mmreg.cli import apply, convert, demo, evaluate, fuse, models, register, samples
+from napari_mmreg.cli import apply, batch, convert, demo, evaluate, fuse, models, register, samples
 from napari_mmreg.cli.console import warn
 from napari_mmreg.errors import Cancelled, RegistrationError
 from napari_mmreg.training import command as train
@@ -39,6 +39,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "register": register,
     "apply": apply,
+    "batch": batch,
     "fuse": fuse,
     "evaluate": evaluate,
     "transforms": convert,

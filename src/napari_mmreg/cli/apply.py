@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mmreg.cli.console import say, warn
-from napari_mmreg.cli.images import add_choice_arguments, common_nodata, read_side
+from napari_mmreg.cli.images import add_choice_arguments, read_side
 from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output.exists() and not arguments.force:
         raise InputError(f"{arguments.output} already exists. Replace it with --force.")
     from napari_mmreg.geometry import fill_value, looks_like_labels
-    from napari_mmreg.io import write_image
+    from napari_mmreg.io import common_nodata, write_image
 
     like = read_side(arguments, "fixed", arguments.like, colours=False) if arguments.like else None
     rows, cols = arguments.shape or like.image.shape[:2]  # type: ignore[union-attr]  # one is given

@@ -87,19 +87,3 @@ def with_nan(picture: Picture) -> NDArray[Any]:
     floating = image.astype(np.result_type(image.dtype, np.float32))
     floating[~valid] = np.nan
     return floating
-
-
-def common_nodata(fixed: Picture, moving: Picture) -> float | None:
-    """Return what shall mean no data in images of the moving sensor on the fixed grid.
-
-    The moving image's own value; else that of the fixed one, where the moving image could hold
-    it and does not.
-    """
-    if moving.nodata is not None or fixed.nodata is None:
-        return moving.nodata
-    from napari_mmreg.geometry.warp import in_dtype
-
-    value = in_dtype(fixed.nodata, moving.image.dtype)
-    if value is None or moving.image.dtype.kind == "b" or (moving.image == value).any():
-        return None
-    return fixed.nodata

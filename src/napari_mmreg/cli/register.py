@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
-from napari_mmreg.cli.images import add_choice_arguments, common_nodata, read_side, with_nan
+from napari_mmreg.cli.images import add_choice_arguments, read_side, with_nan
 from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
 
@@ -138,7 +138,7 @@ def _write(
 
 def _options(arguments: argparse.Namespace, fixed: Picture, moving: Picture) -> dict[str, Any]:
     """Return the engine's options that come from the command line and from files."""
-    from napari_mmreg.io import read_mask
+    from napari_mmreg.io import common_nodata, read_mask
 
     options: dict[str, Any] = {
         name: read_mask(path)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from napari_mmreg.geometry.files import FileKind, file_kinds, register_file_kind
 from napari_mmreg.io.bigwarp import write_bigwarp
 from napari_mmreg.io.choice import SeveralImagesError
-from napari_mmreg.io.images import Picture, read_image, read_mask, read_picture, write_image
+from napari_mmreg.io.images import (
+    Picture,
+    common_nodata,
+    read_image,
+    read_mask,
+    read_picture,
+    write_image,
+)
 from napari_mmreg.io.landmark_table import LandmarkPairs
 from napari_mmreg.io.landmarks import read_landmarks, write_landmarks
 from napari_mmreg.io.points import Points, read_landmark_files, read_points
@@ -29,6 +36,7 @@ __all__ = [
     "SeveralImagesError",
     "check_folder",
     "file_kinds",
+    "common_nodata",
     "load_transform",
     "read_image",
     "read_landmark_files",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.geometry.warp import in_dtype
 from napari_mmreg.io.choice import choose_channel, choose_image
 from napari_mmreg.io.npy import read_npy
 from napari_mmreg.io.tiff import (
@@ -168,6 +169,20 @@ def read_mask(path: str | Path, page: int | None = None) -> NDArray[np.bool_]:
         colours = image.shape[-1] - (image.shape[-1] in (2, 4))
         image = np.nan_to_num(image[..., :colours]).any(axis=-1)
     return np.asarray(np.nan_to_num(image) != 0, dtype=np.bool_)
+
+
+def common_nodata(fixed: Picture, moving: Picture) -> float | None:
+    """Return what shall mean no data in images of the moving sensor on the fixed grid.
+
+    The moving image's own value; else that of the fixed one, where the moving image could hold
+    it and does not.
+    """
+    if moving.nodata is not None or fixed.nodata is None:
+        return moving.nodata
+    value = in_dtype(fixed.nodata, moving.image.dtype)
+    if value is None or moving.image.dtype.kind == "b" or (moving.image == value).any():
+        return None
+    return fixed.nodata
 
 
 def upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:

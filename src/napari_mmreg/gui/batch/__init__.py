@@ -1,0 +1,1 @@
+"""*Layers > Register > Batch*: many pairs of files, without opening them."""
