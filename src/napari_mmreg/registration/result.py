@@ -241,7 +241,7 @@ class RegistrationResult:
         """Write what `save` writes to a folder that exists, one file after the other."""
         write_tiff(folder / "registered.tif", self.registered, georeference, self.nodata)
         write_tiff(folder / "misregistration.tif", self.misregistration, georeference)
-        self.transform.save(folder / "transform.npz")
+        self.transform.with_provenance(self.provenance).save(folder / "transform.npz")
         write_json(folder / "report.json", self.report())
 
 
