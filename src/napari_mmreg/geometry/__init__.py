@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from napari_mmreg.geometry.applying import apply
 from napari_mmreg.geometry.coordinates import (
     displacement_to_flow,
     flow_to_displacement,
@@ -58,6 +59,7 @@ __all__ = [
     "SmoothTransform",
     "ThinPlateTransform",
     "Transform",
+    "apply",
     "correct_transform",
     "displacement_to_flow",
     "fill_value",
