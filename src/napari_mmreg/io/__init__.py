@@ -7,7 +7,9 @@ from napari_mmreg.io.choice import SeveralImagesError
 from napari_mmreg.io.images import Picture, read_image, read_mask, read_picture, write_image
 from napari_mmreg.io.landmark_table import LandmarkPairs
 from napari_mmreg.io.landmarks import read_landmarks, write_landmarks
+from napari_mmreg.io.marks import MARK_SUFFIXES, MarkFile, read_marks
 from napari_mmreg.io.points import Points, read_landmark_files, read_points
+from napari_mmreg.io.stacks import Stack, holds_stack, read_stack, write_stack
 from napari_mmreg.io.tiff import Georeference
 from napari_mmreg.io.transforms import (
     ITK_FIELDS,
@@ -20,24 +22,31 @@ from napari_mmreg.io.whole import check_folder, whole_folder, write_json, write_
 __all__ = [
     "ITK_FIELDS",
     "ITK_TRANSFORMS",
+    "MARK_SUFFIXES",
     "Georeference",
     "LandmarkPairs",
+    "MarkFile",
     "Picture",
     "Points",
     "SeveralImagesError",
+    "Stack",
     "check_folder",
+    "holds_stack",
     "load_transform",
     "read_image",
     "read_landmark_files",
     "read_landmarks",
+    "read_marks",
     "read_mask",
     "read_picture",
     "read_points",
+    "read_stack",
     "save_transform",
     "whole_folder",
     "write_bigwarp",
     "write_image",
     "write_json",
     "write_landmarks",
+    "write_stack",
     "write_text",
 ]
