@@ -74,26 +74,20 @@ class ApplyForm(QObject):
         """Offer runs, and a file; a run that is new is chosen."""
         known = [value for value in self.registration.choices if value != FROM_FILE]
         new = [run for run in runs if run not in known]
+        choices = [*((run.title, run) for run in runs), (texts.FROM_FILE, FROM_FILE)]
         with self._container.changed.blocked():
-            self.registration.choices = [
-                *((run.title, run) for run in runs),
-                (texts.FROM_FILE, FROM_FILE),
-            ]
-            if new:
-                self.registration.value = new[0]
+            _offer(self.registration, choices, new[0] if new else self.registration.value)
         self._on_changed()
 
     def show_layers(self, layers: Sequence[Any], images: Sequence[Any]) -> None:
         """Offer layers; what was chosen stays chosen."""
         chosen = self.chosen_layers
-        sides = [combo.value for combo in (self.fixed, self.moving)]
         with self._container.changed.blocked():
+            self.layers.choices = []
             self.layers.choices = [(layer.name, layer) for layer in layers]
             self.layers.value = [layer for layer in layers if layer in chosen]
-            for combo, side in zip((self.fixed, self.moving), sides, strict=True):
-                combo.choices = [(layer.name, layer) for layer in images]
-                if side in images:
-                    combo.value = side
+            for combo in (self.fixed, self.moving):
+                _offer(combo, [(layer.name, layer) for layer in images], combo.value)
         self._on_changed()
 
     def choose_sides(self, fixed: Any, moving: Any) -> None:
@@ -110,8 +104,9 @@ class ApplyForm(QObject):
 
     @property
     def chosen_layers(self) -> list[Any]:
-        """The layers to carry."""
-        return list(self.layers.value or ())
+        """The layers to carry, in the order of the list."""
+        chosen = self.layers.value or ()
+        return [layer for layer in self.layers.choices if layer in chosen]
 
     @property
     def run(self) -> RunRecord | None:
@@ -167,6 +162,14 @@ class ApplyForm(QObject):
 
 def _combo(label: str, tip: str, choices: dict[str, Any] | None = None) -> ComboBox:
     return ComboBox(choices=list((choices or {}).items()), label=label, tooltip=tip)
+
+
+def _offer(combo: ComboBox, choices: list[tuple[str, Any]], chosen: Any) -> None:
+    """Replace the choices; cleared first, or Qt would append what is new."""
+    combo.choices = []
+    combo.choices = choices
+    if any(value is chosen or value == chosen for _, value in choices):
+        combo.value = chosen
 
 
 def narrow(combo: ComboBox) -> None:
