@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry.transform import Transform
+from napari_mmreg.geometry.warp import for_tiles
 from napari_mmreg.run import Run
 
 CHUNK = 1 << 16
 """Points that are mapped at a time; cancel is asked for in between."""
+
+_NEIGHBOURS = 64
+"""Side of the squares whose points are mapped together, in pixels."""
 
 STAGE = "Moving points"
 
@@ -86,16 +91,16 @@ def carry_vectors(vectors: ArrayLike, push: Transform, run: Run | None = None) -
 
 def carry_shapes(shapes: Sequence[ArrayLike], push: Transform, run: Run | None = None) -> Carried:
     """Carry the vertices of shapes, each (n_i, D); see `outline` for those that are no polygons."""
-    tables = [_table(vertices, "The vertices of a shape", 2) for vertices in shapes]
-    if not tables:
-        return Carried([], np.zeros(0, dtype=np.bool_))
-    ends = np.cumsum([len(table) for table in tables])[:-1]
-    together = np.concatenate([table[:, -2:] for table in tables])
-    kept = np.empty(len(tables), dtype=np.bool_)
-    for n, mapped in enumerate(np.split(_map(together, push, run), ends)):
-        tables[n][:, -2:] = mapped
-        kept[n] = np.isfinite(mapped).all()
-    return Carried(tables, kept)
+    tables = [_vertices(vertices) for vertices in shapes]
+    if len({table.shape[1] for table in tables}) > 1:
+        raise InputError("All shapes need the same number of coordinates.")
+    lengths = np.array([len(table) for table in tables], dtype=np.intp)
+    together = np.concatenate(tables) if tables else np.empty((0, 2))
+    together[:, -2:] = _map(together[:, -2:], push, run)
+    lost = np.zeros(len(tables), dtype=np.intp)
+    np.add.at(lost, np.repeat(np.arange(len(tables)), lengths), ~_finite(together))
+    parts = np.split(together, np.cumsum(lengths)[:-1]) if tables else []
+    return Carried(list(parts), lost == 0)
 
 
 def carry_surface(surface: Sequence[Any], push: Transform, run: Run | None = None) -> Carried:
@@ -200,14 +205,33 @@ def _table(points: ArrayLike, what: str, ndim: int) -> Points:
     return table
 
 
+def _vertices(vertices: ArrayLike) -> Points:
+    """Return the vertices of one shape, not copied if they are float64 already."""
+    as_it_is = isinstance(vertices, np.ndarray) and vertices.dtype == np.float64
+    if as_it_is and vertices.ndim == 2 and vertices.shape[1] >= 2:
+        return vertices
+    return _table(vertices, "The vertices of a shape", 2)
+
+
 def _map(points: Points, push: Transform, run: Run | None) -> Points:
-    """Map points (n, 2) in chunks."""
+    """Map points (n, 2) in chunks of neighbours, on several threads."""
     run = run or Run()
     mapped = np.empty(points.shape)
-    for start in range(0, len(points), CHUNK):
+    if not len(points):
+        return mapped
+    order = np.arange(len(points))
+    if not push.is_affine:
+        # A large field is read from memory place by place: neighbours find theirs in the cache.
+        order = np.lexsort((points[:, 1] // _NEIGHBOURS, points[:, 0] // _NEIGHBOURS))
+    done = count(1)
+
+    def map_chunk(_: slice, part: slice) -> None:
         run.check()
-        run.report(STAGE, start / len(points))
-        mapped[start : start + CHUNK] = push.map(points[start : start + CHUNK])
+        chosen = order[part]
+        mapped[chosen] = push.map(points[chosen])
+        run.report(STAGE, min(1.0, next(done) * CHUNK / len(points)))
+
+    for_tiles((1, len(points)), map_chunk, CHUNK)
     return mapped
 
 

@@ -112,7 +112,7 @@ class ApplyDock(ScrollingDock):
     def undo_move(self) -> None:
         """Put the layers of the last move back."""
         count, notes = self.session.moves.undo()
-        self.status.show_note("\n".join([texts.UNDONE.format(layers=_layers(count)), *notes]))
+        self._say_done(texts.UNDONE.format(layers=_layers(count)), *notes)
         self._on_form()
 
     def _run(self, job: Job[T], done: Callable[[T], None]) -> None:
@@ -135,7 +135,7 @@ class ApplyDock(ScrollingDock):
         )
         notes = [job.registration.note, *(each.note for each in made)]
         self.deliver(self.session.deliver(made))
-        self.status.show_note("\n".join([done, *filter(None, notes)]))
+        self._say_done(done, *notes)
 
     def _move(
         self, registration: Registration, layers: Sequence[Any], transform: Transform
@@ -145,9 +145,11 @@ class ApplyDock(ScrollingDock):
         except RegistrationError as error:
             self.say_error(str(error))
         else:
-            moved = [texts.MOVED.format(layers=_layers(len(layers))), registration.note]
-            self.status.show_note("\n".join(filter(None, moved)))
+            self._say_done(texts.MOVED.format(layers=_layers(len(layers))), registration.note)
         self._on_form()
+
+    def _say_done(self, *sentences: str) -> None:
+        self.status.show_note("\n".join(filter(None, sentences)), strings.DONE_WORD)
 
     # Choosing
 

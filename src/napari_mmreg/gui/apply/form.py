@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import ComboBox, Container, FileEdit, Select
-from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QLabel, QListWidget, QWidget
 
 from napari_mmreg.gui.apply import strings as texts
 from napari_mmreg.gui.apply.carrying import Way
 from napari_mmreg.gui.apply.registration import Registration, of_file, of_run
 from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.widgets import style
 
 FROM_FILE = "file"
 
@@ -56,9 +57,15 @@ class ApplyForm(QObject):
             ]
         )
         self._container.margins = (0, 0, 0, 0)
-        self.layers.native.setFixedHeight(_LIST_HEIGHT)
+        names: QListWidget = self.layers.native
+        names.setFixedHeight(_LIST_HEIGHT)
+        names.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        names.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for combo in (self.registration, self.fixed, self.moving, self.matrix, self.grid):
             narrow(combo)
+        for label in self._container.native.findChildren(QLabel):
+            # magicgui measures them without napari's font
+            label.setFixedWidth(style.LABEL_WIDTH)
         self._container.changed.connect(self._on_changed)
         self.show_runs([])
 

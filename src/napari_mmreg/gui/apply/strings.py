@@ -14,11 +14,14 @@ FILE_TIP = (
 FILE_FILTER = (
     "Transforms (*.npz *.tfm *.txt *.h5 *.mat *.nii.gz *.nii *.mha *.mhd *.nrrd *.csv *.npy)"
 )
-FIXED = "Fixed image"
-MOVING = "Moving image"
+FIXED = "Fixed"
+MOVING = "Moving"
 SIDE_TIP = "The image that the file calls {side}. It says how large its pixels are and where."
-MATRIX = "Matrix acts on"
-MATRIX_TIP = "For a file with a plain 3x3 matrix that does not say it itself."
+MATRIX = "Matrix on"
+MATRIX_TIP = (
+    "What a plain 3x3 matrix acts on, if the file does not say it itself: (x, y, 1) or "
+    "(row, col, 1)."
+)
 MATRIX_ORDERS = {"as the file says": None, "(x, y)": "xy", "(row, col)": "rowcol"}
 LAYERS = "Layers"
 LAYERS_TIP = "Which layers are carried: images, labels, points, shapes, vectors, tracks, surfaces."
@@ -29,10 +32,10 @@ DIRECTION_TIP = (
     "Fixed to moving: the other way round."
 )
 GRID = "Grid"
-GRIDS = {"Of the image they are laid onto": "target", "Each layer's own": "own"}
+GRIDS = {"Of the target image": "target", "Each layer's own": "own"}
 GRID_TIP = (
-    "In which pixels the results are: those of the image that they are laid onto, or the layer's "
-    "own, of the same size at the same place. Both lie right in the viewer."
+    "In which pixels the results are: those of the image that they are laid onto (the target), or "
+    "the layer's own, of the same size at the same place. Both lie right in the viewer."
 )
 INTERPOLATION = "Interpolation"
 INTERPOLATIONS = {"Automatic": None, "Nearest neighbour": 0, "Linear": 1, "Cubic": 3}
