@@ -185,5 +185,6 @@ def described(item: Item, name: str, **about: Any) -> dict[str, Any]:
     known = {"applied": {**about, "source": item.name}}
     return {
         "name": name,
+        "visible": True,
         "metadata": {**own, METADATA_KEY: known | ({"modality": modality} if modality else {})},
     }
