@@ -207,8 +207,12 @@ def _table(points: ArrayLike, what: str, ndim: int) -> Points:
 
 def _vertices(vertices: ArrayLike) -> Points:
     """Return the vertices of one shape, not copied if they are float64 already."""
-    as_it_is = isinstance(vertices, np.ndarray) and vertices.dtype == np.float64
-    if as_it_is and vertices.ndim == 2 and vertices.shape[1] >= 2:
+    if (
+        isinstance(vertices, np.ndarray)
+        and vertices.dtype == np.float64
+        and vertices.ndim == 2
+        and vertices.shape[1] >= 2
+    ):
         return vertices
     return _table(vertices, "The vertices of a shape", 2)
 

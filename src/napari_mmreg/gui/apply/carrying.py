@@ -74,6 +74,8 @@ class LoadJob(Job["Transform"]):
 class ApplyJob(Job[list[Made]]):
     """Carries layers through a registration."""
 
+    exclusive = False  # nothing here uses torch, whose threads are what runs have to share
+
     def __init__(self, registration: Registration, items: list[Item], way: Way) -> None:
         super().__init__()
         self.registration = registration
