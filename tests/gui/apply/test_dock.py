@@ -136,18 +136,18 @@ def test_moving_the_layer_instead_and_back(window, engine, qtbot):
     session = register(viewer, engine)
     cells = viewer.layers["cells"]
     dock.form.choose_layers([cells])
-    assert dock.move.isEnabled()
-    assert not dock.undo.isEnabled()
-    dock.move.click()
+    assert dock.move_button.isEnabled()
+    assert not dock.undo_button.isEnabled()
+    dock.move_button.click()
     qtbot.waitUntil(lambda: not dock.busy, timeout=WAIT)
     assert "1 layer moved" in dock.status.text
     assert len([layer for layer in viewer.layers if "cells" in layer.name]) == 1
     np.testing.assert_allclose(cells.data_to_world((30, 40)), np.subtract((30, 40), SHIFT) * 0.5)
     press(qtbot, dock)
     assert "already been moved" in dock.status.text
-    dock.undo.click()
+    dock.undo_button.click()
     np.testing.assert_allclose(cells.data_to_world((30, 40)), (15, 20))
-    assert not dock.undo.isEnabled()
+    assert not dock.undo_button.isEnabled()
     session.close()
 
 
@@ -157,7 +157,7 @@ def test_what_bends_cannot_move_a_layer(window, engine, bent):
     run = session.runs.runs[0]
     object.__setattr__(run.bundle.result, "transform", bent)
     dock.form.choose_layers([viewer.layers["nuclei"]])
-    assert not dock.move.isEnabled()
+    assert not dock.move_button.isEnabled()
     assert dock.run_bar.button.isEnabled()
     assert dock.hint.isVisibleTo(dock)
     session.close()
@@ -170,7 +170,7 @@ def test_a_transform_file(window, tmp_path, qtbot):
     assert not dock.run_bar.button.isEnabled()
     dock.form.file.value = tmp_path / "shift.npz"
     assert dock.run_bar.button.isEnabled()
-    assert dock.move.isEnabled()
+    assert dock.move_button.isEnabled()
     press(qtbot, dock)
     np.testing.assert_allclose(
         viewer.layers["cells on visible"].data, np.subtract([(30, 40), (50, 20)], SHIFT)

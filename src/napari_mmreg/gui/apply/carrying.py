@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,9 +92,8 @@ class ApplyJob(Job[list[Made]]):
         made = []
         for number, item in enumerate(self.items):
             label = texts.STAGE.format(name=item.name)
-            with run.part(
-                number / len(self.items), (number + 1) / len(self.items), lambda _, text=label: text
-            ):
+            share = number / len(self.items), (number + 1) / len(self.items)
+            with run.part(*share, partial(_instead, label)):
                 run.check()
                 made.append(carrier.carry(item, run))
         return made
@@ -113,11 +113,6 @@ class Carrier:
         self._way = way
         self._source, self._target = registration.sides(way.to)
         self._transform = transform.with_frames(None, None)
-
-    @property
-    def target(self) -> Ground:
-        """The image that layers are laid onto."""
-        return self._target
 
     def carry(self, item: Item, run: Run) -> Made:
         """Carry a layer.
@@ -141,7 +136,7 @@ class Carrier:
         inverse = self._way.to == "moving"
         pull = self._transform.inverse() if inverse else self._transform
         pull = _matrix(np.linalg.inv(self._source_from(item))).compose(pull)
-        options = {
+        options: dict[str, Any] = {
             "channels_last": item.channels_last,
             "order": 0 if item.kind == "labels" else self._way.order,
             "fill": 0 if item.kind == "labels" else fill_value(item.levels[0].dtype),
@@ -201,7 +196,12 @@ class Carrier:
         return moving_from_fixed(self._target.placement, item.placement)
 
 
-def _matrix(matrix: Matrix) -> Any:
+def _instead(text: str, _stage: str) -> str:
+    """Name what is done by the layer."""
+    return text
+
+
+def _matrix(matrix: Any) -> Any:
     from napari_mmreg.geometry import MatrixTransform
 
     return MatrixTransform(matrix)

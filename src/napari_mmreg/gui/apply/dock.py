@@ -43,10 +43,10 @@ class ApplyDock(ScrollingDock):
         self.session = ApplySession(napari_viewer)
         self.form = ApplyForm()
         self.run_bar = RunBar(texts.APPLY, texts.APPLY_TIP, texts.NEED)
-        self.move = QPushButton(texts.MOVE)
-        self.move.setToolTip(texts.MOVE_TIP)
-        self.undo = QPushButton(texts.UNDO)
-        self.undo.setToolTip(texts.UNDO_TIP)
+        self.move_button = QPushButton(texts.MOVE)
+        self.move_button.setToolTip(texts.MOVE_TIP)
+        self.undo_button = QPushButton(texts.UNDO)
+        self.undo_button.setToolTip(texts.UNDO_TIP)
         self.hint = style.quiet_label(texts.MOVE_HINT)
         self._began = 0.0
         self._build()
@@ -59,7 +59,7 @@ class ApplyDock(ScrollingDock):
     def _build(self) -> None:
         buttons = QWidget()
         column = style.column(buttons)
-        row = style.row(self.move, self.undo)
+        row = style.row(self.move_button, self.undo_button)
         row.setStretch(0, 1)
         row.setStretch(1, 1)
         column.addLayout(row)
@@ -77,8 +77,8 @@ class ApplyDock(ScrollingDock):
         self.run_bar.started.connect(self.start)
         self.run_bar.cancelled.connect(self.cancel)
         self.runner.progressed.connect(self.run_bar.show_progress)
-        self.move.clicked.connect(self.move_layers)
-        self.undo.clicked.connect(self.undo_move)
+        self.move_button.clicked.connect(self.move_layers)
+        self.undo_button.clicked.connect(self.undo_move)
 
     # Running
 
@@ -164,8 +164,8 @@ class ApplyDock(ScrollingDock):
         self.run_bar.set_ready(ready=ready)
         run = self.form.run
         affine = run is None or run.bundle.result.transform.is_affine
-        self.move.setEnabled(ready and affine and not busy)
-        self.undo.setEnabled(bool(self.session.moves) and not busy)
+        self.move_button.setEnabled(ready and affine and not busy)
+        self.undo_button.setEnabled(bool(self.session.moves) and not busy)
         self.hint.setVisible(not affine)
 
     # Closing

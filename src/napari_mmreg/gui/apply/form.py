@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, Select
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QListWidget, QWidget
@@ -36,7 +37,10 @@ class ApplyForm(QObject):
         super().__init__()
         self.registration = _combo(texts.REGISTRATION, texts.REGISTRATION_TIP)
         self.file = FileEdit(
-            mode="r", filter=texts.FILE_FILTER, label=texts.FILE, tooltip=texts.FILE_TIP
+            mode=FileDialogMode.EXISTING_FILE,
+            filter=texts.FILE_FILTER,
+            label=texts.FILE,
+            tooltip=texts.FILE_TIP,
         )
         self.fixed = _combo(texts.FIXED, texts.SIDE_TIP.format(side="fixed"))
         self.moving = _combo(texts.MOVING, texts.SIDE_TIP.format(side="moving"))
@@ -130,7 +134,7 @@ class ApplyForm(QObject):
     def path(self) -> Path | None:
         """The file, where one is chosen."""
         value = self.file.value
-        return value if value is not None and value.name else None
+        return value if isinstance(value, Path) and value.name else None
 
     def chosen_registration(self) -> Registration:
         """Return what is to be applied.
