@@ -1,6 +1,6 @@
 """Make the pictures of the docs: real napari windows, real runs, sample pairs built at run time.
 
-    python docs/make_pictures.py [--only NAME] [--out FOLDER]
+    python docs/make_pictures.py [--only NAME] [--out FOLDER] [--window WIDTH HEIGHT]
 
 Needs a screen; on a machine without one: ``xvfb-run -a -s "-screen 0 1400x1000x24"``.
 """
@@ -21,6 +21,7 @@ import numpy as np
 from napari.utils.notifications import notification_manager
 from qtpy.QtTest import QTest
 
+from napari_mmreg.gui.apply.dock import ApplyDock
 from napari_mmreg.gui.evaluate.dock import EvaluateDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register.dock import RegisterDock
@@ -42,12 +43,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=sorted(SCENES))
     parser.add_argument("--out", type=Path, default=PICTURES)
+    parser.add_argument("--window", type=int, nargs=2, default=WINDOW, metavar=("WIDTH", "HEIGHT"))
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     for name, (sample, scene) in SCENES.items():
         if chosen.only in (None, name):
             os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp()  # no session is found or kept
-            viewer, dock = open_window(sample, landmarks=scene in EVALUATIONS)
+            viewer, dock = open_window(sample, chosen.window, landmarks=scene in EVALUATIONS)
             if name.startswith("landmarks"):
                 dock = add_landmarks(viewer, dock)
             try:
@@ -62,7 +64,9 @@ def main() -> None:
                 settle()
 
 
-def open_window(sample, *, landmarks: bool = False) -> tuple[napari.Viewer, RegisterDock]:
+def open_window(
+    sample, size=WINDOW, *, landmarks: bool = False
+) -> tuple[napari.Viewer, RegisterDock]:
     """Open napari with a sample and the dock."""
     notification_manager.records.clear()
     viewer = napari.Viewer(show=False)
@@ -72,7 +76,7 @@ def open_window(sample, *, landmarks: bool = False) -> tuple[napari.Viewer, Regi
     dock = RegisterDock(viewer)
     viewer.window.add_dock_widget(dock, name="Register images", area="right")
     viewer.window.show()
-    viewer.window.resize(*WINDOW)
+    viewer.window.resize(*size)
     settle(800)
     viewer.reset_view()
     return viewer, dock
@@ -210,6 +214,41 @@ def fusion(viewer, dock) -> None:
     dock.area.verticalScrollBar().setValue(0)
 
 
+def apply_dock(viewer, dock) -> None:
+    """Labels and points of the moving image, carried onto the fixed one."""
+    from skimage.measure import label, regionprops
+
+    run(dock)
+    dock.compare.mode.select("off")
+    fixed, moving = dock.images.pair
+    for layer in dock.runs.run.layers.values():
+        layer.visible = False
+    objects = label(moving.data > np.percentile(moving.data, 80))
+    large = [region for region in regionprops(objects) if region.area > 300]
+    for region in regionprops(objects):
+        if region.area <= 300:
+            objects[objects == region.label] = 0
+    here = {"scale": moving.scale, "translate": moving.translate, "affine": moving.affine}
+    viewer.add_labels(objects, name="warm areas", visible=False, **here)
+    centres = [region.centroid for region in large]
+    features = {"area": [float(region.area) for region in large]}
+    viewer.add_points(centres, name="centres", features=features, size=10, visible=False, **here)
+    apply = ApplyDock(viewer)
+    viewer.window.add_dock_widget(apply, name="Apply registration", area="right")
+    viewer.window.remove_dock_widget(dock)
+    apply.form.choose_layers([viewer.layers["warm areas"], viewer.layers["centres"]])
+    settle()
+    apply.run_bar.button.click()
+    while apply.busy:
+        settle(50)
+    settle(800)
+    print(apply.status.text)
+    moving.visible = False
+    for name in ("warm areas", "centres"):
+        viewer.layers[f"{name} on {fixed.name}"].visible = True
+    viewer.reset_view()
+
+
 def mark_pairs(dock: LandmarksDock, name: str, step: int, wrong: int | None = None) -> None:
     """Mark every `step`-th of a sample's landmarks to about a pixel; one may be misplaced."""
     sample = load_sample(name)
@@ -337,6 +376,7 @@ EVALUATIONS = (
 )
 
 SCENES = {
+    "apply_dock": (load_thermal, apply_dock),
     "evaluate_dock": (load_thermal, evaluate_dock),
     "evaluate_objects": (load_thermal, evaluate_objects),
     "evaluate_sam": (load_thermal, evaluate_sam),

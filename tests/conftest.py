@@ -6,6 +6,11 @@ import importlib.util
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # With several Qt bindings installed pytest-qt and napari must use the same one: the one that
 # QT_API names, else PyQt6.

@@ -3,6 +3,7 @@ from .evaluation import landmark_error as landmark_error
 from .evaluation import load_segmenter as load_segmenter
 from .fusion import fuse as fuse
 from .geometry import Transform as Transform
+from .geometry import apply as apply
 from .models import list_models as list_models
 from .registration import RegistrationResult as RegistrationResult
 from .registration import correct_fusion as correct_fusion

@@ -27,11 +27,14 @@ def test_every_command_exists(manifest):
         assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_docks_are_in_the_register_menu(manifest):
+def test_the_docks_are_in_the_menus(manifest):
     entries = manifest.contributions.menus["napari/layers/register"]
     docks = [f"napari-mmreg.{name}" for name in ("register", "landmarks", "evaluate", "batch")]
     assert [entry.command for entry in entries] == [*docks, "napari-mmreg.split_scan"]
-    assert [w.command for w in manifest.contributions.widgets] == docks
+    apply = "napari-mmreg.apply"
+    entries = manifest.contributions.menus["napari/layers/transform"]
+    assert [entry.command for entry in entries] == [apply]
+    assert [w.command for w in manifest.contributions.widgets] == [*docks, apply]
 
 
 def test_the_samples_are_those_that_there_are(manifest):

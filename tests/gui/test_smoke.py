@@ -19,11 +19,13 @@ from qtpy import API_NAME
 
 from napari_mmreg.gui import demo_window
 
+NAMES = ("Register images", "Landmarks", "Evaluate registration", "Apply registration")
+
 print(API_NAME)
 viewer = napari.Viewer(show=False)
 docks = [
     viewer.window.add_plugin_dock_widget("napari-mmreg", name)[1]
-    for name in ("Register images", "Landmarks", "Evaluate registration")
+    for name in NAMES
 ]
 print("torch" in sys.modules)
 

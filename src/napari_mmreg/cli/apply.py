@@ -1,19 +1,21 @@
-"""``mmreg apply``: bring another image, or labels, through a transform."""
+"""``mmreg apply``: bring images, stacks, labels, points or shapes through a transform."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_mmreg.cli.console import say, warn
+from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
 from napari_mmreg.cli.images import add_choice_arguments, read_side
 from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
+from napari_mmreg.run import Run
 
 if TYPE_CHECKING:
     import argparse
 
     from napari_mmreg.geometry import Transform
+    from napari_mmreg.io import Picture, Stack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +25,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=".npz, elastix's parameters, a 3x3 matrix, or ITK's .tfm, .h5 with the itk extra",
     )
-    parser.add_argument("image", type=Path, help="image in the moving image's pixels")
+    parser.add_argument(
+        "data",
+        type=Path,
+        help="in the moving image's pixels: an image or label image, of which all pages and "
+        "channels are taken, napari's points or shapes (.csv), or GeoJSON",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-    grid = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument(
+        "--to",
+        choices=("fixed", "moving"),
+        default="fixed",
+        help="with 'moving', the data is in the fixed image's pixels and goes the other way "
+        "(default: fixed)",
+    )
+    grid = parser.add_mutually_exclusive_group()
     grid.add_argument(
         "--like",
         type=Path,
-        metavar="FIXED",
-        help="take the fixed image's size, and its georeference",
+        metavar="IMAGE",
+        help="for images: take the size of this one, the fixed image (with --to moving: the moving "
+        "one), and its georeference; by default the size that the transform knows",
     )
     grid.add_argument("--shape", type=int, nargs=2, metavar=("ROWS", "COLS"))
     parser.add_argument(
@@ -48,56 +63,175 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_matrix_argument(parser)
     add_choice_arguments(parser, short=("moving",))
     parser.add_argument("--force", action="store_true", help="replace an existing file")
+    parser.set_defaults(complain=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read, resample, write."""
+    """Read, carry, write."""
+    from napari_mmreg.io import MARK_SUFFIXES, holds_stack
+
     if arguments.output.exists() and not arguments.force:
         raise InputError(f"{arguments.output} already exists. Replace it with --force.")
-    from napari_mmreg.geometry import fill_value, looks_like_labels
-    from napari_mmreg.io import common_nodata, write_image
-
     like = read_side(arguments, "fixed", arguments.like, colours=False) if arguments.like else None
-    rows, cols = arguments.shape or like.image.shape[:2]  # type: ignore[union-attr]  # one is given
-    if min(rows, cols) < 1:
-        raise InputError(f"{rows} x {cols} is no size; pass rows and columns, at least 1.")
-    shape = (rows, cols)
-    picture = read_side(arguments, "moving", arguments.image, colours=False)
-    image = picture.image
-    transform = read_transform(arguments.transform, arguments, fixed_shape=shape)
-    transform = _fitting(transform, shape, image.shape, as_is=arguments.as_is)
-    nodata = picture.nodata if like is None else common_nodata(like, picture)
-    order = arguments.order
-    if order is None:
-        order = 0 if looks_like_labels(image) else 1
-        if order == 0:
-            warn(
-                f"{arguments.image.name} looks like a label image or a mask and is resampled by "
-                "nearest neighbour, so that no new values appear; --order 1 interpolates"
-            )
-    fill = fill_value(image.dtype, nodata)
-    resampled = transform.resample(image, shape, order, fill, nodata=nodata, channel_axis=2)
-    georeference = None if like is None else like.georeference
-    write_image(arguments.output, resampled, georeference=georeference, nodata=nodata)
-    share = 100 * transform.valid(shape, image.shape).mean()
-    say(f"Wrote {arguments.output}, {rows} x {cols} pixels, {share:.1f} % with data")
+    shape = arguments.shape or (None if like is None else like.image.shape[:2])
+    if shape is not None and min(shape) < 1:
+        raise InputError(f"{shape[0]} x {shape[1]} is no size; pass rows and columns, at least 1.")
+    target = None if shape is None else (int(shape[0]), int(shape[1]))
+    if arguments.data.suffix.lower() in MARK_SUFFIXES:
+        _apply_to_marks(arguments, target)
+    elif arguments.moving_page is None and arguments.moving_channel is None:
+        several = holds_stack(arguments.data)
+        (_apply_to_stack if several else _apply_to_image)(arguments, like, target)
+    else:
+        _apply_to_image(arguments, like, target)
     return 0
 
 
+def _apply_to_image(
+    arguments: argparse.Namespace, like: Picture | None, target: tuple[int, int] | None
+) -> None:
+    from napari_mmreg.geometry import fill_value, looks_like_labels
+    from napari_mmreg.geometry.stacks import resample_planes
+    from napari_mmreg.io import common_nodata, write_image
+
+    picture = read_side(arguments, "moving", arguments.data, colours=False)
+    image = picture.image
+    pull, shape = _pull(arguments, target, image.shape)
+    nodata = picture.nodata if like is None else common_nodata(like, picture)
+    order = _order(arguments, labels=looks_like_labels(image))
+    fill = fill_value(image.dtype, nodata)
+    resampled = next(resample_planes([image], pull, shape, order=order, fill=fill, nodata=nodata))
+    georeference = None if like is None else like.georeference
+    write_image(arguments.output, resampled, georeference=georeference, nodata=nodata)
+    _say_written(arguments, pull, shape, image.shape)
+
+
+def _apply_to_stack(
+    arguments: argparse.Namespace, like: Picture | None, target: tuple[int, int] | None
+) -> None:
+    from napari_mmreg.geometry import fill_value
+    from napari_mmreg.geometry.stacks import resample_planes, stack_order
+    from napari_mmreg.io import read_stack, write_stack
+
+    stack = read_stack(arguments.data)
+    for note in stack.picture.notes:
+        warn(note)
+    pages = stack.pages
+    pull, shape = _pull(arguments, target, pages.shape[1:])
+    nodata = _common_nodata(stack, like)
+    order = _order(arguments, labels=stack_order(list(pages)) == 0)
+    fill = fill_value(pages.dtype, nodata)
+    with progress_bar() as progress, interruptible() as cancel:
+        planes = resample_planes(
+            pages,
+            pull,
+            shape,
+            number=len(pages),
+            order=order,
+            fill=fill,
+            nodata=nodata,
+            run=Run.begin("cpu", 0, progress, cancel),
+        )
+        georeference = None if like is None else like.georeference
+        write_stack(
+            arguments.output, planes, stack, shape, georeference=georeference, nodata=nodata
+        )
+    _say_written(arguments, pull, shape, pages.shape[1:], f"{len(pages)} pages of ")
+
+
+def _common_nodata(stack: Stack, like: Picture | None) -> float | None:
+    from dataclasses import replace
+
+    from napari_mmreg.io import common_nodata
+
+    if like is None or stack.picture.nodata is not None:
+        return stack.picture.nodata
+    rows = stack.pages.reshape(-1, *stack.pages.shape[2:])
+    return common_nodata(like, replace(stack.picture, image=rows))
+
+
+def _apply_to_marks(arguments: argparse.Namespace, target: tuple[int, int] | None) -> None:
+    from napari_mmreg.geometry.marks import MARKS
+    from napari_mmreg.io import read_marks
+
+    marks = read_marks(arguments.data)
+    transform = read_transform(arguments.transform, arguments, fixed_shape=target)
+    if arguments.as_is:
+        transform = transform.with_frames(None, None)
+    frames = [transform.fixed_frame, transform.moving_frame]
+    if target is not None and None not in frames:
+        sizes = [frame.shape for frame in frames if frame is not None]
+        sizes[arguments.to == "moving"] = target
+        transform = _fitting(transform, sizes[0], sizes[1])
+    marks.straighten(bent=not transform.is_affine)
+    push = transform.inverse() if arguments.to == "fixed" else transform
+    with progress_bar() as progress, interruptible() as cancel:
+        listener = Run.begin("cpu", 0, progress, cancel)
+        carried = MARKS[marks.kind].carry(marks.data, push, listener)
+    marks.write(arguments.output, carried.data, carried.kept)
+    total = len(carried.kept)
+    if carried.lost:
+        warn(
+            f"{carried.lost} of {total} {marks.kind} were left out: the transform has no place for "
+            f"them in the {arguments.to} image"
+        )
+    say(f"Wrote {arguments.output}, {total - carried.lost} of {total} {marks.kind}")
+
+
+def _pull(
+    arguments: argparse.Namespace, target: tuple[int, int] | None, image_shape: tuple[int, ...]
+) -> tuple[Transform, tuple[int, int]]:
+    """Return the map from the pixels to be written to those that were read, and their number."""
+    to_fixed = arguments.to == "fixed"
+    source = (image_shape[0], image_shape[1])
+    fixed_shape = target if to_fixed else source
+    transform = read_transform(arguments.transform, arguments, fixed_shape=fixed_shape)
+    frame = transform.fixed_frame if to_fixed else transform.moving_frame
+    if target is None and frame is None:
+        arguments.complain(
+            "one of the arguments --like --shape is required: the transform does not know the size "
+            f"of its {arguments.to} image"
+        )
+    shape = target or frame.shape  # type: ignore[union-attr]  # argparse has exited
+    if arguments.as_is:
+        fitting = transform.with_frames(None, None)
+    else:
+        fitting = _fitting(transform, *((shape, source) if to_fixed else (source, shape)))
+    return (fitting if to_fixed else fitting.inverse()), shape
+
+
 def _fitting(
-    transform: Transform,
-    shape: tuple[int, int],
-    moving_shape: tuple[int, ...],
-    *,
-    as_is: bool,
+    transform: Transform, fixed_shape: tuple[int, int], moving_shape: tuple[int, int]
 ) -> Transform:
     """Return the transform for images of these sizes, and say if it had to be scaled."""
-    if as_is:
-        return transform.with_frames(None, None)
     try:
-        fitting = transform.for_shapes(shape, moving_shape)
+        fitting = transform.for_shapes(fixed_shape, moving_shape)
     except InputError as error:
         raise InputError(f"{error} --as-is takes its pixels as they are.") from error
     if fitting is not transform:
         warn("the transform was made for these images at another size and was scaled to them")
     return fitting
+
+
+def _order(arguments: argparse.Namespace, *, labels: bool) -> int:
+    """Return the interpolation asked for, or the fitting one, and say if that is unusual."""
+    if arguments.order is not None:
+        return int(arguments.order)
+    if labels:
+        warn(
+            f"{arguments.data.name} looks like a label image or a mask and is resampled by nearest "
+            "neighbour, so that no new values appear; --order 1 interpolates"
+        )
+    return 0 if labels else 1
+
+
+def _say_written(
+    arguments: argparse.Namespace,
+    pull: Transform,
+    shape: tuple[int, int],
+    image_shape: tuple[Any, ...],
+    pages: str = "",
+) -> None:
+    share = 100 * pull.valid(shape, image_shape).mean()
+    rows, cols = shape
+    say(f"Wrote {arguments.output}, {pages}{rows} x {cols} pixels, {share:.1f} % with data")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from napari_mmreg.geometry.applying import apply
 from napari_mmreg.geometry.composite import CompositeTransform
 from napari_mmreg.geometry.coordinates import (
     displacement_to_flow,
@@ -55,6 +56,7 @@ __all__ = [
     "SmoothTransform",
     "ThinPlateTransform",
     "Transform",
+    "apply",
     "correct_transform",
     "displacement_to_flow",
     "fill_value",

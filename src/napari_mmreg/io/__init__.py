@@ -15,7 +15,9 @@ from napari_mmreg.io.images import (
 )
 from napari_mmreg.io.landmark_table import LandmarkPairs
 from napari_mmreg.io.landmarks import read_landmarks, write_landmarks
+from napari_mmreg.io.marks import MARK_SUFFIXES, MarkFile, read_marks
 from napari_mmreg.io.points import Points, read_landmark_files, read_points
+from napari_mmreg.io.stacks import Stack, holds_stack, read_stack, write_stack
 from napari_mmreg.io.tiff import Georeference
 from napari_mmreg.io.transforms import (
     ITK_FIELDS,
@@ -28,22 +30,28 @@ from napari_mmreg.io.whole import check_folder, whole_folder, write_json, write_
 __all__ = [
     "ITK_FIELDS",
     "ITK_TRANSFORMS",
+    "MARK_SUFFIXES",
     "FileKind",
     "Georeference",
     "LandmarkPairs",
+    "MarkFile",
     "Picture",
     "Points",
     "SeveralImagesError",
+    "Stack",
     "check_folder",
     "common_nodata",
     "file_kinds",
+    "holds_stack",
     "load_transform",
     "read_image",
     "read_landmark_files",
     "read_landmarks",
+    "read_marks",
     "read_mask",
     "read_picture",
     "read_points",
+    "read_stack",
     "register_file_kind",
     "save_transform",
     "whole_folder",
@@ -51,5 +59,6 @@ __all__ = [
     "write_image",
     "write_json",
     "write_landmarks",
+    "write_stack",
     "write_text",
 ]

@@ -104,12 +104,12 @@ def read_picture(path: str | Path, page: int | None = None, channel: int | None 
         If the file is missing, damaged, of an unknown format, or larger than the limit of
         `napari_mmreg.limits`.
     """
-    with _quiet():
+    with quiet():
         return _read_picture(Path(path), page, channel)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep decoders from warning of what is odd in a file; what matters ends in an error."""
     logger = logging.getLogger("tifffile")
     former, logger.disabled = logger.disabled, True

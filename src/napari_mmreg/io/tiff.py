@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,112 @@ def read_tiff(source: Path, page: int | None, channel: int | None) -> TiffImage:
         raise damaged(source, error) from error
 
 
+def count_planes(source: Path) -> int:
+    """Return how many images of one size a TIFF holds; the levels of a pyramid are one.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(source) as tiff:
+            series = _alike(tiff)
+            kept = _kept_axes(series[0])
+            lengths = [series[0].shape[n] for n in kept if series[0].axes[n] not in "YXS"]
+            return len(series) * int(np.prod(lengths))
+    except Exception as error:  # damaged tags end in whatever Python raises
+        raise damaged(source, error) from error
+
+
+def read_tiff_stack(source: Path) -> tuple[TiffImage, str, tuple[int, ...]]:
+    """Read all images of one size.
+
+    Returns
+    -------
+    image : TiffImage
+        Of shape (..., H, W) or (..., H, W, C).
+    axes : str
+        One letter per axis before rows and columns.
+    shape : tuple of int
+        Their lengths.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or larger than the limit.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(source) as tiff:
+            series = _alike(tiff)
+            first = series[0]
+            check_bytes((len(series), *first.shape), first.dtype.itemsize, str(source))
+            kept = _kept_axes(first)
+            axes = "".join(first.axes[n] for n in kept)
+            shape = [first.shape[n] for n in kept]
+            images = [each.asarray().reshape(shape) for each in series]
+            image = images[0] if len(series) == 1 else np.stack(images)
+            axes = axes if len(series) == 1 else "Q" + axes
+            leading = "".join(axis for axis in axes if axis not in "YXS")
+            last = [axes.index(axis) for axis in "YXS" if axis in axes]
+            first_ones = [n for n in range(len(axes)) if n not in last]
+            image = np.transpose(image, first_ones + last)
+            return _described(image, first.keyframe), leading, image.shape[: len(leading)]
+    except InputError:
+        raise
+    except Exception as error:  # damaged tags end in whatever Python raises
+        raise damaged(source, error) from error
+
+
+def write_tiff_stack(
+    path: Path,
+    pages: Iterable[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    axes: str,
+    georeference: Georeference | None = None,
+    nodata: float | None = None,
+    *,
+    ome: bool = False,
+) -> None:
+    """Write images of one size as they come; see `write_tiff`.
+
+    Parameters
+    ----------
+    path : Path
+    pages : iterable of ndarray, shape (H, W) or (H, W, C)
+    shape : tuple of int
+        Of all of them together, (..., H, W) or (..., H, W, C).
+    dtype : dtype
+    axes : str
+        One letter per axis before rows and columns.
+    georeference, nodata
+        As in `write_tiff`.
+    ome : bool
+        Whether to describe them as OME does.
+    """
+    import tifffile
+
+    bits = dtype.kind == "b"
+    colours = shape[-1] if len(shape) == len(axes) + 3 else 1
+    written = (_writable(page) for page in pages)
+    tifffile.imwrite(
+        path,
+        written,
+        shape=shape,
+        dtype=np.dtype(np.uint8) if bits else _writable(np.empty(0, dtype)).dtype,
+        compression="zlib",
+        metadata={"axes": axes + ("YXS" if len(shape) == len(axes) + 3 else "YX")},
+        ome=ome,
+        extratags=_tags(georeference, nodata),
+        **_layout(colours, stacked=len(shape) == len(axes) + 3),
+    )
+
+
 def damaged(source: Path, error: Exception) -> InputError:
     """Return the error for a file that a reader gave up on."""
     return InputError(
@@ -111,22 +218,56 @@ def write_tiff(
     """
     import tifffile
 
+    image = _writable(image)
+    options = _layout(image.shape[-1] if image.ndim == 3 else 1, stacked=image.ndim == 3)
+    tags = _tags(georeference, nodata)
+    tifffile.imwrite(path, image, compression="zlib", metadata=None, extratags=tags, **options)
+
+
+def _writable(image: NDArray[Any]) -> NDArray[Any]:
+    """Return an image in a dtype that TIFF knows."""
     if image.dtype.kind == "b":  # TIFF's one-bit images are read by few programs
-        image = image.astype(np.uint8) * np.uint8(255)
-    elif image.dtype.kind == "f" and image.dtype.itemsize > 8:  # TIFF knows none longer
-        image = image.astype(np.float64)
+        return image.astype(np.uint8) * np.uint8(255)
+    if image.dtype.kind == "f" and image.dtype.itemsize > 8:  # TIFF knows none longer
+        return image.astype(np.float64)
+    return image
+
+
+def _layout(channels: int, *, stacked: bool) -> dict[str, Any]:
+    """Return how the channels of an image are written, which are its last axis if `stacked`."""
     options: dict[str, Any] = {"photometric": "minisblack"}
-    if image.ndim == 3:
+    if stacked:
         options["planarconfig"] = "contig"
-        if image.shape[-1] in (3, 4):
+        if channels in (3, 4):
             options["photometric"] = "rgb"
-        if image.shape[-1] == 4:
+        if channels == 4:
             options["extrasamples"] = ["unassalpha"]
-    tags = [] if georeference is None else [(*tag, True) for tag in georeference.tags]
+    return options
+
+
+def _tags(georeference: Georeference | None, nodata: float | None) -> list[tuple[Any, ...]]:
+    tags: list[tuple[Any, ...]] = []
+    if georeference is not None:
+        tags += [(*tag, True) for tag in georeference.tags]
     if nodata is not None:
         text = "nan" if np.isnan(nodata) else f"{nodata:.17g}"
         tags.append((_NODATA, 2, len(text) + 1, text, True))
-    tifffile.imwrite(path, image, compression="zlib", metadata=None, extratags=tags, **options)
+    return tags
+
+
+def _alike(tiff: Any) -> list[Any]:
+    """Return the first series of an open TIFF and those of the same size, kind and axes."""
+    first = tiff.series[0]
+    return [
+        each
+        for each in tiff.series
+        if (each.shape, each.dtype, each.axes) == (first.shape, first.dtype, first.axes)
+    ]
+
+
+def _kept_axes(series: Any) -> list[int]:
+    """Return the places of a series' axes, without those of length one that are no rows."""
+    return [n for n, axis in enumerate(series.axes) if axis in "YXS" or series.shape[n] > 1]
 
 
 def _image(source: Path, tiff: Any, page: int | None, channel: int | None) -> TiffImage:
@@ -139,7 +280,7 @@ def _image(source: Path, tiff: Any, page: int | None, channel: int | None) -> Ti
         return _described(_channels_last(first.asarray(), first.axes), first)
     series = tiff.series[0]
     check_bytes(series.shape, series.dtype.itemsize, str(source))
-    kept = [n for n, axis in enumerate(series.axes) if axis in "YXS" or series.shape[n] > 1]
+    kept = _kept_axes(series)
     axes = "".join(series.axes[n] for n in kept)
     planes = [n for n in kept if series.axes[n] not in "YXS"]
     if planes and not (channel is not None and len(planes) == 1 and series.axes[planes[0]] == "C"):

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_mmreg.geometry import MatrixTransform, Transform
+from napari_mmreg.geometry import MatrixTransform, Transform, apply
+from napari_mmreg.geometry.applying import Kind, Side
 from napari_mmreg.io.tiff import Georeference, write_tiff
 from napari_mmreg.io.whole import whole_folder, write_json
 
@@ -175,6 +176,52 @@ class RegistrationResult:
     def _on_fixed(self, grid_map: NDArray[np.float32]) -> NDArray[np.float32]:
         """Interpolate a map of the working grid linearly at the fixed pixels."""
         return map_to_fixed(grid_map, self.fixed_from_grid, self.fixed_shape)
+
+    def apply(
+        self,
+        data: Any,
+        kind: Kind = "image",
+        *,
+        to: Side = "fixed",
+        shape: tuple[int, ...] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Carry other data of one of the two images to the other one.
+
+        Parameters
+        ----------
+        data : array_like, or list or tuple of arrays
+            In pixels of the moving image; with ``to="moving"`` of the fixed one. Pictures and
+            stacks ``(..., H, W)`` or ``(..., H, W, C)``, labels, points ``(n, D)``, shapes,
+            vectors, tracks, surfaces: as `kind` says, see `napari_mmreg.apply`.
+        kind : {"image", "labels", "points", "shapes", "vectors", "tracks", "surface"}
+        to : {"fixed", "moving"}
+            Which image the data shall lie on.
+        shape : tuple of int, optional
+            For images: rows and columns of the grid; by default the size of the image named by
+            `to`.
+        **options
+            ``channel_axis``, ``order``, ``fill``, ``nodata``, ``missing``, ``progress`` and
+            ``cancel`` of `napari_mmreg.apply`.
+
+        Returns
+        -------
+        ndarray, list or tuple
+            As `data`: images in their dtype, coordinates as float64 ``(..., row, col)``.
+
+        Raises
+        ------
+        InputError, TransformError, Cancelled
+            As `napari_mmreg.apply`.
+
+        Notes
+        -----
+        *Convention*: ``(row, col)`` pixels, centres at integers. Where `status` is ``"failed"``,
+        `transform` is the initial one, and so is what is applied.
+        """
+        if shape is None:
+            shape = self.fixed_shape if to == "fixed" else self.moving_shape
+        return apply(data, self.transform, kind, to=to, shape=shape, **options)
 
     def report(self) -> dict[str, Any]:
         """Return all numbers with their units, and where they come from, ready for JSON.

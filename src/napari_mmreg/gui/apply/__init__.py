@@ -1,0 +1,1 @@
+"""*Layers > Transform > Apply registration*: other layers through a result or a transform file."""
