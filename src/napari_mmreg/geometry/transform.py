@@ -20,6 +20,7 @@ from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.frame import Frame
 from napari_mmreg.geometry.labels import looks_like_labels
+from napari_mmreg.geometry.numbers import as_numbers
 from napari_mmreg.geometry.warp import (
     check_shape,
     for_tiles,
@@ -188,7 +189,7 @@ class Transform(ABC):
         InputError
             If the last axis does not hold two coordinates.
         """
-        positions = np.asarray(points, dtype=np.float64)
+        positions = as_numbers(points, "Points", "pass an array of (row, col) numbers.")
         if positions.ndim == 0 or positions.shape[-1] != 2:
             raise InputError(
                 f"Points need the shape (..., 2) for (row, col), but have {positions.shape}."
@@ -449,7 +450,7 @@ class MatrixTransform(Transform):
     kind = "matrix"
 
     def __init__(self, matrix: ArrayLike) -> None:
-        array = np.array(matrix, dtype=np.float64)
+        array = as_numbers(matrix, "A matrix's values", error=TransformError).copy()
         if array.shape != (3, 3):
             raise TransformError(
                 f"A matrix transform needs a 3x3 matrix on (row, col, 1), not {array.shape}."
@@ -526,7 +527,7 @@ class MatrixTransform(Transform):
     @classmethod
     def from_xy(cls, matrix: ArrayLike) -> MatrixTransform:
         """Build from a 3x3 matrix on ``(x, y, 1)``, as OpenCV and scikit-image use."""
-        return cls(np.asarray(matrix, dtype=np.float64)[np.ix_([1, 0, 2], [1, 0, 2])])
+        return cls(cls(matrix).matrix_xy)
 
     @property
     def matrix(self) -> NDArray[np.float64]:
