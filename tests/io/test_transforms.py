@@ -292,6 +292,25 @@ def test_matlab_files_that_claim_billions_of_values(sitk, tmp_path, monkeypatch)
         load_transform(path)
 
 
+def test_a_packed_nifti_beside_one_that_is_not(sitk, tmp_path):
+    for suffix, shift in ((".nii", 1.0), (".nii.gz", 2.0)):
+        moved = MatrixTransform.translation((shift, 0))
+        save_transform(tmp_path / f"t{suffix}", moved, fixed_shape=FIXED_SHAPE)
+    assert_allclose(load_transform(tmp_path / "t.nii").map([3, 4]), [4, 4])
+    assert_allclose(load_transform(tmp_path / "t.nii.gz").map([3, 4]), [5, 4])
+
+
+def test_what_does_not_decompress_is_refused(sitk, tmp_path, capfd):
+    path = tmp_path / "t.mha"
+    save_transform(path, dense(), fixed_shape=FIXED_SHAPE)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"LOCAL") + 6] = 0
+    path.write_bytes(content)
+    with pytest.raises(TransformError, match="ITK cannot read"):
+        load_transform(path)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_displacements_beyond_our_range(sitk, tmp_path):
     field = np.full((5, 6, 2), 1e300)
     sitk.WriteImage(sitk.GetImageFromArray(field, isVector=True), str(tmp_path / "t.mha"))

@@ -8,8 +8,11 @@ field where they are; ours repeat the field's border.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,8 +33,6 @@ from napari_mmreg.io.nifti import check_whole
 from napari_mmreg.limits import byte_limit, check_bytes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 Spacing = tuple[float, float]
@@ -192,6 +193,9 @@ def read_itk(path: Path, *, as_field: bool) -> Any:
     if not path.is_file():
         raise TransformError(f"There is no file {path}; check the path.")
     try:
+        if path.name.lower().endswith(".nii.gz") and path.with_suffix("").exists():
+            with tempfile.TemporaryDirectory() as folder:  # ITK would read the values from .nii
+                return read_itk(Path(shutil.copy(path, folder)), as_field=as_field)
         if path.name.lower().endswith((".nii", ".nii.gz")):
             check_whole(path)
         if not path.name.lower().endswith((".tfm", ".txt")):
@@ -220,19 +224,22 @@ def _try_reading(path: Path, *, as_field: bool) -> None:
     """Read a file in a process of its own first, and raise whatever if that does not end well.
 
     Damaged HDF5 can abort the process that reads it, damaged MATLAB files keep it busy for
-    minutes, and most kinds fill stderr. Texts do none of this.
+    minutes, and most kinds fill stderr, where some failures to decompress are all that is said.
+    Texts do none of this.
     """
     if not sys.executable:  # Python inside another program
         return
-    subprocess.run(  # noqa: S603  Python itself, on a file named by the user
+    trial = subprocess.run(  # noqa: S603  Python itself, on a file named by the user
         [sys.executable, "-P", "-c", _TRIAL, str(path), str(as_field), str(byte_limit())],
         check=True,
         timeout=TRIAL_SECONDS + path.stat().st_size / TRIAL_BYTES_PER_SECOND,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows
     )
+    if b"failed" in trial.stderr:
+        raise ValueError(trial.stderr.decode(errors="replace"))
 
 
 def write_itk(path: Path, written: Any, *, as_field: bool) -> None:

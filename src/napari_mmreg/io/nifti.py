@@ -50,7 +50,7 @@ def _claimed(header: bytes) -> float | None:
         start = struct.unpack_from(order + start_as, header, start_at)[0]
         if not (0 < count <= 7 and math.isfinite(start)):
             return None
-        return float(start) + math.prod(dims[:count]) * bits / 8
+        return float(start + math.prod(dims[:count]) * bits / 8)
     return None
 
 
