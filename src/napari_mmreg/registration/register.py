@@ -53,6 +53,7 @@ def register(
     detect_borders: bool = True,
     nodata: tuple[float | None, float | None] = (None, None),
     unit: str | None = None,
+    order: int | None = None,
 ) -> RegistrationResult:
     """Find where each pixel of the fixed image lies in the moving image.
 
@@ -95,6 +96,10 @@ def register(
         registered one shows where the moving image does not reach.
     unit : str, optional
         Of the spacings; kept with the transform.
+    order : {0, 1, 3}, optional
+        How `RegistrationResult.registered` is interpolated: nearest neighbour, linear or cubic. By
+        default nearest for label images and masks, see `geometry.looks_like_labels`, which the
+        reasons say, and linear for others.
 
     Returns
     -------
@@ -128,6 +133,7 @@ def register(
         detect_borders,
         nodata,
         unit,
+        order,
     )
     images = check_image(fixed, "fixed"), check_image(moving, "moving")
     get_info(model)
@@ -197,5 +203,6 @@ def register_pair(
             provenance=describe_run(model, run, images, fine, refine, options),
             frames=options.frames(*images),
             nodata=options.nodata[1],
+            order=options.order,
             notes=notes,
         )
