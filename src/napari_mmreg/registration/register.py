@@ -61,7 +61,8 @@ def register(
     ----------
     fixed, moving : array_like of shape (H, W), (H, W, 3) or (H, W, 4)
         Grey, RGB or RGBA of any real dtype, at least 16 x 16 pixels, of any two sizes. NaN,
-        infinite values and pixels with alpha 0 count as no data. Neither is changed.
+        infinite values and pixels with alpha 0 count as no data. (H, W, 1) counts as grey, long
+        doubles as float64. Neither is changed.
     model : str
         A name that `list_models` knows, or ``"auto"``.
     device : str
