@@ -39,6 +39,7 @@ from napari_mmreg.io import (
     read_landmarks,
     read_mask,
     read_points,
+    save_transform,
     write_bigwarp,
     write_image,
     write_landmarks,
@@ -82,6 +83,8 @@ ODD: list[Any] = [
     Path("file.tif"),
     lambda: 1,
 ]
+
+MODELS = [model.name for model in napari_mmreg.list_models()]
 
 Random = np.random.Generator
 
@@ -162,6 +165,19 @@ def try_transform_file(rng: Random, folder: Path) -> None:
     Transform.load(path).map([[1.0, 2.0]])
 
 
+def try_itk_file(rng: Random, folder: Path) -> None:
+    """Write a transform for ITK, damage the file or not, read it."""
+    made = transform(rng)
+    path = folder / f"t{rng.choice(['.tfm', '.h5', '.mat', '.nii', '.nii.gz', '.mha', '.nrrd'])}"
+    save_transform(path, made, fixed_shape=(12, 15))
+    if rng.random() < 0.3:
+        points = rng.integers(1, 10, (5, 2))
+        np.testing.assert_allclose(load_transform(path).map(points), made.map(points), atol=1e-3)
+        return
+    path.write_bytes(damaged(path.read_bytes(), rng))
+    load_transform(path, fixed_shape=(12, 15)).map([[1.0, 2.0]])
+
+
 def try_text_file(rng: Random, folder: Path) -> None:
     """Read a damaged matrix, elastix or landmark file."""
     points = rng.uniform(0, 50, (5, 2))
@@ -235,6 +251,20 @@ def try_landmark_error(rng: Random, folder: Path) -> None:  # noqa: ARG001
     napari_mmreg.landmark_error(made, fixed, moving).summary()
 
 
+def try_arguments(rng: Random, folder: Path) -> None:  # noqa: ARG001
+    """Make transforms of what may not be numbers, and map it."""
+    odd = ODD[int(rng.integers(len(ODD)))] if rng.random() < 0.7 else image(rng, 1, 5)
+    kinds: list[Callable[[Any], Any]] = [
+        MatrixTransform,
+        MatrixTransform.from_xy,
+        DisplacementTransform,
+        transform(rng).map,
+        lambda it: ThinPlateTransform(it, it),
+        lambda it: ResidualTransform(it, it, 10),
+    ]
+    kinds[int(rng.integers(len(kinds)))](odd)
+
+
 def try_pair(rng: Random, folder: Path) -> None:  # noqa: ARG001
     """Fuse, evaluate or register two images of any kind."""
     fixed, moving = image(rng, 12, 40), image(rng, 12, 40)
@@ -243,15 +273,21 @@ def try_pair(rng: Random, folder: Path) -> None:  # noqa: ARG001
     kept = [np.array(a, copy=True) for a in (fixed, moving) if type(a) is np.ndarray]
     modalities: Any = (None, None) if rng.random() < 0.8 else ODD[int(rng.integers(len(ODD)))]
     choice = rng.random()
-    if choice < 0.5:
+    if choice < 0.3:
         napari_mmreg.fuse(fixed, moving)
-    elif choice < 0.8:
+    elif choice < 0.6:
         napari_mmreg.evaluate(fixed, moving, transform(rng), modalities=modalities)
     else:
-        result = napari_mmreg.register(
-            fixed, moving, "classical", refine=False, modalities=modalities
-        )
+        model = MODELS[int(rng.integers(len(MODELS)))] if rng.random() < 0.3 else "classical"
+        refine = bool(rng.random() < 0.3)
+        result = napari_mmreg.register(fixed, moving, model, refine=refine, modalities=modalities)
         result.report()
+        channels = () if moving.shape[2:] == (1,) else moving.shape[2:]
+        assert result.registered.shape == (*fixed.shape[:2], *channels)
+        assert result.registered.dtype == (np.float64 if moving.dtype.char == "g" else moving.dtype)
+        if looks_like_labels(moving):
+            kept_values = {0, *np.unique(moving).tolist()}
+            assert set(np.unique(result.registered).tolist()) <= kept_values
     for before, after in zip(
         kept, [a for a in (fixed, moving) if type(a) is np.ndarray], strict=True
     ):
@@ -260,11 +296,13 @@ def try_pair(rng: Random, folder: Path) -> None:  # noqa: ARG001
 
 ATTEMPTS: dict[str, tuple[Callable[[Random, Path], None], float]] = {
     "transform files": (try_transform_file, 0.25),
+    "ITK's files": (try_itk_file, 0.03),
     "text files": (try_text_file, 0.2),
     "image files": (try_image_file, 0.25),
     "apply": (try_apply, 0.15),
     "landmark_error": (try_landmark_error, 0.1),
-    "fuse, evaluate, register": (try_pair, 0.05),
+    "arguments": (try_arguments, 0.05),
+    "fuse, evaluate, register": (try_pair, 0.1),
 }
 """What is tried, and its share of all cases."""
 

@@ -46,7 +46,7 @@ def test_hands_every_option_to_the_engine(pair, engine):
     options = (
         "--model classical --device cpu --no-refine --seed 7 --fixed-mask mask.png "
         "--moving-mask mask.png --fixed-spacing 1 2 --moving-spacing 3 4 --initial start.npz "
-        "--fixed-modality visible --moving-modality thermal"
+        "--fixed-modality visible --moving-modality thermal --order 0"
     )
     assert main([*COMMAND, *options.split()]) == 0
     (call,) = engine.calls
@@ -57,6 +57,7 @@ def test_hands_every_option_to_the_engine(pair, engine):
     assert call["fixed_spacing"] == (1, 2)
     assert call["moving_spacing"] == (3, 4)
     assert call["modalities"] == ("visible", "thermal")
+    assert call["order"] == 0
     assert call["initial"].map([0, 0]).tolist() == [1, 2]
     np.testing.assert_array_equal(call["fixed_mask"], mask > 0)
     np.testing.assert_array_equal(call["moving_mask"], mask > 0)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.gui, pytest.mark.slow]
+pytestmark = pytest.mark.gui
 
-STEPS = 500
+BINDINGS = {"pyqt6": "PyQt6", "pyside6": "PySide6"}
 
 
-def test_a_window_outlives_random_use():
+@pytest.mark.parametrize(
+    ("binding", "steps"),
+    [pytest.param("pyqt6", 500, marks=pytest.mark.slow), ("pyside6", 60)],
+)
+def test_a_window_outlives_random_use(binding, steps):
+    if find_spec(BINDINGS[binding]) is None:  # importing a second binding would not do
+        pytest.skip(f"{BINDINGS[binding]} is not installed")
     script = Path(__file__).with_name("stress.py")
     ended = subprocess.run(
-        [sys.executable, str(script), str(STEPS), "0"],
+        [sys.executable, str(script), str(steps), "0"],
+        env={**os.environ, "QT_API": binding},
         capture_output=True,
         text=True,
         timeout=900,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
-    assert f"alive {STEPS}" in ended.stdout
+    assert f"alive {steps}" in ended.stdout
     assert "Traceback" not in ended.stderr, ended.stderr[-3000:]

@@ -71,3 +71,20 @@ def test_grey_and_colour_can_be_mixed():
     np.testing.assert_array_equal(compose(grey, grey, "blend", 0.5), to_rgb(grey))
     assert to_grey(red)[0, 0] == pytest.approx(0.299 * 255, abs=1)
     assert to_grey(WHITE)[0, 0] == 255
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-300, 1.0, 1e300, 1.7e308])
+def test_greys_of_any_size_are_shown_alike(scale):
+    image = np.array([[-1.0, 0.0], [1.0, np.nan]]) * scale
+    expected = to_shown(np.array([[-1.0, 0.0], [1.0, np.nan]]), (-1.0, 1.0))
+    np.testing.assert_array_equal(to_shown(image, (-scale, scale)), expected)
+    assert expected.tolist() == [[0, 127], [255, 0]]
+
+
+def test_small_differences_of_large_greys_are_shown():
+    image = np.array([[2**32 - 1, 2**32 - 6, 2**32 - 11]], dtype=np.uint32)
+    assert to_shown(image, None).tolist() == [[255, 127, 0]]
+
+
+def test_greys_far_beyond_the_limits_are_black_and_white():
+    assert to_shown(np.array([[-1e300, 0.5, 1e300]]), (0.0, 1.0)).tolist() == [[0, 127, 255]]

@@ -1,4 +1,6 @@
+import struct
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from napari_mmreg.errors import InputError, MissingExtraError, TransformError
 from napari_mmreg.geometry import CompositeTransform, DisplacementTransform, MatrixTransform
 from napari_mmreg.io import ITK_FIELDS, ITK_TRANSFORMS, load_transform, save_transform
 from napari_mmreg.io.itk import from_itk, to_itk
+from napari_mmreg.io.nifti import check_whole
 from napari_mmreg.io.physical import spacing_matrix
 
 FIXED_SHAPE, MOVING_SHAPE = (50, 72), (64, 90)
@@ -230,7 +233,90 @@ def test_missing_and_damaged_itk_files(sitk, tmp_path, suffix, capfd):
         load_transform(tmp_path / f"t{suffix}")
     with pytest.raises(TransformError, match="folder exists"):
         save_transform(tmp_path / "absent" / f"t{suffix}", dense())
-    capfd.readouterr()  # HDF5 complains on stderr as well
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".mat", ".nii", ".nii.gz", ".mha", ".nrrd"])
+def test_itk_files_cut_short(sitk, tmp_path, suffix, capfd):
+    path = tmp_path / f"t{suffix}"
+    save_transform(path, dense(), fixed_shape=FIXED_SHAPE)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(TransformError, match=r"ITK cannot read .* damaged|is cut short"):
+        load_transform(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("order", "<>")
+def test_nifti_says_how_long_it_is(tmp_path, version, order):
+    header = bytearray(348 if version == 1 else 540)
+    struct.pack_into(f"{order}i", header, 0, len(header))
+    if version == 1:
+        struct.pack_into(f"{order}8h", header, 40, 2, 5, 7, 1, 1, 1, 1, 1)
+        struct.pack_into(f"{order}h", header, 72, 32)
+        struct.pack_into(f"{order}f", header, 108, 352)
+    else:
+        struct.pack_into(f"{order}8q", header, 16, 2, 5, 7, 1, 1, 1, 1, 1)
+        struct.pack_into(f"{order}h", header, 14, 32)
+        struct.pack_into(f"{order}q", header, 168, 544)
+    path = tmp_path / "t.nii"
+    whole = len(header) + 4 + 5 * 7 * 4
+    path.write_bytes(header.ljust(whole, b"\0"))
+    check_whole(path)
+    path.write_bytes(header.ljust(whole - 1, b"\0"))
+    with pytest.raises(TransformError, match=f"cut short: it holds {whole - 1} of {whole} bytes"):
+        check_whole(path)
+
+
+@pytest.mark.parametrize(
+    "trial", ["import os; os.abort()", "import time; time.sleep(60)"], ids=["dies", "hangs"]
+)
+def test_itk_files_that_kill_or_hang_their_reader(sitk, tmp_path, monkeypatch, trial):
+    save_transform(tmp_path / "t.h5", affine())
+    monkeypatch.setattr("napari_mmreg.io.itk._TRIAL", trial)
+    monkeypatch.setattr("napari_mmreg.io.itk.TRIAL_SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(TransformError, match=r"ITK cannot read .*t\.h5"):
+        load_transform(tmp_path / "t.h5")
+    assert time.monotonic() - began < 10
+
+
+def test_matlab_files_that_claim_billions_of_values(sitk, tmp_path, monkeypatch):
+    path = tmp_path / "t.mat"
+    save_transform(path, affine())
+    content = bytearray(path.read_bytes())
+    content[4:8] = (2**31 - 1).to_bytes(4, "little")  # rows of the first array
+    path.write_bytes(content)
+    monkeypatch.setattr("napari_mmreg.io.itk.TRIAL_SECONDS", 2.0)
+    with pytest.raises(TransformError, match="ITK cannot read"):
+        load_transform(path)
+
+
+def test_a_packed_nifti_beside_one_that_is_not(sitk, tmp_path):
+    for suffix, shift in ((".nii", 1.0), (".nii.gz", 2.0)):
+        moved = MatrixTransform.translation((shift, 0))
+        save_transform(tmp_path / f"t{suffix}", moved, fixed_shape=FIXED_SHAPE)
+    assert_allclose(load_transform(tmp_path / "t.nii").map([3, 4]), [4, 4])
+    assert_allclose(load_transform(tmp_path / "t.nii.gz").map([3, 4]), [5, 4])
+
+
+def test_what_does_not_decompress_is_refused(sitk, tmp_path, capfd):
+    path = tmp_path / "t.mha"
+    save_transform(path, dense(), fixed_shape=FIXED_SHAPE)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"LOCAL") + 6] = 0
+    path.write_bytes(content)
+    with pytest.raises(TransformError, match="ITK cannot read"):
+        load_transform(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_displacements_beyond_our_range(sitk, tmp_path):
+    field = np.full((5, 6, 2), 1e300)
+    sitk.WriteImage(sitk.GetImageFromArray(field, isVector=True), str(tmp_path / "t.mha"))
+    with pytest.raises(TransformError, match="beyond float32"):
+        load_transform(tmp_path / "t.mha")
 
 
 @pytest.mark.parametrize("spacing", [(0, 1), (1, -1), (1,), (1, np.nan), (1, 2, 3)])

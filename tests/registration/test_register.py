@@ -140,6 +140,57 @@ def test_registered_is_what_the_transform_makes(engine, monkeypatch):
     assert len(writing) > 5
 
 
+def blobs():
+    rows, cols = np.mgrid[:64, :80]
+    labels = np.zeros((64, 80), np.uint16)
+    for number, (row, col, radius) in enumerate([(15, 20, 9), (40, 30, 12), (30, 62, 14)]):
+        labels[np.hypot(rows - row, cols - col) < radius] = 100 + 300 * number
+    return labels
+
+
+def test_labels_stay_labels(engine):
+    engine.answer = MatrixTransform.from_params(rotation_degrees=9, translation=(2.5, -1.5))
+    fixed = CAMERA[:64, :80]
+    result = register(fixed, blobs())
+    expected = result.transform.resample(blobs(), fixed.shape, order=0)
+    np.testing.assert_array_equal(result.registered, expected)
+    assert set(np.unique(result.registered)) == {0, 100, 400, 700}
+    assert "labels or a mask and was resampled by nearest neighbour" in result.reasons[-1]
+    assert result.provenance["parameters"]["order"] is None
+
+
+def test_the_order_of_interpolation_can_be_chosen(engine):
+    engine.answer = MatrixTransform.translation((0, 0.5))
+    fixed = CAMERA[:64, :80]
+    linear = register(fixed, blobs(), order=1)
+    assert len(np.unique(linear.registered)) > 4
+    assert linear.registered[30, 48] == 350  # between 0 and 700
+    assert linear.reasons == ("Because the test says so.",)
+    nearest = register(fixed, fixed, order=0)
+    np.testing.assert_array_equal(nearest.registered[:, :79], fixed[:, 1:])
+    with pytest.raises(InputError, match="order 2 is unknown"):
+        register(fixed, fixed, order=2)
+
+
+def test_what_was_left_out_is_told(engine):
+    rows, cols = np.mgrid[:120, :120]
+    inside = np.hypot(rows - 59.5, cols - 59.5) < 50
+    fixed = np.where(inside, CAMERA[100:220, 100:220] // 2 + 90, 0).astype(np.uint8)
+    engine.answer = MatrixTransform.identity()
+    result = register(fixed, fixed.repeat(2, 0).repeat(2, 1))
+    radius = np.hypot(rows - 59.5, cols - 59.5)
+    assert result.fixed_excluded.shape == fixed.shape
+    assert result.fixed_excluded[radius > 51].all()
+    assert not result.fixed_excluded[radius < 44].any()
+    assert result.moving_excluded.shape == (240, 240)
+    far = np.hypot(*(np.mgrid[:240, :240] - 119.5))
+    assert result.moving_excluded[(far > 102)].all()
+    assert not result.moving_excluded[far < 88].any()
+    whole = register(fixed, fixed, detect_borders=False)
+    assert whole.fixed_excluded is None
+    assert whole.moving_excluded is None
+
+
 def test_stages_and_progress(engine):
     heard = []
     register(CAMERA, CAMERA, progress=lambda stage, fraction: heard.append((stage, fraction)))

@@ -61,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--moving-spacing", type=float, nargs=2, metavar=("ROW", "COL"))
     parser.add_argument("--fixed-modality", metavar="NAME", help="e.g. visible, thermal, sar")
     parser.add_argument("--moving-modality", metavar="NAME")
+    parser.add_argument(
+        "--order",
+        type=int,
+        choices=(0, 1, 3),
+        help="interpolation of the registered image: 0 nearest, 1 linear, 3 cubic (default: 0 for "
+        "label images and masks, else 1)",
+    )
     parser.add_argument("--initial", type=Path, metavar="FILE", help="transform to start from")
     add_matrix_argument(parser)
     parser.add_argument(
@@ -150,6 +157,7 @@ def _options(arguments: argparse.Namespace, fixed: Picture, moving: Picture) -> 
             arguments.initial, arguments, fixed_shape=fixed.image.shape, **_spacings(arguments)
         )
     options.update(_spacings(arguments))
+    options["order"] = arguments.order
     options["modalities"] = (arguments.fixed_modality, arguments.moving_modality)
     if fixed.nodata is not None or moving.nodata is not None:
         options["nodata"] = (fixed.nodata, common_nodata(fixed, moving))

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.geometry.numbers import as_numbers
 from napari_mmreg.geometry.warp import check_shape
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def resize_displacement(displacement: ArrayLike, shape: tuple[int, ...]) -> NDAr
 
 
 def _check_field(displacement: ArrayLike) -> NDArray[np.float32]:
-    field = np.asarray(displacement, dtype=np.float32)
+    field = as_numbers(displacement, "Displacements", dtype=np.float32)
     if field.ndim != 3 or field.shape[-1] != 2:
         raise InputError(f"A displacement needs the shape (H, W, 2), not {field.shape}.")
     return field

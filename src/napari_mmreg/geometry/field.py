@@ -10,6 +10,7 @@ from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.inversion import SmoothTransform
 from napari_mmreg.geometry.matrix import MatrixTransform
+from napari_mmreg.geometry.numbers import as_numbers
 from napari_mmreg.geometry.transform import Transform
 from napari_mmreg.geometry.warp import check_shape, inside
 
@@ -41,13 +42,16 @@ class DisplacementTransform(SmoothTransform):
     kind = "displacement"
 
     def __init__(self, displacement: ArrayLike, grid: MatrixTransform | None = None) -> None:
-        field = np.asarray(displacement, dtype=np.float32)
+        field = as_numbers(displacement, "Displacements", dtype=np.float32, error=TransformError)
         if field.ndim != 3 or field.shape[-1] != 2 or 0 in field.shape:
             raise TransformError(
                 f"A displacement field needs the shape (rows, columns, 2), not {field.shape}."
             )
         if any(np.isinf(row).any() for row in field):  # no mask of a whole large field
-            raise TransformError("The displacement field has infinite values; mark them as NaN.")
+            raise TransformError(
+                "The displacement field has infinite values, or some beyond float32; mark "
+                "them as NaN."
+            )
         if grid is not None and not grid.is_affine:
             raise TransformError("The grid of a displacement field must be affine.")
         self._field = field.view()
@@ -73,7 +77,7 @@ class DisplacementTransform(SmoothTransform):
         *Convention*: the frames' borders coincide, as in `resize_displacement`:
         ``fixed = (index + 0.5) * s - 0.5`` with ``s`` the ratio of the sizes along each axis.
         """
-        field = np.asarray(displacement, dtype=np.float32)
+        field = as_numbers(displacement, "Displacements", dtype=np.float32, error=TransformError)
         scale = np.array(check_shape(shape)) / np.array(check_shape(field.shape))
         matrix = np.diag([*scale, 1.0])
         matrix[:2, 2] = 0.5 * scale - 0.5

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.geometry.numbers import as_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -39,7 +40,7 @@ def jacobian_determinant(displacement: ArrayLike) -> NDArray[np.float32]:
     -----
     *Convention*: determinant of d(moving row, col)/d(fixed row, col), unit pixel on both sides.
     """
-    field = np.asarray(displacement, dtype=np.float32)
+    field = as_numbers(displacement, "Displacements", dtype=np.float32)
     if field.ndim != 3 or field.shape[-1] != 2 or min(field.shape[:2]) < 2:
         raise InputError(
             "The Jacobian needs a displacement field of shape (H, W, 2) with at least 2 rows and "

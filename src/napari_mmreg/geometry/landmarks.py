@@ -10,6 +10,7 @@ from skimage.transform import estimate_transform
 
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry.matrix import MatrixTransform
+from napari_mmreg.geometry.numbers import as_numbers
 from napari_mmreg.geometry.thinplate import ThinPlateTransform
 from napari_mmreg.geometry.transform import Transform
 
@@ -141,16 +142,7 @@ def as_points(points: ArrayLike, name: str) -> NDArray[np.float64]:
     Text, missing values of tables, complex and masked numbers are none.
     """
     advice = "pass an array of numbers, (row, col) for every point."
-    if isinstance(points, np.ma.MaskedArray):
-        raise InputError(f"The {name} landmarks are a masked array; {advice}")
-    try:
-        array = np.asarray(points)
-        numbers = array.astype(np.float64) if array.dtype.kind in "biufO" else None
-    except Exception as error:  # what objects raise that are asked for numbers
-        raise InputError(f"The {name} landmarks are not numbers; {advice}") from error
-    if numbers is None:
-        raise InputError(f"The {name} landmarks are {array.dtype}, not numbers; {advice}")
-    return numbers
+    return as_numbers(points, f"The {name} landmarks", advice).copy()
 
 
 def pair_names(names: Sequence[str] | None, count: int) -> Sequence[str]:

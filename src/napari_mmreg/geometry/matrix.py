@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry import npz
+from napari_mmreg.geometry.numbers import as_numbers
 from napari_mmreg.geometry.transform import Transform
 
 
@@ -30,7 +31,7 @@ class MatrixTransform(Transform):
     kind = "matrix"
 
     def __init__(self, matrix: ArrayLike) -> None:
-        array = np.array(matrix, dtype=np.float64)
+        array = as_numbers(matrix, "A matrix's values", error=TransformError).copy()
         if array.shape != (3, 3):
             raise TransformError(
                 f"A matrix transform needs a 3x3 matrix on (row, col, 1), not {array.shape}."
@@ -107,7 +108,7 @@ class MatrixTransform(Transform):
     @classmethod
     def from_xy(cls, matrix: ArrayLike) -> MatrixTransform:
         """Build from a 3x3 matrix on ``(x, y, 1)``, as OpenCV and scikit-image use."""
-        return cls(np.asarray(matrix, dtype=np.float64)[np.ix_([1, 0, 2], [1, 0, 2])])
+        return cls(cls(matrix).matrix_xy)
 
     @property
     def matrix(self) -> NDArray[np.float64]:

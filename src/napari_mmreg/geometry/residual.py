@@ -11,6 +11,7 @@ from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.inversion import SmoothTransform
 from napari_mmreg.geometry.landmarks import check_pairs, pair_names
+from napari_mmreg.geometry.numbers import as_numbers
 from napari_mmreg.geometry.thinplate import MAX_POINTS
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class ResidualTransform(SmoothTransform):
         smoothing: float = 0.0,
         strength: float = 1.0,
     ) -> None:
-        where = np.array(points, dtype=np.float64)
-        moves = np.array(offsets, dtype=np.float64)
+        where = as_numbers(points, "Points", error=TransformError).copy()
+        moves = as_numbers(offsets, "Offsets", error=TransformError).copy()
         if where.ndim != 2 or where.shape[1] != 2 or not len(where) or where.shape != moves.shape:
             raise TransformError(
                 "A correction needs as many offsets as points, one at least, both of shape "

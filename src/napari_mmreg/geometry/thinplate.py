@@ -10,6 +10,7 @@ from scipy.interpolate import RBFInterpolator
 from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.inversion import SmoothTransform
+from napari_mmreg.geometry.numbers import as_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -45,8 +46,8 @@ class ThinPlateTransform(SmoothTransform):
     def __init__(
         self, fixed_points: ArrayLike, moving_points: ArrayLike, smoothing: float = 0.0
     ) -> None:
-        fixed = np.array(fixed_points, dtype=np.float64)
-        moving = np.array(moving_points, dtype=np.float64)
+        fixed = as_numbers(fixed_points, "Fixed landmarks", error=TransformError).copy()
+        moving = as_numbers(moving_points, "Moving landmarks", error=TransformError).copy()
         if fixed.ndim != 2 or fixed.shape[1] != 2 or fixed.shape != moving.shape:
             raise TransformError(
                 "A thin-plate spline needs as many moving as fixed landmarks, both of shape "

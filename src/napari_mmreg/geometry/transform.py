@@ -22,6 +22,7 @@ from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import files, npz
 from napari_mmreg.geometry.frame import Frame
 from napari_mmreg.geometry.labels import looks_like_labels
+from napari_mmreg.geometry.numbers import as_numbers
 from napari_mmreg.geometry.warp import (
     check_channels_last,
     check_shape,
@@ -215,7 +216,7 @@ class Transform(ABC):
         InputError
             If the last axis does not hold two coordinates.
         """
-        positions = np.asarray(points, dtype=np.float64)
+        positions = as_numbers(points, "Points", "pass an array of (row, col) numbers.")
         if positions.ndim == 0 or positions.shape[-1] != 2:
             raise InputError(
                 f"Points need the shape (..., 2) for (row, col), but have {positions.shape}."

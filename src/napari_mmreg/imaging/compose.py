@@ -50,9 +50,14 @@ def _range(image: NDArray[Any]) -> tuple[float, float]:
 
 
 def _scaled(values: NDArray[Any], low: float, high: float) -> Shown:
-    span = high - low if high > low else 1.0
-    grey = np.subtract(values, low, dtype=np.float32)
-    grey *= 255 / span
+    largest = max(abs(low), abs(high))
+    if low < high and not (max(1e-30, 1e-5 * largest) < high - low < 1e30):
+        with np.errstate(all="ignore"):  # beyond float32, or too fine for it
+            ends = values.astype(np.float64) / largest - low / largest
+        low, high, values = 0.0, high / largest - low / largest, ends
+    with np.errstate(over="ignore"):  # far beyond the limits is black or white
+        grey = np.subtract(values, low, dtype=np.float32)
+        grey *= 255 / (high - low if high > low else 1.0)
     np.nan_to_num(grey, copy=False, nan=0.0)
     return np.asarray(np.clip(grey, 0, 255, out=grey), dtype=np.uint8)
 

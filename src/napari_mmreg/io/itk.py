@@ -8,11 +8,21 @@ field where they are; ours repeat the field's border.
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mmreg.errors import InputError, MissingExtraError, TransformError
+from napari_mmreg.errors import (
+    InputError,
+    MissingExtraError,
+    RegistrationError,
+    TransformError,
+)
 from napari_mmreg.geometry import (
     CompositeTransform,
     DisplacementTransform,
@@ -20,17 +30,40 @@ from napari_mmreg.geometry import (
     Transform,
 )
 from napari_mmreg.geometry.units import Spacing
+from napari_mmreg.io.nifti import check_whole
 from napari_mmreg.io.physical import (
     from_physical,
     to_physical_field,
     to_physical_matrix,
 )
-from napari_mmreg.limits import check_bytes
+from napari_mmreg.limits import byte_limit, check_bytes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
+
+TRIAL_SECONDS = 20.0
+TRIAL_BYTES_PER_SECOND = 5e6
+"""How long a trial reading may take, and by how much longer for large files."""
+
+_TRIAL = """
+import math, sys
+path, as_field, limit = sys.argv[1], sys.argv[2] == "True", float(sys.argv[3])
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (int(2 * limit + 4e9),) * 2)
+except (ImportError, ValueError, OSError):
+    pass
+import SimpleITK
+if as_field:
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(path)
+    reader.ReadImageInformation()
+    if 8 * math.prod((*reader.GetSize(), reader.GetNumberOfComponents())) <= limit:
+        reader.Execute()
+else:
+    SimpleITK.ReadTransform(path)
+"""
 
 
 def _simpleitk() -> Any:
@@ -138,6 +171,13 @@ def read_itk(path: Path, *, as_field: bool) -> Any:
     if not path.is_file():
         raise TransformError(f"There is no file {path}; check the path.")
     try:
+        if path.name.lower().endswith(".nii.gz") and path.with_suffix("").exists():
+            with tempfile.TemporaryDirectory() as folder:  # ITK would read the values from .nii
+                return read_itk(Path(shutil.copy(path, folder)), as_field=as_field)
+        if path.name.lower().endswith((".nii", ".nii.gz")):
+            check_whole(path)
+        if not path.name.lower().endswith((".tfm", ".txt")):
+            _try_reading(path, as_field=as_field)
         if not as_field:
             check_bytes((path.stat().st_size,), 1, str(path))
             return sitk.ReadTransform(str(path))
@@ -146,13 +186,39 @@ def read_itk(path: Path, *, as_field: bool) -> Any:
         reader.ReadImageInformation()
         check_bytes((*reader.GetSize(), reader.GetNumberOfComponents()), 8, str(path))
         return reader.Execute()
-    except InputError:
+    except RegistrationError:
         raise
     except Exception as error:  # SimpleITK's are of several kinds
-        raise TransformError(
-            f"ITK cannot read {path}: it is damaged, or no ITK "
-            f"{'displacement field' if as_field else 'transform'}. Write it again."
-        ) from error
+        raise _unreadable(path, as_field=as_field) from error
+
+
+def _unreadable(path: Path, *, as_field: bool) -> TransformError:
+    return TransformError(
+        f"ITK cannot read {path}: it is damaged, or no ITK "
+        f"{'displacement field' if as_field else 'transform'}. Write it again."
+    )
+
+
+def _try_reading(path: Path, *, as_field: bool) -> None:
+    """Read a file in a process of its own first, and raise whatever if that does not end well.
+
+    Damaged HDF5 can abort the process that reads it, damaged MATLAB files keep it busy for
+    minutes, and most kinds fill stderr, where some failures to decompress are all that is said.
+    Texts do none of this.
+    """
+    if not sys.executable:  # Python inside another program
+        return
+    trial = subprocess.run(  # noqa: S603  Python itself, on a file named by the user
+        [sys.executable, "-P", "-c", _TRIAL, str(path), str(as_field), str(byte_limit())],
+        check=True,
+        timeout=TRIAL_SECONDS + path.stat().st_size / TRIAL_BYTES_PER_SECOND,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows
+    )
+    if b"failed" in trial.stderr:
+        raise ValueError(trial.stderr.decode(errors="replace"))
 
 
 def holds_field(path: Path) -> bool:
@@ -170,11 +236,13 @@ def write_itk(path: Path, written: Any, *, as_field: bool) -> None:
     """Write a transform or a field image; raise `TransformError` if ITK cannot."""
     sitk = _simpleitk()
     try:
+        if not path.parent.is_dir():  # HDF5 would say more on stderr
+            raise FileNotFoundError(path.parent)
         if as_field:
             sitk.WriteImage(written, str(path), useCompression=True)
         else:
             sitk.WriteTransform(written, str(path))
-    except RuntimeError as error:
+    except (OSError, RuntimeError) as error:
         raise TransformError(
             f"ITK cannot write {path}; check that the folder exists and may be written to."
         ) from error

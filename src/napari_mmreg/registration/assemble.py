@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg.geometry import Frame, MatrixTransform, Transform, fill_value, pixel_grid
+from napari_mmreg.geometry import (
+    Frame,
+    MatrixTransform,
+    Transform,
+    fill_value,
+    looks_like_labels,
+    pixel_grid,
+)
 from napari_mmreg.geometry.warp import TILE, resample_tiles
 from napari_mmreg.imaging import change_grid, grid_to_image
 from napari_mmreg.registration.matches import agree, matches_to_images
@@ -25,6 +32,11 @@ BAND_WIDTH = 8192
 
 _HANDED_BACK = "The images are left as they were before registration."
 
+_NEAREST = (
+    "The moving image looks like labels or a mask and was resampled by nearest neighbour, so that "
+    "no new values appear; order=1 interpolates."
+)
+
 _KEPT = "The transform is kept as it is: it was not found by a model."
 
 
@@ -38,6 +50,7 @@ def assemble(
     provenance: dict[str, Any],
     frames: tuple[Frame, Frame],
     nodata: float | None = None,
+    order: int | None = None,
     notes: tuple[str, ...] = (),
     given: Transform | None = None,
 ) -> RegistrationResult:
@@ -59,6 +72,8 @@ def assemble(
         The two images as a transform that was found remembers them; a given one stays as it is.
     nodata : number, optional
         What means no data in the moving image.
+    order : {0, 1, 3}, optional
+        Of interpolation; by default nearest for label images and masks, linear for others.
     notes : tuple of str
         Sentences that follow the certificate's reasons.
     given : Transform, optional
@@ -87,7 +102,10 @@ def assemble(
         transform = transform.with_frames(*frames)
     metrics = measure_result(certificate, fine, dropped=dropped)
     offered, matches, rerendered = candidate.prediction, None, None
-    registered = resample(moving, transform, shapes[0], run, nodata=nodata)
+    if order is None:
+        order = 0 if looks_like_labels(moving) else 1
+        notes = notes if order else (*notes, _NEAREST)
+    registered = resample(moving, transform, shapes[0], run, order=order, nodata=nodata)
     if not dropped and offered.matches is not None:
         matches = matches_to_images(coarse, offered.matches, *shapes)
         if agree(matches, transform, shapes[1]):
@@ -115,6 +133,8 @@ def assemble(
         metrics=metrics,
         fixed_from_grid=fine.fixed_from_grid,
         fixed_from_model_grid=coarse.fixed_from_grid,
+        grid_fixed_excluded=_some(fine.fixed_excluded),
+        grid_moving_excluded=_some(fine.moving_excluded),
         grid_misregistration=before if dropped else certificate.misregistration,
         grid_misregistration_before=before,
         attempted=on_images if dropped else None,
@@ -129,12 +149,17 @@ def assemble(
     )
 
 
+def _some(area: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    return area if area is not None and area.any() else None
+
+
 def resample(
     image: NDArray[Any],
     transform: Transform,
     shape: tuple[int, int],
     run: Run,
     *,
+    order: int = 1,
     nodata: float | None = None,
 ) -> NDArray[Any]:
     """Do what `Transform.resample` does, with progress and cancel; outside, see `fill_value`.
@@ -156,7 +181,7 @@ def resample(
             image,
             (stop - start, width),
             positions,
-            order=1,
+            order=order,
             fill=fill_value(image.dtype, nodata),
             nodata=nodata,
         )

@@ -88,5 +88,6 @@ def assess(
                 provenance={**describe_environment(model, run, images), **(history or {})},
                 frames=pair_options.frames(*images),
                 nodata=pair_options.nodata[1],
+                order=pair_options.order,
                 given=transform,
             )

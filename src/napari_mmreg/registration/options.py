@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import Frame, MatrixTransform, Transform
 from napari_mmreg.imaging import prepare_pair
 from napari_mmreg.imaging.checks import check_modalities, check_spacing, without_nodata
@@ -39,6 +40,8 @@ class PairOptions:
         Values that mean no data in the fixed and the moving image.
     unit : str or None
         Of the spacings.
+    order : {0, 1, 3} or None
+        How the registered image is interpolated; None for what suits it.
     """
 
     initial: Transform | ArrayLike | None = None
@@ -50,14 +53,17 @@ class PairOptions:
     detect_borders: bool = True
     nodata: tuple[float | None, float | None] = (None, None)
     unit: str | None = None
+    order: int | None = None
 
     def __post_init__(self) -> None:
         check_modalities(self.modalities)
+        if self.order is not None and self.order not in (0, 1, 3):
+            raise InputError(f"Interpolation order {self.order} is unknown; use 0, 1 or 3.")
 
     def prepare(self, fixed: NDArray[Any], moving: NDArray[Any], budget: int, run: Run) -> Pair:
         """Bring two images onto one grid of at most `budget` pixels; raises `InputError`."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
-        del given["nodata"], given["unit"]
+        del given["nodata"], given["unit"], given["order"]
         for name, image, nodata in zip(
             ("fixed", "moving"), (fixed, moving), self.nodata, strict=True
         ):
@@ -95,6 +101,7 @@ class PairOptions:
             "modalities": list(self.modalities),
             "detect_borders": self.detect_borders,
             "nodata": list(self.nodata),
+            "order": self.order,
         }
 
 

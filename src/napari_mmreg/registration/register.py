@@ -53,6 +53,7 @@ def register(
     detect_borders: bool = True,
     nodata: tuple[float | None, float | None] = (None, None),
     unit: str | None = None,
+    order: int | None = None,
 ) -> RegistrationResult:
     """Find where each pixel of the fixed image lies in the moving image.
 
@@ -60,7 +61,8 @@ def register(
     ----------
     fixed, moving : array_like of shape (H, W), (H, W, 3) or (H, W, 4)
         Grey, RGB or RGBA of any real dtype, at least 16 x 16 pixels, of any two sizes. NaN,
-        infinite values and pixels with alpha 0 count as no data. Neither is changed.
+        infinite values and pixels with alpha 0 count as no data. (H, W, 1) counts as grey, long
+        doubles as float64. Neither is changed.
     model : str
         A name that `list_models` knows, or ``"auto"``.
     device : str
@@ -95,6 +97,10 @@ def register(
         registered one shows where the moving image does not reach.
     unit : str, optional
         Of the spacings; kept with the transform.
+    order : {0, 1, 3}, optional
+        How `RegistrationResult.registered` is interpolated: nearest neighbour, linear or cubic. By
+        default nearest for label images and masks, see `geometry.looks_like_labels`, which the
+        reasons say, and linear for others.
 
     Returns
     -------
@@ -128,6 +134,7 @@ def register(
         detect_borders,
         nodata,
         unit,
+        order,
     )
     images = check_image(fixed, "fixed"), check_image(moving, "moving")
     get_info(model)
@@ -197,5 +204,6 @@ def register_pair(
             provenance=describe_run(model, run, images, fine, refine, options),
             frames=options.frames(*images),
             nodata=options.nodata[1],
+            order=options.order,
             notes=notes,
         )

@@ -51,8 +51,9 @@ def map_to_fixed(
 class RegistrationResult:
     """A transform, the images it makes, and how far to trust it.
 
-    Arrays on the fixed grid that can be large (`displacement`, `valid`, `misregistration`,
-    `misregistration_before`) are computed when first asked for, and kept.
+    Arrays that can be large (`displacement`, `valid`, `misregistration`,
+    `misregistration_before`, `fixed_excluded`, `moving_excluded`) are computed when first asked
+    for, and kept.
 
     Attributes
     ----------
@@ -86,6 +87,8 @@ class RegistrationResult:
         The maps on that grid.
     fixed_from_model_grid : MatrixTransform
         Pixels of the grid on which the model predicted, to fixed pixels.
+    grid_fixed_excluded, grid_moving_excluded : ndarray of bool, shape (h, w), or None
+        What detection left out of the images, on the grid of `fixed_from_grid`.
     attempted : Transform or None
         Fixed pixels to moving pixels: what was found, if `status` is ``"failed"``.
     matches : ndarray of float32, shape (N, 5), or None
@@ -127,6 +130,8 @@ class RegistrationResult:
     fixed_from_model_grid: MatrixTransform
     grid_misregistration: NDArray[np.float32]
     grid_misregistration_before: NDArray[np.float32]
+    grid_fixed_excluded: NDArray[np.bool_] | None = None
+    grid_moving_excluded: NDArray[np.bool_] | None = None
     attempted: Transform | None = None
     matches: NDArray[np.float32] | None = None
     localisation: NDArray[np.float32] | None = None
@@ -172,6 +177,29 @@ class RegistrationResult:
     def misregistration_before(self) -> NDArray[np.float32]:
         """The same for the input, under the initial transform: float32 (H, W)."""
         return self._on_fixed(self.grid_misregistration_before)
+
+    @cached_property
+    def fixed_excluded(self) -> NDArray[np.bool_] | None:
+        """What `detect_borders` left out of the fixed image: bool (H, W), None if nothing.
+
+        Outside an aperture or a warped frame, and what is drawn into both images.
+        """
+        if self.grid_fixed_excluded is None:
+            return None
+        return self._on_fixed(self.grid_fixed_excluded.astype(np.float32)) >= 0.5
+
+    @cached_property
+    def moving_excluded(self) -> NDArray[np.bool_] | None:
+        """What `detect_borders` left out of the moving image: bool (h, w) on its own pixels.
+
+        None if nothing. What the working grid did not hold counts as not left out.
+        """
+        if self.grid_moving_excluded is None:
+            return None
+        moving_from_grid = self.initial.compose(self.fixed_from_grid)
+        return moving_from_grid.inverse().resample(
+            self.grid_moving_excluded, self.moving_shape, order=0
+        )
 
     def _on_fixed(self, grid_map: NDArray[np.float32]) -> NDArray[np.float32]:
         """Interpolate a map of the working grid linearly at the fixed pixels."""

@@ -56,7 +56,8 @@ def test_a_file_becomes_arrows_that_carry_it(tmp_path, viewer, said):
     assert_allclose(layer.features["length"], np.hypot(*step.T), rtol=1e-5)
     carried = transform_of(layer.metadata)
     assert carried.fixed_frame == FRAMES[0]
-    assert said == ["Opened t.npz. The arrows point from fixed to moving places."]
+    apply = "Layers > Transform > Apply registration carries other layers along."
+    assert said == [f"Opened t.npz. The arrows point from fixed to moving places. {apply}"]
 
 
 def test_without_an_image_the_frame_is_nominal(tmp_path, viewer, said):

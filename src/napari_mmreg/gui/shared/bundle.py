@@ -18,6 +18,7 @@ from napari_mmreg.gui.shared.carried import carry
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, layer_name, shared_kwargs
 from napari_mmreg.gui.shared.matches import match_layers
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.placement import part_of
 from napari_mmreg.gui.shared.snapshot import Snapshot
 from napari_mmreg.imaging.compose import Shown, to_shown
 
@@ -33,6 +34,7 @@ MAGNITUDE = "displacement"
 FLOW = "flow colour"
 GRID = "deformed grid"
 ARROWS = "flow arrows"
+FIXED_EXCLUDED, MOVING_EXCLUDED = "left out of fixed", "left out of moving"
 COMPARE = "compare"
 
 PROBABILITY = {
@@ -156,7 +158,7 @@ def build(
     if result.status != "failed":  # nothing was moved: there would be nothing to see
         layers += _flow_layers(snapshot, flow, stride, check)
     layers += _rerendered(snapshot, result) + _localised(snapshot, result)
-    layers += match_layers(snapshot, result)
+    layers += match_layers(snapshot, result) + _excluded(snapshot, result)
     carry(layers, snapshot, result)
     valid = np.asarray(result.valid)
     check()
@@ -232,6 +234,28 @@ def _localised(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec
     kwargs = shared_kwargs(snapshot, LOCALISATION)
     kwargs["metadata"][METADATA_KEY]["model"] = result.model
     return [LayerSpec(LOCALISATION, "image", likely, kwargs | PROBABILITY)]
+
+
+def _excluded(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
+    """Return the hidden layers of what detection left out of the two images, where these lie."""
+    return [
+        LayerSpec(
+            role,
+            "labels",
+            area.astype(np.uint8),
+            {
+                **shared_kwargs(snapshot, role),
+                **part_of(picture.placement, (0, 0), 1),
+                "visible": False,
+                "opacity": 0.5,
+            },
+        )
+        for role, picture, area in (
+            (FIXED_EXCLUDED, snapshot.fixed, result.fixed_excluded),
+            (MOVING_EXCLUDED, snapshot.moving, result.moving_excluded),
+        )
+        if area is not None
+    ]
 
 
 def _limits(own: tuple[float, float] | None, data: NDArray[Any]) -> tuple[float, float]:

@@ -15,7 +15,7 @@ class LayerSpec:
     """One layer to be made: napari's ``Layer.create(data, kwargs, kind)``."""
 
     role: str
-    kind: Literal["image", "vectors", "points"]
+    kind: Literal["image", "labels", "vectors", "points"]
     data: Any
     kwargs: dict[str, Any]
 
