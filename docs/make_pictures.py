@@ -22,6 +22,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtTest import QTest
 
 from napari_mmreg.gui.apply.dock import ApplyDock
+from napari_mmreg.gui.batch.dock import BatchDock
 from napari_mmreg.gui.evaluate.dock import EvaluateDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register.dock import RegisterDock
@@ -29,6 +30,7 @@ from napari_mmreg.gui.samples import load_ihc, load_thermal
 from napari_mmreg.gui.shared import bundle as roles
 from napari_mmreg.gui.shared.fused import BEFORE, FUSED
 from napari_mmreg.gui.shared.matches import FIXED, LINES, MOVING
+from napari_mmreg.io import write_image
 from napari_mmreg.landmarks.sessions import FOLDER_VARIABLE
 from napari_mmreg.samples import load_sample
 
@@ -214,6 +216,37 @@ def fusion(viewer, dock) -> None:
     dock.area.verticalScrollBar().setValue(0)
 
 
+def batch(viewer, dock) -> None:
+    """Four pairs of files, one of them damaged."""
+    scans = Path(tempfile.mkdtemp()) / "scans"
+    scans.mkdir()
+    names = {"tissue": "ihc_two_stain", "motorcycle": "motorcycle_rgb_depth"}
+    for name, sample in {**names, "cup": "visible_thermal_simulated"}.items():
+        pair = load_sample(sample)
+        write_image(scans / f"{name}_a.tif", pair.fixed)
+        write_image(scans / f"{name}_b.tif", pair.moving)
+    for side in "ab":
+        (scans / f"night_{side}.tif").write_bytes(b"II*\0 cut short")
+    viewer.layers.clear()
+    batches = BatchDock(viewer)
+    viewer.window.add_dock_widget(batches, name="Batch registration", area="right")
+    viewer.window.remove_dock_widget(dock)
+    for side, pattern in (("fixed", "*_a.tif"), ("moving", "*_b.tif")):
+        batches.form.patterns[side].value = scans / pattern
+    batches.form.output.value = scans.parent / "results"
+    batches.find_pairs()
+    batches.run_bar.button.click()
+    while batches.busy:
+        settle(50)
+    print(batches.status.text)
+    batches.table.selectRow(0)
+    batches.open_pair()
+    while batches.busy or len(viewer.layers) < 3:
+        settle(50)
+    viewer.reset_view()
+    settle(800)
+
+
 def apply_dock(viewer, dock) -> None:
     """Labels and points of the moving image, carried onto the fixed one."""
     from skimage.measure import label, regionprops
@@ -377,6 +410,7 @@ EVALUATIONS = (
 
 SCENES = {
     "apply_dock": (load_thermal, apply_dock),
+    "batch": (load_thermal, batch),
     "evaluate_dock": (load_thermal, evaluate_dock),
     "evaluate_objects": (load_thermal, evaluate_objects),
     "evaluate_sam": (load_thermal, evaluate_sam),

@@ -53,8 +53,8 @@ MAX_RATIO, MIN_SIGNIFICANCE = 0.98, 0.8
 """A bend of the elastic stage is taken up to this ratio of the MIND-SSC differences after and
 before it, and from this multiple of the error that it expects of itself. Chosen on 27 scenes of
 `train`, rigid and bent, whose start is less than 8 px off: always bending takes the medians from
-1.41 and 2.58 px to 1.69 and 2.23 px, this rule to 1.52 and 2.34 px. The network had trained on
-these scenes; its weights were those of step 1325."""
+1.41 and 2.58 px to 1.69 and 2.23 px, this rule to 1.52 and 2.34 px. The network, an earlier
+one than that shipped, had trained on these scenes."""
 
 MAX_FOLDING = 0.001
 """Share of the grid where the elastic stage may fold."""

@@ -46,7 +46,7 @@ PAGE_TIP = "Open summary.html in the browser: all pairs with pictures, worst fir
 NO_RESULT = "The pair “{name}” has no registered image. {reasons}"
 NOT_RUN = "Register it first."
 
-DONE = "{ok} ok, {doubtful} doubtful, {failed} failed, {error} not read"
+DONE = "{ok} ok, {doubtful} doubtful, {failed} failed, {error} not done"
 REUSED = " · {count} were there already"
 STAGE_OPENING = "Opening"
 LAYER_FIXED, LAYER_REGISTERED, LAYER_RISK = "{name}", "{name} registered", "{name} risk"
