@@ -221,7 +221,8 @@ class Transform(ABC):
             raise InputError(
                 f"Points need the shape (..., 2) for (row, col), but have {positions.shape}."
             )
-        return self._map(positions.reshape(-1, 2)).reshape(positions.shape)
+        with np.errstate(all="ignore"):  # what is too large for floating point has no place
+            return self._map(positions.reshape(-1, 2)).reshape(positions.shape)
 
     def compose(self, first: Transform) -> Transform:
         """Return the transform that applies `first` and then this one.
