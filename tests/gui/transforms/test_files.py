@@ -184,16 +184,3 @@ def test_pixel_sizes_of_two_images():
         pixels_of(nobody, small)
     with pytest.raises(InputError, match="“it” are measured in different units"):
         pixels_of(picture((1, 1), ("um", "mm")), small)
-
-
-def test_applying_is_offered_where_it_is_there(monkeypatch):
-    from types import SimpleNamespace
-
-    from npe2 import PluginManager
-
-    entry = SimpleNamespace(command="napari-mmreg.apply")
-    manager = SimpleNamespace(menus=lambda: {"napari/layers/transform": [entry]})
-    monkeypatch.setattr(PluginManager, "instance", staticmethod(lambda: manager))
-    assert reader.apply_place() == "Layers > Transform > Apply registration"
-    entry.command = "another"
-    assert reader.apply_place() == ""

@@ -123,19 +123,5 @@ def tell(path: Path, kind: FileKind, transform: Transform, options: FileOptions)
         said = [strings.OPENED_FOR.format(name=path.name, spacing=spacing), strings.OTHER_PIXELS]
     else:
         said = [strings.OPENED.format(name=path.name)]
-    said.append(strings.ARROWS)
-    place = apply_place()
-    if place:
-        said.append(strings.APPLY.format(place=place))
+    said += [strings.ARROWS, strings.APPLY]
     show_info(" ".join(said))
-
-
-def apply_place() -> str:
-    """Return the menu in which the plugin offers to apply transforms; empty if it does not."""
-    from npe2 import PluginManager
-
-    for menu, entries in PluginManager.instance().menus().items():
-        if any(getattr(entry, "command", "") == "napari-mmreg.apply" for entry in entries):
-            path = menu.removeprefix("napari/").split("/")
-            return " > ".join([*(part.capitalize() for part in path), "Apply registration"])
-    return ""

@@ -9,7 +9,7 @@ OPENED = "Opened {name}."
 OPENED_FOR = "Opened {name} for pixels of {spacing}."
 OTHER_PIXELS = "If the images have others, use File > IO Utilities > Import a transform… instead."
 ARROWS = "The arrows point from fixed to moving places."
-APPLY = "{place} carries other layers along."
+APPLY = "Layers > Transform > Apply registration carries other layers along."
 
 EXPORT_TITLE = "Export the registration of “{name}”"
 EXPORTED = "Wrote {path}: {title}."
