@@ -11,20 +11,23 @@ from napari_mmreg.batch.schedule import Place, own_device
 from napari_mmreg.errors import Cancelled, InputError, MissingExtraError
 
 distributed = pytest.importorskip("distributed")
+psutil = pytest.importorskip("psutil")
 
 
 @pytest.mark.slow
 def test_a_killed_worker_loses_nothing_and_does_nothing_twice(parameters, tmp_path):
     pairs = [make_pair(tmp_path, f"p{number}", number) for number in range(5)]
-    heard = []
+    heard, variables = [], {}
 
     def kill_one(stage, _):
         heard.append(stage)
         if len(heard) == 2:
             victim = multiprocessing.active_children()[0]
+            variables.update(psutil.Process(victim.pid).environ())
             os.kill(victim.pid, signal.SIGKILL)
 
     shared = run_batch(pairs, tmp_path / "two", parameters, workers=2, progress=kill_one)
+    assert variables["MALLOC_MMAP_THRESHOLD_"] == str(2**25)
     assert shared.count("ok") == len(pairs)
     assert len(heard) == 1 + len(pairs)  # the start, and every pair once
     assert not list((tmp_path / "two").glob("*/.*"))
