@@ -8,11 +8,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_mmreg.errors import InputError, MissingExtraError, TransformError
 from napari_mmreg.geometry import CompositeTransform, DisplacementTransform, MatrixTransform
-from napari_mmreg.io import ITK_FIELDS, ITK_TRANSFORMS, load_transform, save_transform
+from napari_mmreg.io import load_transform, save_transform
 from napari_mmreg.io.itk import from_itk, to_itk
 from napari_mmreg.io.nifti import check_whole
 from napari_mmreg.io.physical import spacing_matrix
 
+ITK_TRANSFORMS = (".tfm", ".txt", ".h5", ".hdf5", ".mat")
+ITK_FIELDS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
 FIXED_SHAPE, MOVING_SHAPE = (50, 72), (64, 90)
 FIXED_SPACING, MOVING_SPACING = (0.5, 2.0), (0.75, 1.25)
 POINTS = np.random.default_rng(0).uniform((0, 0), (49, 71), (60, 2))

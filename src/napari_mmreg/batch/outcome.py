@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from napari_mmreg.errors import RegistrationError
+
 Verdict = Literal["ok", "doubtful", "failed", "error"]
 
 WORST_FIRST: tuple[Verdict, ...] = ("error", "failed", "doubtful", "ok")
@@ -42,8 +44,6 @@ class Outcome:
     def of_error(cls, name: str, error: BaseException, seconds: float = 0.0) -> Outcome:
         """Return the outcome of a pair that raised."""
         said = str(error) or "no message"
-        from napari_mmreg.errors import RegistrationError
-
         kind = "" if isinstance(error, RegistrationError) else f"{type(error).__name__}: "
         return cls(name, "error", (kind + said,), seconds=seconds)
 

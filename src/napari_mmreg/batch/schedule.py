@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_mmreg.batch.outcome import Outcome
@@ -60,7 +61,7 @@ class Place:
     """
 
     workers: int = 1
-    scheduler: str | None = field(default=None)
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         if type(self.workers) is not int or self.workers < 1:
@@ -98,7 +99,7 @@ def finished(
     if place.workers == 1 and place.scheduler is None:
         for task, name in zip(tasks, names, strict=True):
             _check(cancel)
-            yield _done(lambda task=task: work(task), name)  # type: ignore[misc]
+            yield _done(partial(work, task), name)
         return
     with _client(place) as client:
         yield from _on_cluster(client, work, tasks, names, cancel)

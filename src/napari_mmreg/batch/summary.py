@@ -6,7 +6,6 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -14,10 +13,9 @@ from urllib.parse import quote
 from napari_mmreg.batch.outcome import WORST_FIRST, Outcome
 from napari_mmreg.batch.work import PREVIEW
 from napari_mmreg.io import write_text
+from napari_mmreg.io.html import page_template
 
 if TYPE_CHECKING:
-    from jinja2 import Template
-
     from napari_mmreg.batch.table import ImagePair
 
 TABLE, PAGE = "summary.csv", "summary.html"
@@ -53,7 +51,7 @@ def write_summary(
         writer.writerow([*_cells(pair.id, outcomes.get(pair.id)), pair.fixed, pair.moving])
     write_text(folder / TABLE, text.getvalue())
     counts = Counter(outcome.status for outcome in outcomes.values())
-    page = _template().render(
+    page = page_template("batch", "summary.html.jinja").render(
         counts=[(status, counts[status]) for status in reversed(WORST_FIRST)],
         waiting=len(pairs) - len(outcomes),
         outcomes=sorted(outcomes.values(), key=lambda outcome: outcome.order),
@@ -76,17 +74,3 @@ def _cells(name: str, outcome: Outcome | None) -> list[object]:
 def _preview(folder: Path, name: str) -> str | None:
     """Return the address of a pair's preview, relative to the page, if there is one."""
     return quote(f"{name}/{PREVIEW}") if (folder / name / PREVIEW).is_file() else None
-
-
-@lru_cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("napari_mmreg", "batch"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("summary.html.jinja")

@@ -20,16 +20,12 @@ from napari_mmreg.io.points import Points, read_landmark_files, read_points
 from napari_mmreg.io.stacks import Stack, holds_stack, read_stack, write_stack
 from napari_mmreg.io.tiff import Georeference
 from napari_mmreg.io.transforms import (
-    ITK_FIELDS,
-    ITK_TRANSFORMS,
     load_transform,
     save_transform,
 )
 from napari_mmreg.io.whole import check_folder, whole_folder, write_json, write_text
 
 __all__ = [
-    "ITK_FIELDS",
-    "ITK_TRANSFORMS",
     "MARK_SUFFIXES",
     "FileKind",
     "Georeference",

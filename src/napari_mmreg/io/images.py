@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from napari_mmreg.io.tiff import (
     starts_as_tiff,
     write_tiff,
 )
+from napari_mmreg.io.whole import whole_file
 from napari_mmreg.limits import check_bytes
 
 EIGHT_BIT_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp"})
@@ -227,20 +227,8 @@ def write_image(
     if image.ndim == 3 and image.shape[-1] == 1 and suffix != ".npy":
         image = image[..., 0]
     _check_format(target, image)
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=suffix, delete=False) as stream:
-            temporary = Path(stream.name)
-        _write(temporary, suffix, image, georeference, nodata)
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {target}: {error.strerror or error}. Choose another folder."
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with whole_file(target) as partial:
+        _write(partial, suffix, image, georeference, nodata)
 
 
 def _read_other(source: Path, page: int | None) -> tuple[NDArray[Any], int]:

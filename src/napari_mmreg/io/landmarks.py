@@ -12,6 +12,7 @@ import numpy as np
 from napari_mmreg.errors import InputError
 from napari_mmreg.io import bigwarp
 from napari_mmreg.io.landmark_table import LandmarkPairs, check_table, number
+from napari_mmreg.io.text import read_text
 from napari_mmreg.io.whole import write_text
 
 if TYPE_CHECKING:
@@ -57,12 +58,7 @@ def read_landmarks(
     *Convention*: ``(row, col)`` pixels counted from 0, pixel centres at integers.
     """
     source = Path(path)
-    try:
-        text = source.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {source}; check the path.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{source} cannot be read as text; save it as CSV (UTF-8).") from error
+    text = read_text(source, "CSV (UTF-8)")
     if text.lstrip().startswith("{"):
         return bigwarp.from_json(text, str(source), fixed_spacing, moving_spacing)
     if bigwarp.looks_like_csv(text):

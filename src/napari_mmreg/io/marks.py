@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry.marks import outline
 from napari_mmreg.io.landmark_table import number
+from napari_mmreg.io.text import read_text
 from napari_mmreg.io.whole import write_text
 
 MARK_SUFFIXES = frozenset({".csv", ".geojson", ".json"})
@@ -95,12 +96,7 @@ def read_marks(path: str | Path) -> MarkFile:
         If the file is missing, of another kind, or a coordinate is no finite number.
     """
     source = Path(path)
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {source}; check the path.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{source} cannot be read as text; save it as CSV or GeoJSON.") from error
+    text = read_text(source, "CSV or GeoJSON")
     if text.lstrip().startswith(("{", "[")):
         return _GeoJson(text, str(source))
     rows = list(csv.reader(StringIO(text)))

@@ -20,6 +20,7 @@ import numpy as np
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.io.landmark_table import LandmarkPairs, number
+from napari_mmreg.io.text import read_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,12 +116,7 @@ def read_points(path: str | Path, spacing: Spacing = (1.0, 1.0)) -> Points:
         names the line.
     """
     source = Path(path)
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {source}; check the path.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{source} cannot be read as text; save it as CSV (UTF-8).") from error
+    text = read_text(source, "CSV (UTF-8)")
     name = str(source)
     if text.lstrip().startswith(("{", "[")):
         return _geojson(text, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from napari_mmreg.io.tiff import (
     starts_as_tiff,
     write_tiff_stack,
 )
+from napari_mmreg.io.whole import whole_file
 from napari_mmreg.limits import check_bytes
 
 if TYPE_CHECKING:
@@ -138,27 +138,15 @@ def write_stack(
             ".npy, or choose one of them with --page N."
         )
     whole = (*stack.shape, *shape, *stack.pages.shape[3:])
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=suffix, delete=False) as stream:
-            temporary = Path(stream.name)
+    with whole_file(target) as partial:
         if suffix == ".npy":
-            _write_npy(temporary, pages, whole, len(stack.shape), stack.pages.dtype)
+            _write_npy(partial, pages, whole, len(stack.shape), stack.pages.dtype)
         else:
             ome = target.name.lower().endswith((".ome.tif", ".ome.tiff"))
             dtype = stack.pages.dtype
             write_tiff_stack(
-                temporary, pages, whole, dtype, stack.axes, georeference, nodata, ome=ome
+                partial, pages, whole, dtype, stack.axes, georeference, nodata, ome=ome
             )
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {target}: {error.strerror or error}. Choose another folder."
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _from_npy(source: Path) -> Stack:

@@ -8,12 +8,6 @@ from napari_mmreg.geometry import Transform
 from napari_mmreg.geometry.files import FileOptions, MatrixOrder, read_file, write_file
 from napari_mmreg.geometry.units import Spacing
 
-ITK_TRANSFORMS = (".tfm", ".txt", ".h5", ".hdf5", ".mat")
-"""Suffixes of ITK transform files."""
-
-ITK_FIELDS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
-"""Suffixes of ITK images that hold a displacement field."""
-
 
 def save_transform(
     path: str | Path,

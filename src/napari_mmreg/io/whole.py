@@ -92,6 +92,33 @@ def whole_folder(
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Write a file that appears, or replaces an earlier one, only when all of it is written.
+
+    Yields
+    ------
+    Path
+        A file beside it, with the same endings, to write to.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    target = Path(path)
+    name = f"{_PART}{os.getpid()}-{target.stem}{target.suffix.lower()}"  # NumPy knows only .npy
+    partial = target.with_name(name)
+    try:
+        yield partial
+        partial.replace(target)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file (UTF-8) as it is; an existing one is replaced when all is written.
 
@@ -100,17 +127,8 @@ def write_text(path: str | Path, text: str) -> None:
     InputError
         If it cannot be written.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}{_PART}{os.getpid()}")
-    try:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
-            stream.write(text)
-        temporary.replace(target)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -130,3 +130,13 @@ def test_an_earlier_batch_is_found_again(dock, scans, qtbot):
     dock.start()
     qtbot.waitUntil(lambda: not dock.runner.busy, timeout=WAIT)
     assert "2 were there already" in dock.status.text
+
+
+def test_what_was_typed_last_is_what_runs(dock, scans, qtbot):
+    choose(dock, scans)
+    for side in ("vis", "ir"):
+        dock.form.patterns["fixed" if side == "vis" else "moving"].value = scans / f"a*_{side}.tif"
+    dock.start()
+    assert cells(dock, 2) == ["a_vis.tif"]
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=WAIT)
+    assert cells(dock, 1) == ["ok"]

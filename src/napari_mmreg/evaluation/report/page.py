@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,10 @@ from napari_mmreg.evaluation.measures import BY_KEY, GROUPS, MEASURES, SIMILARIT
 from napari_mmreg.evaluation.object_evaluation import PROTOCOLS, ObjectEvaluation
 from napari_mmreg.evaluation.prompted import worst_first
 from napari_mmreg.evaluation.report.charts import comparison_chart, curve_chart, object_chart
+from napari_mmreg.io.html import page_template
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from jinja2 import Template
 
 COMPARED = ("re_rmse", "re_grid", "object_iou", "object_iou_geometry", "mind", "gradient_ncc",
             "folding_percent")  # fmt: skip
@@ -50,25 +49,11 @@ class Picture:
     caption: str
 
 
-@lru_cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("napari_mmreg.evaluation", "report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("page.html.jinja")
-
-
 def render(evaluations: Sequence[Evaluation], title: str, made: datetime) -> str:
     """Return the page; see `files.write_report`."""
     first = evaluations[0]
     reasons = [str(reason) for reason in first.provenance.get("reasons", ())]
-    return _template().render(
+    return page_template("evaluation/report", "page.html.jinja").render(
         title=title,
         subtitle=_subtitle(first, made, title),
         status=str(first.provenance.get("status", "")),

@@ -19,7 +19,6 @@ from napari_mmreg.gui.batch import strings as texts
 from napari_mmreg.gui.batch.form import BatchForm, path_of
 from napari_mmreg.gui.batch.job import BatchJob, OpenJob
 from napari_mmreg.gui.batch.table import PairsTable
-from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.runs import make_layer
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.widgets import style
@@ -104,15 +103,16 @@ class BatchDock(ScrollingDock):
 
     def start(self) -> None:
         """Register all pairs; an error is shown as a sentence."""
+        self._pairs_timer.stop()
+        self.find_pairs()  # what was typed last may not be listed yet
         folder = path_of(self.form.output)
-        if folder is None:
+        if folder is None or not self.table.pairs:
             return
         try:
             parameters = self.form.parameters()
         except RegistrationError as error:
             self.say_error(str(error))
             return
-        self.table.show_pairs(self.table.pairs)
         self._job = BatchJob(self.table.pairs, folder, parameters, self.form.workers.value)
         self._shown, self._folder = 0, folder
         self.status.clear()
@@ -124,7 +124,7 @@ class BatchDock(ScrollingDock):
         """Stop; pairs that are done are kept."""
         self.runner.cancel()
         self.on_idle()
-        self.status.show_note(strings.CANCELLED)
+        self.status.show_note(texts.CANCELLED)
 
     def _on_progress(self, stage: str, fraction: float) -> None:
         if self.run_bar.running:
@@ -145,17 +145,15 @@ class BatchDock(ScrollingDock):
         self._show_state()
 
     def _on_done(self, summary: BatchSummary) -> None:
-        self.status.show_note(_counted(summary.outcomes), texts.COUNT.format(
-            count=len(summary.outcomes)
-        ))  # fmt: skip
-        self._show_state()
+        count = texts.COUNT.format(count=len(summary.outcomes))
+        self.status.show_note(_counted(summary.outcomes), count)
 
     def _show_state(self) -> None:
         busy = self.runner.busy
         ready = bool(self.table.pairs) and path_of(self.form.output) is not None
         self.run_bar.set_ready(ready=ready)
-        for widget in (*self.form.widgets, self.table):
-            widget.setEnabled(not busy or widget is self.table)
+        for widget in self.form.widgets:
+            widget.setEnabled(not busy)
         self.open_button.setEnabled(self.table.selected is not None and not busy)
         page = None if self._folder is None else self._folder / PAGE
         self.page_button.setEnabled(page is not None and page.is_file())

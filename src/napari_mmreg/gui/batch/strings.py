@@ -46,6 +46,7 @@ PAGE_TIP = "Open summary.html in the browser: all pairs with pictures, worst fir
 NO_RESULT = "The pair “{name}” has no registered image. {reasons}"
 NOT_RUN = "Register it first."
 
+CANCELLED = "The batch was cancelled; pairs that are done are kept."
 DONE = "{ok} ok, {doubtful} doubtful, {failed} failed, {error} not done"
 REUSED = " · {count} were there already"
 STAGE_OPENING = "Opening"

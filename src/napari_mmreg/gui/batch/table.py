@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
@@ -86,16 +86,13 @@ class PairsTable(QTableWidget):
             self._outcomes[outcome.id] = outcome
             item = self._item(row, _STATUS)
             item.setText(outcome.status)
-            item.setForeground(QColor(_COLOURS[outcome.status]))
+            item.setForeground(QColor(STATUS_COLOURS[outcome.status]))
             item.setToolTip("\n".join(outcome.reasons))
 
     def _item(self, row: int, column: int) -> QTableWidgetItem:
         item = self.item(row, column)
         assert item is not None  # noqa: S101  # every cell has one
         return item
-
-
-_COLOURS: Mapping[str, str] = STATUS_COLOURS
 
 
 def _cell(text: str) -> QTableWidgetItem:

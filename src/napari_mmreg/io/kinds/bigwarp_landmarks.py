@@ -15,6 +15,7 @@ from napari_mmreg.geometry import MatrixTransform, ThinPlateTransform, Transform
 from napari_mmreg.geometry.files import FileKind, FileOptions, register_file_kind
 from napari_mmreg.io import bigwarp
 from napari_mmreg.io.physical import from_physical
+from napari_mmreg.io.text import read_start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,26 +25,13 @@ if TYPE_CHECKING:
 GRID = 15
 """Landmarks along each side for transforms that are no splines."""
 
-MAX_TEXT = 20_000_000
-"""Bytes of landmarks that are read."""
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_TEXT).decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise TransformError(f"There is no file {path}; check the path.") from error
-    except (OSError, UnicodeDecodeError):
-        return ""
-
 
 def _is_json(path: Path) -> bool:
     return path.name.lower().endswith(".json")
 
 
 def _recognises(path: Path) -> bool:
-    text = _text(path)
+    text = read_start(path)
     if _is_json(path):
         return '"movingPoints"' in text and '"fixedPoints"' in text
     return bigwarp.looks_like_csv(text)
@@ -51,7 +39,7 @@ def _recognises(path: Path) -> bool:
 
 def _read(path: Path, options: FileOptions) -> Transform:
     parse = bigwarp.from_json if _is_json(path) else bigwarp.from_csv
-    pairs = parse(_text(path), str(path), *options.spacings)
+    pairs = parse(read_start(path), str(path), *options.spacings)
     there = np.isfinite(np.concatenate([pairs.fixed, pairs.moving], axis=1)).all(axis=1)
     used = there & np.array(pairs.enabled, dtype=bool)
     names = [name for name, use in zip(pairs.names, used, strict=True) if use]

@@ -12,10 +12,8 @@ from napari_mmreg.geometry import Transform
 from napari_mmreg.geometry.files import FileKind, FileOptions, register_file_kind
 from napari_mmreg.io.elastix import looks_like_elastix, read_elastix
 from napari_mmreg.io.physical import to_physical_matrix
+from napari_mmreg.io.text import MAX_TEXT
 from napari_mmreg.io.whole import write_text
-
-MAX_TEXT = 20_000_000
-"""Bytes of a text that are read to tell what it holds."""
 
 _AFFINE = """(Transform "AffineTransform")
 (NumberOfParameters 6)

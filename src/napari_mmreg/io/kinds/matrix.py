@@ -20,6 +20,7 @@ from napari_mmreg.geometry.files import (
     MatrixOrder,
     register_file_kind,
 )
+from napari_mmreg.io.text import read_start
 from napari_mmreg.io.whole import write_text
 
 MAX_TEXT = 1_000_000
@@ -142,19 +143,8 @@ def write_matrix(path: Path, transform: Transform, _: FileOptions) -> None:
     write_text(path, comments + rows + "\n")
 
 
-def _text(path: Path) -> str:
-    """Return what a text file holds, or nothing for one that is no text."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_TEXT + 1)[:MAX_TEXT].decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise TransformError(f"There is no file {path}; check the path.") from error
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
 def _read(path: Path, options: FileOptions) -> Transform:
-    text = _text(path)
+    text = read_start(path, MAX_TEXT)
     found = matrix_from_text(text, str(path), options.matrix_order)
     if found is None:
         raise TransformError(f"{path} is {_kind_of(text, path.name.lower())}")
@@ -184,7 +174,7 @@ def _kind_of(text: str, name: str) -> str:
 
 def _recognises(path: Path) -> bool:
     try:
-        return matrix_from_text(_text(path), str(path), "xy") is not None
+        return matrix_from_text(read_start(path, MAX_TEXT), str(path), "xy") is not None
     except TransformError:  # numbers that are no good matrix
         return True
 
