@@ -70,7 +70,8 @@ class RegisterDock(ScrollingDock):
         self.runs = RunsBox(self.session.runs, defaults.arrows)
         self.compare = CompareBox(self.session.comparison)
         self.cursor_line = style.quiet_label(strings.CURSOR_IDLE)
-        self.cursor_line.setFixedHeight(2 * self.cursor_line.fontMetrics().lineSpacing() + 6)
+        # Two lines; napari's theme enlarges the font later.
+        self.cursor_line.setFixedHeight(3 * self.cursor_line.fontMetrics().lineSpacing())
         self.cursor_line.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._results = self._build()
         self._arrows_timer = self.timer(_ARROWS_INTERVAL_MS, self._apply_arrows)
