@@ -317,3 +317,12 @@ def test_only_affines_move_and_what_others_moved_stays():
     count, notes = moves.undo()
     assert count == 0
     assert "stays where it is" in notes[0]
+
+
+def test_a_file_of_lengths_fits_images_in_different_units(tmp_path):
+    pytest.importorskip("SimpleITK")
+    fixed = Image(np.zeros((60, 80)), name="fixed", scale=(0.5, 0.8), units="mm")
+    moving = Image(np.zeros((70, 90)), name="moving", scale=(700, 600), units="micrometer")
+    AFFINE.save(tmp_path / "t.tfm", fixed_spacing=(0.5, 0.8), moving_spacing=(0.7, 0.6), unit="mm")
+    known = Registration("t", ground_of(fixed), ground_of(moving), path=tmp_path / "t.tfm")
+    np.testing.assert_allclose(known.load().map([(10.0, 20.0)]), AFFINE.map([(10.0, 20.0)]))

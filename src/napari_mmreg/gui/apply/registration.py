@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.apply import strings as texts
+from napari_mmreg.gui.shared.carried import pixels_of
 from napari_mmreg.gui.shared.placement import Matrix, Placement, place, unit_factors
 from napari_mmreg.gui.shared.runs import RunRecord
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform
     from napari_mmreg.geometry.applying import Side
-
-MatrixOrder = Literal["xy", "rowcol"]
+    from napari_mmreg.geometry.files import MatrixOrder
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +69,14 @@ class Registration:
 
         if self.path is None:
             raise InputError(texts.NO_FILE)
+        known = pixels_of(self.fixed, self.moving)
+        spacing, other, unit = (None, None, None) if known is None else known
         transform = load_transform(
             self.path,
             fixed_shape=self.fixed.shape,
-            fixed_spacing=self.fixed.placement.spacing,
-            moving_spacing=self.moving.placement.spacing,
+            fixed_spacing=spacing,
+            moving_spacing=other,
+            unit=unit,
             matrix_order=self.matrix_order,
         )
         return transform.for_shapes(self.fixed.shape, self.moving.shape)

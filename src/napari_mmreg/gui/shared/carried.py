@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import Frame, Transform
@@ -18,13 +18,26 @@ from napari_mmreg.gui.shared.modalities import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari_mmreg.gui.shared.layer_spec import LayerSpec
-    from napari_mmreg.gui.shared.snapshot import Picture, Snapshot
+    from napari_mmreg.gui.shared.placement import Placement
+    from napari_mmreg.gui.shared.snapshot import Snapshot
     from napari_mmreg.registration import RegistrationResult
 
 KEY = "transform"
 
 
-def pixel_of(picture: Picture) -> tuple[Spacing, str | None]:
+class Placed(Protocol):
+    """An image by its name that lies in the world, such as a `Picture`."""
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+
+    @property
+    def placement(self) -> Placement:
+        """Where it lies."""
+
+
+def pixel_of(picture: Placed) -> tuple[Spacing, str | None]:
     """Return the size of a picture's pixels and its unit; None for napari's own, the pixel.
 
     Raises
@@ -38,7 +51,7 @@ def pixel_of(picture: Picture) -> tuple[Spacing, str | None]:
     return place.spacing, place.units[0] if place.calibrated else None
 
 
-def pixels_of(fixed: Picture, moving: Picture) -> tuple[Spacing, Spacing, str | None] | None:
+def pixels_of(fixed: Placed, moving: Placed) -> tuple[Spacing, Spacing, str | None] | None:
     """Return both pixel sizes in the fixed picture's unit; None where nobody measured anything.
 
     Raises
