@@ -1,20 +1,25 @@
-"""Fit and score what a certificate says: the chance of failure and the misregistration maps.
+"""Fit and score what results say of their own error.
 
-Registers synthetically misaligned pairs with each model, measures what `registration.certify`
-measures, and compares with the known truth. Logistic regressions are fitted on pairs of `train`
-and scored on pairs of `val`. Prints the constants for `certify.py`; writes
-``results/calibration.md`` and ``.png``.
+Registers pairs of known misalignment with every engine, measures what a certificate rests on, and
+fits the two regressions of ``registration/error_model.py``, or scores those that are shipped.
+Fitted on scenes of `train` that are set aside (the elastic stage has not seen them; the other
+networks have), scored on `val`. Protocols are those of the accuracy benchmark, and ``X256``:
+images of two scenes that do not belong together, ``M256``: one is mirrored, ``Q256``: turned by a
+quarter, half or three quarters. The pairs as they came are measured too.
 
-Usage: MMREG_DATA=... python -m benchmarks.calibration FOLDER [--per-modality 4]
+Usage:
+MMREG_DATA=... python -m benchmarks.calibration aside FOLDER --fit
+MMREG_DATA=... python -m benchmarks.calibration val FOLDER
 FOLDER keeps what was measured; what lies there is not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import pickle
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +27,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.stats import rankdata
 
 from benchmarks.accuracy import runner
@@ -30,238 +34,366 @@ from benchmarks.accuracy.protocols import Case, Protocol
 from napari_mmreg.geometry import MatrixTransform, Transform
 from napari_mmreg.imaging import Pair, check_image, grid_to_image, prepare_pair
 from napari_mmreg.models import load_model
-from napari_mmreg.registration import certify
-from napari_mmreg.registration.refine import refine
+from napari_mmreg.models.elastic import load_elastic
+from napari_mmreg.models.weights import PACKAGED
+from napari_mmreg.registration import error_model
+from napari_mmreg.registration.candidate import find_candidate
+from napari_mmreg.registration.certify import WRONG
+from napari_mmreg.registration.error_estimate import TOLERANCE, ErrorEstimate
+from napari_mmreg.registration.measurements import measure
 from napari_mmreg.run import Run
 from napari_mmreg.training.data import find_data, read_records
+from napari_mmreg.training.set_aside import set_aside
 
-RESULTS = Path(__file__).parent / "results"
-PLAIN, OWN = ("classical",), ("hrnet", "regnetmamba2")
-"""Models without and with an estimate of their own error."""
-PROTOCOLS = ("R256", "N256", "H256", "Z256")
-PIXELS = 400
-"""Pixels of each case that are used."""
+ENGINES = ("rfnet", "hrnet", "classical", "regnetmamba2", "sasnet")
+NOTHING = "as it came"
+PLANS = {
+    "aside": dict.fromkeys(("N256", "R256", "X256", "Z256"), 0)
+    | dict.fromkeys(("H256", "T256"), 3)
+    | dict.fromkeys(("M256", "Q256", "W256"), 2),
+    "val": dict.fromkeys(("N256", "R256"), 4) | dict.fromkeys(("H256", "S256", "T256", "Z256"), 2),
+}
+"""Pairs of each modality by protocol; 0: all."""
 
-FAILED, OFF = 5.0, 2.0
-"""Mean error of a failed registration, and error of a misregistered pixel: px at 256-px scale."""
+HOPELESS = ("X", "M")
+PIXELS, LARGEST = 400, 40.0
+"""Pixels of each result, and the error above which it only counts that it is large, in px."""
 
+TOLERANCES = (1.0, 2.0, 4.0), (2.0, 3.0, 5.0)
+"""Of pixels and of the whole, in px at 256-px scale: probabilities are fitted to be right there."""
+
+RESULTS = Path(__file__).parent / "results" / "calibration.md"
 Rows = NDArray[np.float64]
-Truth = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured of one registered pair, some of its pixels, and the truth."""
+    """What was measured of one transform of one pair, some of its pixels, and the truth."""
 
-    failure: Rows  # certify.failure_features
-    failed: bool
-    after: Rows  # (pixels, 4 or 5), certify.result_features
-    off: Truth
-    before: Rows  # (pixels, 4), certify.input_features
-    off_before: Truth
+    protocol: str
+    name: str
+    group: str
+    engine: str
+    whole: Rows  # whole_features
+    mean: float  # px at 256-px scale
+    pixels: Rows  # (9, n), pixel_features without the two of the whole
+    error: Rows
+    error_before: Rows
+    displacement: Rows
+
+
+def cases(records: Sequence[Any], protocol: str) -> Iterator[Case]:
+    """Read pairs under a protocol of the benchmark, or one of those that are ours here."""
+    if protocol[0] not in "XMQ":
+        yield from runner.read_cases(records, Protocol.parse(protocol))
+        return
+    usual = list(runner.read_cases(records, Protocol.parse("R" + protocol[1:])))
+    for number, case in enumerate(usual):
+        if protocol[0] == "X":
+            same = [other for other in usual if other.group == case.group and other is not case]
+            stranger = (same or usual)[number * 7 % len(same or usual)]
+            nowhere = np.full_like(case.positions, 1e4)
+            everywhere = np.ones_like(case.mask)
+            yield replace(case, moving=stranger.moving, positions=nowhere, mask=everywhere)
+            continue
+        positions, moving = case.positions, case.moving
+        if protocol[0] == "M":
+            moving = moving[:, ::-1]
+            flipped = moving.shape[1] - 1 - positions[..., 1]
+            positions = np.stack([positions[..., 0], flipped], axis=-1)
+        for _ in range(1 + number % 3 if protocol[0] == "Q" else 0):
+            positions = np.stack(
+                [moving.shape[1] - 1 - positions[..., 1], positions[..., 0]], axis=-1
+            )
+            moving = np.rot90(moving)
+        yield replace(case, moving=np.ascontiguousarray(moving), positions=positions)
 
 
 def errors(case: Case, pair: Pair, transform: Transform) -> Rows:
     """Return the error of each pixel, (H, W), px at 256-px scale; NaN where there is no truth."""
     grid = np.stack(np.meshgrid(*map(np.arange, case.fixed.shape[:2]), indexing="ij"), axis=-1)
     away = (grid_to_image(pair, transform).map(grid) - case.positions) * case.scale
-    return np.where(case.mask, np.nan_to_num(np.linalg.norm(away, axis=-1), nan=99.0), np.nan)
+    length = np.nan_to_num(np.linalg.norm(away, axis=-1), nan=200.0)
+    return np.where(case.mask, np.minimum(length, 200.0), np.nan)
 
 
-def measure(case: Case, model: Any, rng: np.random.Generator) -> Sample | None:
-    """Register and measure one pair; None if it was left as it came."""
-    run = Run()
+def samples_of(case: Case, protocol: str, engines: dict[str, Any], elastic: Any) -> list[Sample]:
+    """Register one pair with every engine, and measure the answers and the pair as it came."""
     pair = prepare_pair(check_image(case.fixed, "fixed"), check_image(case.moving, "moving"))
-    answer = model.predict(pair, run)
-    found = refine(pair, answer.transform, run, global_part=answer.global_part)
-    if not found.displacement(pair.shape).any():
-        return None
-    with torch.inference_mode():
-        seen = certify.measure(pair, found, run, certify.own_scale(answer.error_scale))
-        after, before = certify.result_features(seen), certify.input_features(seen)
-    full = errors(case, pair, found), errors(case, pair, MatrixTransform.identity())
-    error, error_before = F.interpolate(
-        torch.from_numpy(np.stack(full))[None], size=seen.mask.shape, mode="nearest-exact"
-    )[0]
-    rows, cols = torch.nonzero(seen.mask & ~error.isnan(), as_tuple=True)
-    chosen = rng.permutation(len(rows))[:PIXELS]
-    rows, cols = rows[chosen], cols[chosen]
-    return Sample(
-        np.array(certify.failure_features(seen)),
-        bool(np.nanmean(full[0]) > FAILED),
-        after[:, rows, cols].T.double().numpy(),
-        (error[rows, cols] > OFF).numpy(),
-        before[:, rows, cols].T.double().numpy(),
-        (error_before[rows, cols] > OFF).numpy(),
-    )
-
-
-def collect(split: str, name: str, per_modality: int, file: Path) -> list[Sample]:
-    """Measure pairs under all protocols, or read what was measured before."""
-    if not file.is_file():
-        model, rng = load_model(name), np.random.default_rng(0)
-        records = read_records(find_data(None), [split], commercial_only=False)
-        samples = [
-            measure(case, model, rng)
-            for protocol in PROTOCOLS
-            for case in runner.read_cases(
-                runner.evenly(records, per_modality), Protocol.parse(protocol)
-            )
-        ]
-        file.write_bytes(pickle.dumps([s for s in samples if s is not None]))
-    found: list[Sample] = pickle.loads(file.read_bytes())
-    return found
-
-
-def fit(features: Rows, wrong: Truth) -> Rows:
-    """Return the weights and the constant of a logistic regression, weakly regularised."""
-    design = np.column_stack([features, np.ones(len(features))])
-    sign = np.where(wrong, 1.0, -1.0)
-
-    def loss(weights: Rows) -> tuple[float, Rows]:
-        margin = sign * (design @ weights)
-        slope = -sign / (1 + np.exp(margin))
-        value = np.logaddexp(0, -margin).mean() + 1e-5 * weights[:-1] @ weights[:-1]
-        penalty = 2e-5 * np.append(weights[:-1], 0.0)
-        return float(value), design.T @ slope / len(design) + penalty
-
-    return np.asarray(minimize(loss, np.zeros(design.shape[1]), jac=True).x)
-
-
-def odds(features: Rows, weights: Rows) -> Rows:
-    """Apply a logistic regression."""
-    return np.asarray(features @ weights[:-1] + weights[-1])
-
-
-def score(chance: Rows, wrong: Truth) -> tuple[float, float, float]:
-    """Return AUROC, Brier score and expected calibration error (15 equal-width bins)."""
-    ranks, positive = rankdata(chance), int(wrong.sum())
-    area = (ranks[wrong].sum() - positive * (positive + 1) / 2) / (
-        positive * (len(wrong) - positive)
-    )
-    bins = np.minimum((chance * 15).astype(int), 14)
-    gaps = [
-        abs(chance[bins == b].mean() - wrong[bins == b].mean()) * (bins == b).mean()
-        for b in np.unique(bins)
+    found: dict[str, Transform] = {NOTHING: MatrixTransform.identity()}
+    for name, model in engines.items():
+        answer = find_candidate(model, pair, pair, Run(), refine=True, elastic=elastic)
+        found[name] = answer.transform
+    before = errors(case, pair, found[NOTHING])
+    return [
+        _sample(case, protocol, name, pair, transform, before, elastic)
+        for name, transform in found.items()
     ]
-    return float(area), float(((chance - wrong) ** 2).mean()), float(sum(gaps))
 
 
-def plot(chances: dict[str, tuple[Rows, Truth]], path: Path) -> None:
-    """Draw the reliability of each probability."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
-    axes.plot([0, 1], [0, 1], color="0.7", label="perfect")
-    for name, (chance, wrong) in chances.items():
-        bins = np.minimum((chance * 8).astype(int), 7)
-        used = [b for b in range(8) if (bins == b).sum() >= 5]
-        axes.plot(
-            [chance[bins == b].mean() for b in used],
-            [wrong[bins == b].mean() for b in used],
-            marker="o",
-            label=name,
-        )
-    axes.set(xlabel="probability given", ylabel="share that is wrong")
-    axes.legend()
-    figure.savefig(path, dpi=110)
-
-
-Part = Callable[[Sample, Rows], tuple[Rows, Truth]]
-
-
-def failures(sample: Sample, _: Rows) -> tuple[Rows, Truth]:
-    """Return the case as one row."""
-    return sample.failure[None], np.array([sample.failed])
-
-
-def _failure(sample: Sample, weights: Rows) -> float:
-    return certify.clamped(float(odds(sample.failure, weights)))
-
-
-def results(sample: Sample, weights: Rows) -> tuple[Rows, Truth]:
-    """Return pixels of the result, with the chance of failure that has just been fitted."""
-    features = sample.after.copy()
-    features[:, 3] = _failure(sample, weights)
-    return features, sample.off
-
-
-def inputs(sample: Sample, weights: Rows) -> tuple[Rows, Truth]:
-    """Return pixels of the input, likewise."""
-    features = sample.before.copy()
-    features[:, 2] = _failure(sample, weights)
-    features[:, 3] = features[:, 0] * features[:, 2]
-    return features, sample.off_before
-
-
-def stacked(samples: list[Sample], part: Part, weights: Rows) -> tuple[Rows, Truth]:
-    """Return the rows of many samples, as many columns as the narrowest has."""
-    parts = [part(sample, weights) for sample in samples]
-    width = min(rows.shape[1] for rows, _ in parts)
-    return np.concatenate([rows[:, :width] for rows, _ in parts]), np.concatenate(
-        [wrong for _, wrong in parts]
+def _sample(
+    case: Case,
+    protocol: str,
+    name: str,
+    pair: Pair,
+    transform: Transform,
+    before: Rows,
+    elastic: Any,
+) -> Sample:
+    with torch.inference_mode():
+        seen = measure(pair, transform, Run(), elastic)
+        one = ErrorEstimate(np.float32(1), np.float32(1))
+        features = error_model.pixel_features(seen, one)[:-2]
+    error = errors(case, pair, transform)
+    both = torch.from_numpy(np.stack([error, before]))[None]
+    off, off_before = F.interpolate(both, size=seen.mask.shape, mode="nearest-exact")[0].numpy()
+    known = np.argwhere(seen.mask.cpu().numpy() & ~np.isnan(off))
+    rows, cols = np.random.default_rng(len(known)).permutation(known)[:PIXELS].T
+    return Sample(
+        protocol,
+        case.name,
+        case.group,
+        name,
+        error_model.whole_features(seen),
+        float(np.nanmean(error)) if np.isfinite(error).any() else np.nan,
+        features[:, rows, cols],
+        off[rows, cols],
+        off_before[rows, cols],
+        seen.displacement.double().cpu().numpy()[rows, cols],
     )
+
+
+def collect(split: str, folder: Path) -> list[Sample]:
+    """Measure all pairs of a split, or read what was measured before."""
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    records = read_records(
+        find_data(None), ["train" if split == "aside" else split], commercial_only=split == "aside"
+    )
+    if split == "aside":
+        records = set_aside(records)[1]
+    engines = {name: load_model(name) for name in ENGINES}
+    elastic, found = load_elastic(), []
+    for protocol, number in PLANS[split].items():
+        for case in cases(runner.evenly(records, number), protocol):
+            file = folder / f"{protocol}-{case.group}-{case.name}.pkl".replace("/", "_")
+            if not file.is_file():
+                file.write_bytes(pickle.dumps(samples_of(case, protocol, engines, elastic)))
+            found += pickle.loads(file.read_bytes())
+    return [sample for sample in found if len(sample.error) > 20]
+
+
+def fit(
+    features: Rows, error: Rows, weight: Rows, tolerances: Sequence[float], decay: float
+) -> Any:
+    """Fit the median and spread of a log-logistic distribution, (n, rows) features.
+
+    By likelihood, errors above `LARGEST` censored, and by the probabilities at some tolerances.
+    """
+    torch.manual_seed(0)
+    centre, deviation = features.mean(1), features.std(1) + 1e-3
+    limit = error_model.LIMIT
+    scaled = np.clip((features - centre[:, None]) / deviation[:, None], -limit, limit)
+    known = torch.from_numpy(np.vstack([scaled, np.ones(scaled.shape[1])]))
+    target = torch.from_numpy(np.log(np.clip(error, 0.05, 60.0)))
+    share = torch.from_numpy(weight / weight.sum())
+    weights = torch.zeros(2, len(known), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.AdamW([weights], lr=0.05, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, total_iters=400)
+    large = target > np.log(LARGEST)
+    for _ in range(400):
+        median, spread = weights @ known
+        spread = spread.clamp(-3, 1.5).exp()
+        z = (target - median) / spread
+        exact = z + 2 * F.softplus(-z) + spread.log()
+        loss = share @ torch.where(large, F.softplus((np.log(LARGEST) - median) / spread), exact)
+        for tolerance in tolerances:
+            odds = (median - np.log(tolerance)) / spread
+            above = (target > np.log(tolerance)).double()
+            loss = loss + share @ F.binary_cross_entropy_with_logits(odds, above, reduction="none")
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return error_model.Regression(centre, deviation, weights.detach().numpy())
+
+
+def pixel_rows(whole: error_model.Regression, sample: Sample) -> Rows:
+    """Return a sample's features per pixel, (11, n)."""
+    said = whole(sample.whole)
+    both = [np.full(len(sample.error), np.log(float(part))) for part in (said.median, said.spread)]
+    return np.vstack([sample.pixels, *both])
+
+
+def parts_of(samples: Sequence[Sample], parts: int = 5) -> NDArray[np.int_]:
+    """Deal pairs to parts at random: the part of each sample."""
+    names = sorted({sample.name for sample in samples})
+    part = dict(zip(names, np.random.default_rng(0).permutation(len(names)) % parts, strict=True))
+    return np.array([part[sample.name] for sample in samples])
+
+
+def fit_whole(samples: Sequence[Sample]) -> error_model.Regression:
+    """Fit the regression of the mean error; every result counts the same."""
+    known = [sample for sample in samples if np.isfinite(sample.mean)]
+    return fit(
+        np.stack([sample.whole for sample in known], axis=1),
+        np.array([sample.mean for sample in known]),
+        np.ones(len(known)),
+        TOLERANCES[1],
+        0.03,
+    )
+
+
+def fit_model(samples: Sequence[Sample]) -> error_model.ErrorModel:
+    """Fit everything.
+
+    The pixels' regression learns from what one for the whole says of pairs that it has not seen,
+    else it would trust that too much.
+    """
+    part, rows = parts_of(samples), [np.empty(0)] * len(samples)
+    for number in range(part.max() + 1):
+        whole = fit_whole([s for s, p in zip(samples, part, strict=True) if p != number])
+        for index in np.flatnonzero(part == number):
+            rows[index] = pixel_rows(whole, samples[index])
+    pixel = fit(
+        np.hstack(rows),
+        np.concatenate([sample.error for sample in samples]),
+        np.concatenate([np.full(len(s.error), 1 / len(s.error)) for s in samples]),
+        TOLERANCES[0],
+        0.01,
+    )
+    whole = fit_whole(samples)
+    return error_model.ErrorModel(whole, pixel, _fit_moved(pixel, whole, samples))
+
+
+def _fit_moved(
+    pixel: error_model.Regression, whole: error_model.Regression, samples: Sequence[Sample]
+) -> Rows:
+    moved = [sample for sample in samples if sample.displacement.any()]
+    said = pixel(np.hstack([pixel_rows(whole, sample) for sample in moved]))
+    median, spread = (torch.from_numpy(part).double().log() for part in (said.median, said.spread))
+    shift = torch.from_numpy(np.concatenate([sample.displacement for sample in moved]))
+    truth = torch.from_numpy(np.concatenate([sample.error_before for sample in moved]))
+    ratio = 0.5 * torch.log1p((shift / median.exp()) ** 2)
+    above = (truth > TOLERANCE).double()
+    factors = torch.tensor([-0.5, 0.0], dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.Adam([factors], lr=0.02)
+    for _ in range(300):
+        b, c = factors
+        narrowed = (spread + (b * ratio + c * ratio**2).clamp(max=0)).exp()
+        odds = (median + ratio - np.log(TOLERANCE)) / narrowed
+        loss = F.binary_cross_entropy_with_logits(odds, above)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return factors.detach().numpy()
+
+
+def auroc(score: Rows, wrong: NDArray[np.bool_]) -> float:
+    """Return the area under the curve; NaN if all are of one kind."""
+    positive = int(wrong.sum())
+    if not 0 < positive < len(wrong):
+        return float("nan")
+    ranks = rankdata(score)[wrong].sum()
+    return float((ranks - positive * (positive + 1) / 2) / (positive * (len(wrong) - positive)))
+
+
+def calibration_error(score: Rows, wrong: NDArray[np.bool_], bins: int = 15) -> float:
+    """Return the expected calibration error over bins of equal mass."""
+    parts = np.array_split(np.argsort(score), bins)
+    gaps = [abs(score[p].mean() - wrong[p].mean()) * len(p) for p in parts if len(p)]
+    return float(sum(gaps) / len(score))
+
+
+def score(model: error_model.ErrorModel, samples: Sequence[Sample]) -> list[str]:
+    """Return a table: all results, each protocol, each modality."""
+    groups = {"all": samples}
+    for kind in ("protocol", "group", "engine"):
+        for name in sorted({getattr(sample, kind) for sample in samples}):
+            groups[name] = [sample for sample in samples if getattr(sample, kind) == name]
+    lines = [
+        "| | results | more than 2 px off | AUROC | ECE | Brier | before: AUROC | ECE "
+        "| under the 90 % quantile | mean above 5 px: AUROC | mean under its 90 % quantile |",
+        "| --- " * 11 + "|",
+    ]
+    for name, members in groups.items():
+        said = model.pixel(np.hstack([pixel_rows(model.whole, s) for s in members]))
+        truth = np.concatenate([s.error for s in members])
+        chance, wrong = said.exceeds().astype(float), truth > TOLERANCE
+        shift = np.concatenate([s.displacement for s in members])
+        was = model.before(said, shift).exceeds().astype(float)
+        was_wrong = np.concatenate([s.error_before for s in members]) > TOLERANCE
+        whole = model.whole(np.stack([s.whole for s in members], axis=1))
+        mean = np.array([s.mean for s in members])
+        lines.append(
+            f"| {name} | {len(members)} | {wrong.mean():.0%} | {auroc(chance, wrong):.3f} "
+            f"| {calibration_error(chance, wrong):.3f} | {np.square(chance - wrong).mean():.3f} "
+            f"| {auroc(was, was_wrong):.3f} | {calibration_error(was, was_wrong):.3f} "
+            f"| {(truth <= said.quantile(0.9)).mean():.0%} "
+            f"| {auroc(whole.exceeds(WRONG).astype(float), mean > WRONG):.3f} "
+            f"| {(mean <= whole.quantile(0.9)).mean():.0%} |"
+        )
+    return lines
+
+
+def operating_points(model: error_model.ErrorModel, samples: Sequence[Sample]) -> list[str]:
+    """Return how many hopeless and right answers pass each threshold of the chance of failure."""
+    answers = [s for s in samples if s.engine != NOTHING and np.isfinite(s.mean)]
+    chance = model.whole(np.stack([s.whole for s in answers], axis=1)).exceeds(WRONG)
+    hopeless = np.array([s.protocol[0] in HOPELESS for s in answers])
+    right = np.array([s.mean < 3 for s in answers]) & ~hopeless
+    lines = [
+        "| chance of more than 5 px below | hopeless | right (under 3 px) |",
+        "| --- " * 3 + "|",
+    ]
+    for limit in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5):
+        passed = [f"{(chance[kind] < limit).mean():.1%}" for kind in (hopeless, right)]
+        lines.append(f"| {limit} | {passed[0]} | {passed[1]} |")
+    return lines
+
+
+def cross_validated(samples: Sequence[Sample], parts: int = 5) -> list[str]:
+    """Fit on four fifths of the pairs and score the last one, in turn; return the mean figures."""
+    part, lines = parts_of(samples, parts), []
+    for number in range(parts):
+        model = fit_model([s for s, p in zip(samples, part, strict=True) if p != number])
+        held_out = [s for s, p in zip(samples, part, strict=True) if p == number]
+        lines += [f"Part {number + 1}", "", *score(model, held_out)[:3], ""]
+        lines += [*operating_points(model, held_out), ""]
+    return lines
 
 
 def main() -> None:
-    """Fit on `train`, score on `val`."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("split", choices=list(PLANS))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--per-modality", type=int, default=4)
-    parser.add_argument(
-        "--keep-failure",
-        action="store_true",
-        help="score the chance of failure as it is, fit the maps to it",
-    )
+    parser.add_argument("--fit", action="store_true", help="write the shipped coefficients")
+    parser.add_argument("--cross-validate", action="store_true")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    seen = {
-        (split, name): collect(split, name, args.per_modality, args.folder / f"{split}-{name}.pkl")
-        for split in ("train", "val")
-        for name in PLAIN + OWN
-    }
-    plain, own, every = (
-        tuple([s for name in names for s in seen[split, name]] for split in ("train", "val"))
-        for names in (PLAIN, OWN, PLAIN + OWN)
-    )
-    train, held_out = every
-    failure = np.array(certify.FAILURE)
-    if not args.keep_failure:
-        failure = fit(*stacked(train, failures, np.zeros(0)))
-    tasks: dict[str, tuple[str, Part, tuple[list[Sample], list[Sample]]]] = {
-        "failure of a registration": ("FAILURE", failures, every),
-        "result, without the model's own scale": ("AFTER", results, plain),
-        "result, with it": ("AFTER_OWN", results, own),
-        "input": ("BEFORE", inputs, every),
-    }
-    chances, lines = {}, []
-    for label, (name, part, (learn, check)) in tasks.items():
-        weights = failure if part is failures else fit(*stacked(learn, part, failure))
-        print(name, tuple(weights.round(3).tolist()))
-        features, wrong = stacked(check, part, failure)
-        chance = 1 / (1 + np.exp(-odds(features, weights)))
-        chances[label] = chance, wrong
-        area, brier, gap = score(chance, wrong)
-        lines.append(
-            f"| {label} | {len(wrong)} | {wrong.mean():.0%} | {area:.3f} | {brier:.3f} "
-            f"| {gap:.3f} |\n"
+    samples = collect(args.split, args.folder)
+    if args.cross_validate:
+        print("\n".join(cross_validated(samples)))
+    if args.fit:
+        model = fit_model(samples)
+        parts = {
+            name: {key: np.round(getattr(part, key), 5).tolist() for key in error_model.PARTS}
+            for name, part in (("whole", model.whole), ("pixel", model.pixel))
+        }
+        entries = {"results": len(samples), "moved": model.moved.tolist(), **parts}
+        path = PACKAGED / error_model.NAME / error_model.FILE
+        path.write_text(json.dumps(entries) + "\n", encoding="utf-8")
+    else:
+        model = error_model.load_error_model()
+    text = "\n".join([*score(model, samples), "", *operating_points(model, samples), ""])
+    print(text)
+    if args.split == "val":
+        command = "python -m benchmarks.calibration val FOLDER"
+        RESULTS.write_text(
+            "# What results say of their own error, against the truth\n\n"
+            f"`{command}`; pairs of `val`, errors in px at 256-px scale.\n\n{text}",
+            encoding="utf-8",
         )
-    (RESULTS / "calibration.md").write_text(
-        "# What certificates say, against the truth\n\n"
-        f"Logistic regressions fitted on {len(train)} registrations of `train` pairs, scored on "
-        f"{len(held_out)} of `val` pairs ({args.per_modality} pairs a modality, models "
-        f"{', '.join(PLAIN + OWN)}, protocols {', '.join(PROTOCOLS)}; pairs left as they came "
-        f"do not count){'; the chance of failure is older' if args.keep_failure else ''}. "
-        f"A registration failed if its mean error exceeds {FAILED:g} px at 256-px "
-        f"scale; a pixel is wrong if it is off by more than {OFF:g} px. "
-        "Written by `benchmarks/calibration.py`.\n\n"
-        "| probability | scored | wrong | AUROC | Brier | calibration error |\n"
-        "|---|---|---|---|---|---|\n"
-        f"{''.join(lines)}\n![Reliability](calibration.png)\n",
-        encoding="utf-8",
-    )
-    plot(chances, RESULTS / "calibration.png")
 
 
 if __name__ == "__main__":

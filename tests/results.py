@@ -9,6 +9,14 @@ from numpy.typing import ArrayLike
 
 from napari_mmreg.geometry import MatrixTransform, Transform
 from napari_mmreg.registration import RegistrationResult
+from napari_mmreg.registration.error_estimate import TOLERANCE, ErrorEstimate
+
+
+def off(probability: ArrayLike) -> ErrorEstimate:
+    """Return errors that exceed the default tolerance with this probability, in [0, 1]."""
+    chance = np.clip(np.asarray(probability, float), 1e-9, 1 - 1e-9)
+    median = TOLERANCE * (chance / (1 - chance)) ** 0.5
+    return ErrorEstimate(median.astype(np.float32), np.full(chance.shape, 0.5, np.float32))
 
 
 def make_result(
@@ -34,8 +42,8 @@ def make_result(
         "metrics": {"similarity_before": 0.31, "similarity_after": 0.82},
         "fixed_from_grid": MatrixTransform.identity(),
         "fixed_from_model_grid": MatrixTransform.identity(),
-        "grid_misregistration": np.full(shape, 0.25, np.float32),
-        "grid_misregistration_before": np.full(shape, 0.5, np.float32),
+        "grid_errors": off(np.full(shape, 0.25)),
+        "grid_errors_before": off(np.full(shape, 0.5)),
         "timings": {"Global alignment": 1.5},
         "provenance": {"seed": 0},
     }

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.io.images import write_image
-from results import make_result
+from results import make_result, off
 
 SHIFT = (4.0, -6.0)
 
@@ -64,8 +64,8 @@ def engine(monkeypatch):
                     "displacement_max_px": 7.21,
                     **extra,
                 },
-                grid_misregistration=certain,
-                grid_misregistration_before=certain,
+                grid_errors=off(certain),
+                grid_errors_before=off(certain),
                 timings={"Global alignment": 0.25},
                 provenance={"device": "cpu"},
             )

@@ -14,6 +14,7 @@ from scipy import ndimage
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
 from napari_mmreg.models import ModelInfo, Prediction, registry
 from napari_mmreg.registration.register import PREDICT_BUDGET, register
+from results import off
 
 HOMOGRAPHY = MatrixTransform(np.array([[0.97, 0.12, 9], [-0.1, 1.03, 14], [3e-5, -2e-5, 1]]))
 SPOTS = np.array([[0.15, 0.3], [0.3, 0.75], [0.45, 0.2], [0.6, 0.6], [0.75, 0.35], [0.85, 0.8]])
@@ -62,8 +63,8 @@ def model(monkeypatch):
     registry.register_model(INFO, lambda: model)
     model.status = "ok"
 
-    def certify(pair, transform, run, *, error_scale=None):
-        nothing = np.zeros(pair.shape, np.float32)
+    def certify(pair, transform, run, *, elastic=None):
+        nothing = off(np.zeros(pair.shape))
         return SimpleNamespace(
             status=model.status,
             reasons=(),
@@ -72,8 +73,11 @@ def model(monkeypatch):
             folding=0.0,
             overlap=1.0,
             displacement=transform.displacement(pair.shape),
-            misregistration=nothing,
-            misregistration_before=nothing,
+            errors=nothing,
+            errors_before=nothing,
+            whole=nothing,
+            expected_error=1.0,
+            chance_wrong=0.0,
         )
 
     module = ModuleType("napari_mmreg.registration.certify")

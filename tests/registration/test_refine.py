@@ -18,7 +18,7 @@ IDENTITY = MatrixTransform.identity()
 
 
 def refined(*args, **options):
-    return refine(*args, **options).transform
+    return refine(*args, **options)
 
 
 def smooth_field(largest, seed=0):

@@ -16,9 +16,11 @@ from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.models import ModelInfo, Prediction, registry
 from napari_mmreg.registration import register as register_function
 from napari_mmreg.registration.register import register
+from results import off
 
 assemble = sys.modules["napari_mmreg.registration.assemble"]
 path = sys.modules["napari_mmreg.registration.register"]
+plan = sys.modules["napari_mmreg.registration.plan"]
 
 CAMERA = data.camera()
 STAGES = ["Preparing", "Global alignment", "Local refinement", "Checking", "Writing result"]
@@ -49,13 +51,14 @@ def engine(monkeypatch):
     told = SimpleNamespace(
         answer=MatrixTransform.identity(),
         status="ok",
-        failure=lambda transform: 0.0,
+        expected=lambda transform: 1.0,
         refined=[],
         certified=[],
         model=None,
     )
     monkeypatch.setattr(registry._MODELS, "entries", dict(registry._MODELS.entries))
     monkeypatch.setattr(registry._MODELS, "aliases", {"auto": "stand-in"})
+    monkeypatch.setattr(plan, "BUDGETS", {"balanced": ("stand-in",)})
 
     def make():
         told.model = StandIn(told.answer)
@@ -66,23 +69,25 @@ def engine(monkeypatch):
     def refine(pair, transform, run, *, global_part=None, elastic=None):
         told.refined.append(pair)
         run.step(0.5)
-        return SimpleNamespace(transform=transform, error_scale=None)
+        return transform
 
-    def certify(pair, transform, run, *, error_scale=None):
+    def certify(pair, transform, run, *, elastic=None):
         told.certified.append(pair)
         status = told.status if isinstance(told.status, str) else told.status(transform)
         return SimpleNamespace(
             status=status,
             reasons=("Because the test says so.",),
-            failure=told.failure(transform),
+            expected_error=told.expected(transform),
+            chance_wrong=0.0,
+            whole=off(0.5),
             similarity_before=0.2,
             similarity_after=0.1 if status == "failed" else 0.7,
             folding=0.25,
             overlap=0.5,
             displacement=transform.displacement(pair.shape),
             forward_backward=np.zeros(pair.shape, np.float32),
-            misregistration=np.full(pair.shape, 0.75, np.float32),
-            misregistration_before=np.full(pair.shape, 0.5, np.float32),
+            errors=off(np.full(pair.shape, 0.75)),
+            errors_before=off(np.full(pair.shape, 0.5)),
         )
 
     for name, function in (("refine", refine), ("certify", certify)):
@@ -105,8 +110,9 @@ def test_the_whole_result(engine):
     assert result.registered.dtype == CAMERA.dtype
     assert (result.registered[~result.valid] == 0).all()
     assert result.status == "ok"
-    assert result.reasons == ("Because the test says so.",)
-    assert result.model == "stand-in"
+    assert result.reasons[0] == "Because the test says so."
+    assert result.model == "auto"
+    assert result.answer_of == "stand-in"
     assert result.matches.shape == (0, 5)
     assert result.fixed_from_model_grid.is_identity
     assert result.metrics == {
@@ -226,10 +232,11 @@ TRUE, WRONG = MatrixTransform.translation((5, -7)), MatrixTransform.translation(
 @pytest.fixture
 def trained(engine, monkeypatch):
     """Register a trained model beside the one that is asked for a second opinion."""
-    monkeypatch.setattr(path, "SECOND_OPINION", "stand-in")
+    monkeypatch.setattr(plan, "SECOND_OPINION", "stand-in")
     wrong = StandIn(WRONG, TRAINED, matches=1)
     registry.register_model(TRAINED, lambda: wrong)
     engine.status = lambda found: "ok" if np.allclose(found.map((0, 0)), (5, -7)) else "doubtful"
+    engine.expected = lambda found: 1.0 if np.allclose(found.map((0, 0)), (5, -7)) else 3.0
     return wrong
 
 
@@ -253,12 +260,10 @@ def test_a_doubtful_second_opinion_is_better_than_a_failure(engine, trained):
     assert result.answer_of == "stand-in"
 
 
-@pytest.mark.parametrize(("failure", "answer_of"), [(0.0, "trained"), (-2.0, "stand-in")])
-def test_a_second_opinion_of_the_same_status_must_be_clearly_surer(
-    engine, trained, failure, answer_of
-):
+@pytest.mark.parametrize(("expected", "answer_of"), [(4.0, "trained"), (2.0, "stand-in")])
+def test_the_answer_that_is_probably_nearer_is_kept(engine, trained, expected, answer_of):
     engine.answer = MatrixTransform.translation((0, 80))
-    engine.failure = lambda found: failure if found.map((0, 0))[1] > 40 else 0.5
+    engine.expected = lambda found: expected if found.map((0, 0))[1] > 40 else 3.0
     result = register(CAMERA, CAMERA, model="trained")
     assert result.answer_of == answer_of
     assert result.reasons[0] == "Because the test says so."

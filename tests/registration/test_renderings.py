@@ -16,6 +16,7 @@ from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
 from napari_mmreg.models import ModelInfo, Prediction, registry
 from napari_mmreg.models.protocol import Rendering
 from napari_mmreg.registration.register import PREDICT_BUDGET, register
+from results import off
 
 TRUTH = MatrixTransform(np.array([[0.97, 0.12, 9], [-0.1, 1.03, 14], [3e-5, -2e-5, 1]]))
 INFO = ModelInfo("painter", "Painter", "Paints.", "BSD-3-Clause", needs_weights=False)
@@ -53,12 +54,13 @@ def model(monkeypatch):
     registry.register_model(INFO, lambda: model)
     model.status = "ok"
 
-    def certify(pair, transform, run, *, error_scale=None):
-        nothing = np.zeros(pair.shape, np.float32)
+    def certify(pair, transform, run, *, elastic=None):
+        nothing = off(np.zeros(pair.shape))
         return SimpleNamespace(
             status=model.status, reasons=(), similarity_before=0.2, similarity_after=0.7,
             folding=0.0, overlap=1.0, displacement=transform.displacement(pair.shape),
-            misregistration=nothing, misregistration_before=nothing,
+            errors=nothing, errors_before=nothing, whole=nothing,
+            expected_error=1.0, chance_wrong=0.0,
         )  # fmt: skip
 
     module = ModuleType("napari_mmreg.registration.certify")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from napari_mmreg.models.protocol import Model, ModelInfo
 from napari_mmreg.registry import Registry
 
-DEFAULT = "hrnet"
-"""What ``"auto"`` stands for."""
+DEFAULT = "rfnet"
+"""The engine that ``"auto"`` asks first."""
 
 AUTO = "auto"
 
@@ -40,7 +40,7 @@ def list_models() -> list[ModelInfo]:
 
 
 def get_info(name: str) -> ModelInfo:
-    """Return a model's description; ``"auto"`` gives that of the default model.
+    """Return a model's description; ``"auto"`` gives that of the engine it asks first.
 
     Raises
     ------

@@ -115,7 +115,6 @@ def assemble(
     if not dropped and offered.rendering is not None:
         on_coarse = change_grid(found, fine, coarse)
         rerendered = mix_rendering(coarse, on_coarse, offered.rendering, shapes[0])
-    before = certificate.misregistration_before
     return RegistrationResult(
         transform=transform,
         initial=initial,
@@ -135,8 +134,9 @@ def assemble(
         fixed_from_model_grid=coarse.fixed_from_grid,
         grid_fixed_excluded=_some(fine.fixed_excluded),
         grid_moving_excluded=_some(fine.moving_excluded),
-        grid_misregistration=before if dropped else certificate.misregistration,
-        grid_misregistration_before=before,
+        grid_errors=certificate.errors_before if dropped else certificate.errors,
+        grid_errors_before=certificate.errors_before,
+        whole_error=None if dropped else certificate.whole,
         attempted=on_images if dropped else None,
         matches=matches,
         localisation=None

@@ -10,8 +10,6 @@ import numpy as np
 from napari_mmreg.imaging import change_grid
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_mmreg.alignment.elastic.network import ElasticNetwork
     from napari_mmreg.geometry import MatrixTransform, Transform
     from napari_mmreg.imaging import Pair
@@ -26,9 +24,6 @@ REJECTED = 2.0
 
 MORE_SIMILAR = 0.02
 """Similarity by which a model's own answer must exceed the images as they came to be kept."""
-
-MIN_LOGIT_GAIN = 1.0
-"""Difference in the log-odds of failure that counts between answers of one status."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +40,8 @@ class Candidate:
         Of `transform`; its maps are on the fine grid.
     prediction : Prediction
         What the model said, on the coarse grid.
-    error_scale : ndarray of float32, shape (h, w), or None
-        Expected error of `transform` in pixels of the grid with this shape, on which it was
-        estimated: the model's own estimate, unless refinement has a better one.
+    weights_sha256 : str or None
+        Of the model's weights, if it has some.
     rejected : bool
         Whether the model moved the images and refinement would rather leave them.
     """
@@ -56,15 +50,15 @@ class Candidate:
     transform: Transform
     certificate: Certificate
     prediction: Prediction
-    error_scale: NDArray[np.float32] | None = None
+    weights_sha256: str | None = None
     rejected: bool = False
 
     def is_better_than(self, other: Candidate) -> bool:
-        """Whether its status is better, or the same and its failure clearly less likely."""
-        order = ("ok", "doubtful", "failed")
+        """Whether it did not fail where the other did, or else probably is less far off."""
         mine, others = self.certificate, other.certificate
-        ahead = order.index(others.status) - order.index(mine.status)
-        return ahead > 0 or (ahead == 0 and mine.failure < others.failure - MIN_LOGIT_GAIN)
+        if (mine.status == "failed") != (others.status == "failed"):
+            return others.status == "failed"
+        return mine.expected_error < others.expected_error
 
 
 def find_candidate(
@@ -74,7 +68,7 @@ def find_candidate(
     run: Run,
     *,
     refine: bool,
-    elastic: ElasticNetwork | None = None,
+    elastic: ElasticNetwork,
 ) -> Candidate:
     """Predict on a coarse grid, refine and check on a fine one.
 
@@ -86,8 +80,8 @@ def find_candidate(
     run : Run
     refine : bool
         Whether to improve the model's answer on this very pair.
-    elastic : ElasticNetwork, optional
-        What refinement bends with.
+    elastic : ElasticNetwork
+        What refinement bends trained models' answers with, and checks look with.
 
     Returns
     -------
@@ -104,21 +98,19 @@ def find_candidate(
             part = (
                 None if part is None else cast("MatrixTransform", change_grid(part, coarse, fine))
             )
-    own, error_scale = found, prediction.error_scale
+    own = found
     if refine:
         with run.stage("Local refinement", 0.6, 0.85):
-            refined = refine_transform(fine, found, run, global_part=part, elastic=elastic)
-        found = refined.transform
-        if refined.error_scale is not None:
-            error_scale = refined.error_scale
-    name = model.info.name
+            bends = elastic if model.info.needs_weights else None
+            found = refine_transform(fine, found, run, global_part=part, elastic=bends)
+    name, weights = model.info.name, getattr(model, "weights_sha256", None)
     rejected = found is not own and _moved(found, fine) == 0.0 and _moved(own, fine) > REJECTED
     with run.stage("Checking", 0.85, 1.0):
-        certificate = certify(fine, found, run, error_scale=error_scale)
-        candidate = Candidate(name, found, certificate, prediction, error_scale, rejected)
+        certificate = certify(fine, found, run, elastic=elastic)
+        candidate = Candidate(name, found, certificate, prediction, weights, rejected)
         if rejected:  # nothing to refine on is no proof against what the model saw
-            certificate = certify(fine, own, run, error_scale=prediction.error_scale)
-            bare = Candidate(name, own, certificate, prediction, prediction.error_scale)
+            certificate = certify(fine, own, run, elastic=elastic)
+            bare = Candidate(name, own, certificate, prediction, weights)
             if certificate.similarity_after > certificate.similarity_before + MORE_SIMILAR and (
                 bare.is_better_than(candidate)
             ):

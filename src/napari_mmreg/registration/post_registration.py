@@ -18,6 +18,7 @@ from napari_mmreg.imaging.normalise import fill_invalid
 from napari_mmreg.models import load_model
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.options import PairOptions
+from napari_mmreg.registration.plan import Plan
 from napari_mmreg.registration.register import register_pair
 from napari_mmreg.registration.result import Status
 from napari_mmreg.run import CancelCheck, Progress, Run
@@ -135,10 +136,11 @@ def correct_fusion(
     known = None if displacement is None else _check_displacement(displacement, made.shape[:2])
     trusted = known is not None or not refine
     seen = mask is None or mask.any()
-    model = cast("FusionRegisterModel", load_model("fusionregister"))
+    plan = Plan.of("fusionregister")
+    model = cast("FusionRegisterModel", load_model(plan.name))
     if not trusted and seen:
         with memory_advice(run.device), run.part(FUSED, REGISTERED):
-            result = register_pair(model, images, PairOptions(moving_mask=mask), run)
+            result = register_pair(plan, images, PairOptions(moving_mask=mask), run, first=model)
         status, reasons = result.status, result.reasons
         trusted = status == "ok"
         known = np.nan_to_num(result.displacement) if trusted else None

@@ -14,8 +14,9 @@ from napari_mmreg.nn.device import device_name
 
 if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
-    from napari_mmreg.models import Model
+    from napari_mmreg.registration.candidate import Candidate
     from napari_mmreg.registration.options import PairOptions
+    from napari_mmreg.registration.plan import Plan
     from napari_mmreg.run import Run
 
 PACKAGES = ("napari-mmreg", "numpy", "scipy", "scikit-image", "torch")
@@ -54,7 +55,8 @@ def describe_environment(
 
 
 def describe_run(
-    model: Model,
+    plan: Plan,
+    candidate: Candidate,
     run: Run,
     images: tuple[NDArray[Any], NDArray[Any]],
     pair: Pair,
@@ -65,8 +67,10 @@ def describe_run(
 
     Parameters
     ----------
-    model : Model
-        Its ``weights_sha256``, if it has one, is kept.
+    plan : Plan
+        Whose name is that of the model asked for.
+    candidate : Candidate
+        The answer; the weights are those of the model that gave it.
     run : Run
     images : (ndarray, ndarray)
         Fixed and moving image as given.
@@ -79,8 +83,9 @@ def describe_run(
     """
     step = np.diag(pair.fixed_from_grid.matrix)[:2]
     return {
-        **describe_environment(model.info.name, run, images),
-        "weights_sha256": getattr(model, "weights_sha256", None),
+        **describe_environment(plan.name, run, images),
+        "weights_sha256": candidate.weights_sha256,
+        "engines": list(plan.engines),
         "parameters": {"refine": refine, **options.describe()},
         "working_grid": {"shape": list(pair.shape), "fixed_px_per_grid_px": step.tolist()},
     }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mmreg.alignment.bspline_fit import fit_bspline, resize_displacement, warp_level
@@ -63,23 +61,6 @@ MAX_MEAN = 4.0
 """Mean displacement, in pixels at 256-px scale, above which the estimate has run away."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Refined:
-    """A refined transform.
-
-    Attributes
-    ----------
-    transform : Transform
-        Of the pair's grid, fixed to moving.
-    error_scale : ndarray of float32, shape (h, w), or None
-        The error that the elastic stage expects to be left, in pixels of the pair's grid; None
-        where its answer was not taken.
-    """
-
-    transform: Transform
-    error_scale: NDArray[np.float32] | None = None
-
-
 def refine(
     pair: Pair,
     transform: Transform,
@@ -88,7 +69,7 @@ def refine(
     global_part: MatrixTransform | None = None,
     elastic: ElasticNetwork | None = None,
     capture: float = 8.0,
-) -> Refined:
+) -> Transform:
     """Improve a transform until local structure agrees, if that holds up.
 
     If the model tells the global part of its answer from what bends, that part is aligned as a
@@ -113,7 +94,7 @@ def refine(
 
     Returns
     -------
-    Refined
+    Transform
         A start after a displacement, or a start itself; the identity if MIND-SSC does not speak
         for moving anything.
 
@@ -132,7 +113,7 @@ def refine(
         if elastic is not None:
             return _refined_by_network(level, tensors, _choose(level, starts), elastic, run)
         best = _choose(level, [_bent(tensors, start, run, capture) for start in starts])
-        return Refined(best if _worth_moving(level, best) else MatrixTransform.identity())
+        return best if _worth_moving(level, best) else MatrixTransform.identity()
 
 
 def _choose(level: Level, found: list[Transform]) -> Transform:
@@ -148,7 +129,7 @@ def _choose(level: Level, found: list[Transform]) -> Transform:
 
 def _refined_by_network(
     level: Level, tensors: Tensors, start: Transform, elastic: ElasticNetwork, run: Run
-) -> Refined:
+) -> Transform:
     """Bend the start with the elastic stage; or the images as they came, if it is worth nothing.
 
     Whether anything is moved is decided before bending: a bend pleases every descriptor a bit.
@@ -157,14 +138,14 @@ def _refined_by_network(
     before = start if moves else MatrixTransform.identity()
     bend = bend_pair(tensors, before, elastic, run)
     if not bend.folding <= MAX_FOLDING or bend.significance < MIN_SIGNIFICANCE:
-        return Refined(before)
+        return before
     image, mask = warp_level(level, before)
     bent, both = warp_level(level, bend.transform)
     both = both * mask
     ratio = _mind_difference(level, bent, both) / max(_mind_difference(level, image, both), 1e-9)
     if ratio > MAX_RATIO or not (moves or _worth_moving(level, bend.transform)):
-        return Refined(before)
-    return Refined(bend.transform, bend.error_scale)
+        return before
+    return bend.transform
 
 
 def _polished(tensors: Tensors, transform: MatrixTransform, run: Run) -> MatrixTransform:

@@ -9,12 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.geometry import Transform
 from napari_mmreg.imaging import check_image, downsample
-from napari_mmreg.models import get_info, load_model
 from napari_mmreg.models.elastic import load_elastic
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.assemble import assemble
-from napari_mmreg.registration.candidate import find_candidate
 from napari_mmreg.registration.options import PairOptions
+from napari_mmreg.registration.plan import BALANCED, Plan, ask
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
 from napari_mmreg.run import CancelCheck, Progress, Run
@@ -27,11 +26,6 @@ PREDICT_BUDGET = 512 * 512
 
 REFINE_BUDGET = 1024 * 1024
 """Pixels of the grid on which larger images are refined and checked."""
-
-SECOND_OPINION = "classical"
-"""Model that is asked too where a trained one's answer does not hold; it needs no weights."""
-
-_OTHER_ANSWER = "The answer of {} held less well on this pair; this one is of {}."
 
 
 def register(
@@ -54,6 +48,7 @@ def register(
     nodata: tuple[float | None, float | None] = (None, None),
     unit: str | None = None,
     order: int | None = None,
+    budget: str = BALANCED,
 ) -> RegistrationResult:
     """Find where each pixel of the fixed image lies in the moving image.
 
@@ -69,9 +64,9 @@ def register(
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     refine : bool
         Whether to improve the model's answer on this very pair; kept only if it helps. Where a
-        trained model's answer is not ``"ok"`` even so, the classical search is asked too, and its
-        answer is taken if its status is better, or the same and clearly surer:
-        `RegistrationResult.answer_of` and the reasons say whose it is.
+        trained model's answer is not ``"ok"`` even so, the classical search is asked too, and the
+        answer whose error is probably smaller is taken: `RegistrationResult.answer_of` and the
+        reasons say whose it is.
     fixed_mask, moving_mask : array_like of bool or int, shape (H, W), optional
         True where the image may be used.
     initial : Transform or array_like of shape (3, 3), optional
@@ -101,6 +96,10 @@ def register(
         How `RegistrationResult.registered` is interpolated: nearest neighbour, linear or cubic. By
         default nearest for label images and masks, see `geometry.looks_like_labels`, which the
         reasons say, and linear for others.
+    budget : {"fast", "balanced", "best"}
+        How many engines ``"auto"`` may ask, see `registration.plan.BUDGETS`: one after the other
+        until it is sure, or with ``"best"`` all. Of their answers it keeps the one whose error is
+        probably the smallest. Without `refine` it asks the first one only.
 
     Returns
     -------
@@ -137,34 +136,34 @@ def register(
         order,
     )
     images = check_image(fixed, "fixed"), check_image(moving, "moving")
-    get_info(model)
+    plan = Plan.of(model, budget, refine=refine)
     run = Run.begin(choose_device(device), seed, progress, cancel)
     with memory_advice(run.device):
-        with run.stage("Preparing", 0.0, 0.02):
-            asked = load_model(model)
-        with run.part(0.02, 1.0):
-            return register_pair(asked, images, options, run, refine=refine)
+        return register_pair(plan, images, options, run, refine=refine)
 
 
 def register_pair(
-    model: Model,
+    plan: Plan,
     images: tuple[NDArray[Any], NDArray[Any]],
     options: PairOptions,
     run: Run,
     *,
     refine: bool = True,
+    first: Model | None = None,
 ) -> RegistrationResult:
-    """Do what `register` does, with a model that is loaded and a run that is under way.
+    """Do what `register` does, with arguments that are checked and a run that is under way.
 
     Parameters
     ----------
-    model : Model
+    plan : Plan
     images : (ndarray, ndarray)
         Fixed and moving image, checked.
     options : PairOptions
     run : Run
     refine : bool
         As of `register`.
+    first : Model, optional
+        The plan's first engine, where it is loaded already.
 
     Returns
     -------
@@ -180,18 +179,9 @@ def register_pair(
     with run.stage("Preparing", 0.0, 0.08):
         fine = options.prepare(*images, REFINE_BUDGET, run)
         coarse = downsample(fine, PREDICT_BUDGET)
-        elastic = load_elastic(run.device) if refine and model.info.needs_weights else None
-    with run.part(0.08, 0.7):
-        candidate = find_candidate(model, coarse, fine, run, refine=refine, elastic=elastic)
-    notes: tuple[str, ...] = ()
-    unsure = candidate.rejected or candidate.certificate.status != "ok"
-    if refine and model.info.needs_weights and unsure:
-        second = load_model(SECOND_OPINION)
-        with run.part(0.7, 0.9):
-            other = find_candidate(second, coarse, fine, run, refine=True, elastic=elastic)
-        if other.is_better_than(candidate):
-            candidate = other
-            notes = (_OTHER_ANSWER.format(model.info.title, second.info.title),)
+        elastic = load_elastic(run.device)
+    with run.part(0.08, 0.9):
+        candidate, notes = ask(plan, coarse, fine, run, refine=refine, elastic=elastic, first=first)
     if candidate.certificate.status != "ok":
         notes = (*likely_causes(coarse, run), *notes)
     with run.stage("Writing result", 0.9, 1.0):
@@ -200,8 +190,8 @@ def register_pair(
             (coarse, fine),
             candidate,
             run,
-            model=model.info.name,
-            provenance=describe_run(model, run, images, fine, refine, options),
+            model=plan.name,
+            provenance=describe_run(plan, candidate, run, images, fine, refine, options),
             frames=options.frames(*images),
             nodata=options.nodata[1],
             order=options.order,

@@ -18,6 +18,7 @@ from napari_mmreg.geometry import MatrixTransform, Transform, apply
 from napari_mmreg.geometry.applying import Kind, Side
 from napari_mmreg.io.tiff import Georeference, write_tiff
 from napari_mmreg.io.whole import whole_folder, write_json
+from napari_mmreg.registration.error_estimate import SCALE, TOLERANCE, ErrorEstimate
 
 Status = Literal["ok", "doubtful", "failed"]
 
@@ -83,8 +84,11 @@ class RegistrationResult:
         of `matches`, where there are any.
     fixed_from_grid : MatrixTransform
         Pixels of the grid it was computed on, to fixed pixels.
-    grid_misregistration, grid_misregistration_before : ndarray of float32, shape (h, w)
-        The maps on that grid.
+    grid_errors, grid_errors_before : ErrorEstimate
+        How large the error probably is on that grid, (h, w): of the result, and of the input.
+    whole_error : ErrorEstimate or None
+        How large the mean error of the result probably is, () arrays; None if `status` is
+        ``"failed"``.
     fixed_from_model_grid : MatrixTransform
         Pixels of the grid on which the model predicted, to fixed pixels.
     grid_fixed_excluded, grid_moving_excluded : ndarray of bool, shape (h, w), or None
@@ -128,8 +132,9 @@ class RegistrationResult:
     metrics: dict[str, float]
     fixed_from_grid: MatrixTransform
     fixed_from_model_grid: MatrixTransform
-    grid_misregistration: NDArray[np.float32]
-    grid_misregistration_before: NDArray[np.float32]
+    grid_errors: ErrorEstimate
+    grid_errors_before: ErrorEstimate
+    whole_error: ErrorEstimate | None = None
     grid_fixed_excluded: NDArray[np.bool_] | None = None
     grid_moving_excluded: NDArray[np.bool_] | None = None
     attempted: Transform | None = None
@@ -171,12 +176,61 @@ class RegistrationResult:
     @cached_property
     def misregistration(self) -> NDArray[np.float32]:
         """How likely the result is off by more than 2 px at 256-px scale: float32 (H, W)."""
-        return self._on_fixed(self.grid_misregistration)
+        return self._on_fixed(self.grid_errors.exceeds())
 
     @cached_property
     def misregistration_before(self) -> NDArray[np.float32]:
         """The same for the input, under the initial transform: float32 (H, W)."""
-        return self._on_fixed(self.grid_misregistration_before)
+        return self._on_fixed(self.grid_errors_before.exceeds())
+
+    @property
+    def default_tolerance(self) -> float:
+        """The tolerance of `misregistration` in fixed pixels: 2 px at 256-px scale."""
+        return TOLERANCE / self._scale
+
+    def chance_off(self, tolerance: float) -> NDArray[np.float32]:
+        """Return how likely the result is off by more than a tolerance: float32 (H, W).
+
+        Parameters
+        ----------
+        tolerance : float
+            In fixed pixels, positive.
+
+        Raises
+        ------
+        InputError
+            If the tolerance is not a positive number.
+        """
+        return self._on_fixed(self.grid_errors.exceeds(tolerance * self._scale))
+
+    def likely_error(self, share: float = 0.5) -> NDArray[np.float32]:
+        """Return the error, in fixed pixels, that stays smaller with this probability: (H, W).
+
+        Parameters
+        ----------
+        share : float
+            Between 0 and 1; 0.5 is the error that is exceeded as often as not.
+
+        Raises
+        ------
+        InputError
+            If the share is not between 0 and 1.
+        """
+        return self._on_fixed(self.grid_errors.quantile(share)) / np.float32(self._scale)
+
+    def mean_error(self, share: float = 0.5) -> float:
+        """Return what the mean error, in fixed pixels, stays under with this probability.
+
+        NaN if `status` is ``"failed"``.
+        """
+        if self.whole_error is None:
+            return math.nan
+        return float(self.whole_error.quantile(share)) / self._scale
+
+    @property
+    def _scale(self) -> float:
+        """Pixels at 256-px scale per fixed pixel."""
+        return SCALE / max(self.fixed_shape)
 
     @cached_property
     def fixed_excluded(self) -> NDArray[np.bool_] | None:
@@ -275,8 +329,13 @@ class RegistrationResult:
                 },
                 "misregistration": {
                     "meaning": MISREGISTRATION,
-                    "before": _summary(self.grid_misregistration_before),
-                    "after": _summary(self.grid_misregistration),
+                    "before": _summary(self.grid_errors_before.exceeds()),
+                    "after": _summary(self.grid_errors.exceeds()),
+                },
+                "probable_mean_error": {
+                    "unit": "fixed px",
+                    "median": self.mean_error(),
+                    "quantile_90": self.mean_error(0.9),
                 },
                 "timings_s": self.timings,
                 "provenance": self.provenance,
