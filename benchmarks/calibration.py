@@ -56,7 +56,7 @@ PLANS = {
 """Pairs of each modality by protocol; 0: all."""
 
 HOPELESS = ("X", "M")
-PIXELS, LARGEST = 400, 40.0
+PIXELS, LARGEST = 80, 40.0
 """Pixels of each result, and the error above which it only counts that it is large, in px."""
 
 TOLERANCES = (1.0, 2.0, 4.0), (2.0, 3.0, 5.0)
