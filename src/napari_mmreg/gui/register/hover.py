@@ -9,8 +9,9 @@ import numpy as np
 from napari.utils.events import EmitterGroup, Event
 
 from napari_mmreg.gui.shared import compat, strings
-from napari_mmreg.gui.shared.bundle import Bundle, physical_length
-from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.bundle import Bundle
+from napari_mmreg.gui.shared.motion import physical_length
+from napari_mmreg.gui.shared.run_record import RunRecord
 
 
 @dataclass(frozen=True)

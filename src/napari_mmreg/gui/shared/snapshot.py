@@ -16,7 +16,7 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared.modalities import METADATA_KEY, guess_modality
 from napari_mmreg.gui.shared.placement import Placement, place
 
-Start = Literal["auto", "layers", "centre"]
+Start = Literal["auto", "layers", "centre", "mirror"]
 
 LEVEL_BUDGET = 2048 * 2048
 """Pixels that a level of a multiscale layer may have; result layers are as large."""
@@ -29,9 +29,10 @@ class RunSettings:
     Attributes
     ----------
     model, device, refine, seed : as in `napari_mmreg.register`
-    start : {"auto", "layers", "centre"}
+    start : {"auto", "layers", "centre", "mirror"}
         Start from the layers' places in the world, from centred frames, or from the former
-        where someone placed the layers and the latter where nobody did.
+        where someone placed the layers and the latter where nobody did; ``"mirror"`` does the
+        same and flips the moving image left to right.
     arrows : int
         About how many arrows across the longer side.
     threads : int
@@ -54,6 +55,29 @@ class RunSettings:
     correct_fusion: bool = False
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture can be read again.
+
+    Attributes
+    ----------
+    path : str
+        The file that napari read the layer from; '' if none.
+    sample, side : str
+        The sample pair and which of its images; '' if none.
+    step : tuple of int
+        The slice along every leading axis.
+    coarse : bool
+        Whether it is a coarser level of a multiscale layer.
+    """
+
+    path: str = ""
+    sample: str = ""
+    side: str = ""
+    step: tuple[int, ...] = ()
+    coarse: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """One 2-D picture of a layer.
@@ -72,6 +96,7 @@ class Picture:
         The layer's own; None for colour.
     colormap : str
         The layer's own; empty for colour.
+    origin : Origin
     """
 
     name: str
@@ -81,6 +106,7 @@ class Picture:
     modality: str
     contrast_limits: tuple[float, float] | None
     colormap: str = ""
+    origin: Origin = Origin()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -134,6 +160,20 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
         modality=modality_of(layer),
         contrast_limits=limits,
         colormap=colormap,
+        origin=_origin(layer, step, coarse=level != (1.0, 1.0)),
+    )
+
+
+def _origin(layer: Any, step: tuple[int, ...], *, coarse: bool) -> Origin:
+    own = layer.metadata.get(METADATA_KEY, {})
+    sample = str(own.get("sample", "")) if own.get("role") in ("fixed", "moving") else ""
+    path = layer.source.path
+    return Origin(
+        path="" if path is None else str(path),
+        sample=sample,
+        side=str(own["role"]) if sample else "",
+        step=step,
+        coarse=coarse,
     )
 
 

@@ -131,6 +131,11 @@ class StatusLine(QWidget):
         """Show something that is no error."""
         self._say("info", word, sentence, "")
 
+    def add(self, sentence: str) -> None:
+        """Say one thing more."""
+        self.reasons.setText(f"{self.reasons.text()}\n{sentence}".strip())
+        self.reasons.setVisible(True)
+
     @property
     def text(self) -> str:
         """All that is shown, as text."""
