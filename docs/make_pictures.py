@@ -28,7 +28,9 @@ from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register.dock import RegisterDock
 from napari_mmreg.gui.samples import load_ihc, load_thermal
 from napari_mmreg.gui.shared import bundle as roles
+from napari_mmreg.gui.shared import motion
 from napari_mmreg.gui.shared.fused import BEFORE, FUSED
+from napari_mmreg.gui.shared.kinds import KINDS
 from napari_mmreg.gui.shared.matches import FIXED, LINES, MOVING
 from napari_mmreg.io import write_image
 from napari_mmreg.landmarks.sessions import FOLDER_VARIABLE
@@ -104,7 +106,7 @@ def run(dock: RegisterDock, seconds: int = 300) -> None:
     dock.run_bar.button.click()
     for _ in range(seconds * 20):
         settle(50)
-        if not dock.run_bar.running and dock.runs.run is not None:
+        if not dock.run_bar.running and not dock.busy and dock.runs.run is not None:
             break
     settle(1500)
     if dock.runs.run is None:
@@ -113,7 +115,9 @@ def run(dock: RegisterDock, seconds: int = 300) -> None:
 
 
 def result_layer(dock: RegisterDock, role: str):
-    """Return a layer of the finished run."""
+    """Return a layer of the finished run; it is made if it is not there."""
+    kind = next(kind for kind in KINDS if role in kind.roles)
+    dock.session.runs.toggle(kind.name, on=True)
     return dock.runs.run.layers[role]
 
 
@@ -139,6 +143,7 @@ def flow_arrows(_viewer, dock) -> None:
     """The arrows on the fixed image."""
     run(dock)
     dock.compare.mode.select("off")
+    result_layer(dock, motion.ARROWS)
     result_layer(dock, roles.REGISTERED).visible = False
     dock.images.pair[1].visible = False
 
@@ -157,17 +162,33 @@ def misregistration(viewer, dock) -> None:
     run(dock)
     dock.compare.mode.select("off")
     result_layer(dock, roles.REGISTERED).visible = False
-    result_layer(dock, roles.ARROWS).visible = False
     dock.images.pair[1].visible = False
     result_layer(dock, roles.RISK).visible = True
     point_at(viewer, dock.images.pair[0], np.array(dock.images.pair[0].data.shape[:2]) * 0.6)
+
+
+def motion_beyond(_viewer, dock) -> None:
+    """What bends, without the shift that hides it."""
+    flow_arrows(_viewer, dock)
+    dock.layers.motion.select("beyond")
+
+
+def runs(viewer, dock) -> None:
+    """Two runs, the first one named, kept, and compared with the second."""
+    dock.method.model.select("classical")
+    run(dock)
+    dock.session.runs.rename(1, "search alone")
+    dock.session.runs.keep(1, kept=True)
+    dock.method.model.select("auto")
+    run(dock)
+    dock.compare.source.select(dock.session.runs.runs[0])
+    viewer.reset_view()
 
 
 def compare_checkerboard(_viewer, dock) -> None:
     """Fixed and registered in tiles."""
     run(dock)
     dock.compare.mode.select("checkerboard")
-    result_layer(dock, roles.ARROWS).visible = False
 
 
 def matches(_viewer, dock) -> None:
@@ -176,7 +197,6 @@ def matches(_viewer, dock) -> None:
     run(dock)
     dock.compare.mode.select("off")
     result_layer(dock, roles.REGISTERED).visible = False
-    result_layer(dock, roles.ARROWS).visible = False
     dock.images.pair[1].visible = False
     for role in (FIXED, MOVING, LINES):
         result_layer(dock, role).visible = True
@@ -338,7 +358,6 @@ def evaluate(viewer, dock, sam: Path | None = None) -> EvaluateDock:
     """Register, then measure the run in a dock of its own, with a SAM or the built-in segmenter."""
     run(dock)
     dock.compare.mode.select("off")
-    result_layer(dock, roles.ARROWS).visible = False
     evaluation = EvaluateDock(viewer)
     viewer.window.add_dock_widget(evaluation, name="Evaluate registration", area="right")
     viewer.window.remove_dock_widget(dock)
@@ -420,6 +439,8 @@ SCENES = {
     "result_overlay": (load_ihc, result_overlay),
     "flow_arrows": (load_thermal, flow_arrows),
     "transform_opened": (load_thermal, transform_opened),
+    "motion_beyond": (load_thermal, motion_beyond),
+    "runs": (load_ihc, runs),
     "misregistration": (load_thermal, misregistration),
     "compare_checkerboard": (load_thermal, compare_checkerboard),
     "matches": (load_thermal, matches),
