@@ -77,10 +77,11 @@ def open_window(
     for data, kwargs, kind in sample():
         if kind == "image" or landmarks:
             viewer.add_layer(napari.layers.Layer.create(data, kwargs, kind))
-    dock = RegisterDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Register images", area="right")
     viewer.window.show()
     viewer.window.resize(*size)
+    settle()
+    dock = RegisterDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Register images", area="right")
     settle(800)
     viewer.reset_view()
     return viewer, dock

@@ -9,7 +9,10 @@ from PIL import Image
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.register import figure
 from napari_mmreg.gui.register.figure import Legend, Scale
+from napari_mmreg.gui.register.lettering import letters
 from napari_mmreg.gui.register.picturing import before_and_after, legend_of, picture_of
+
+pytestmark = pytest.mark.usefixtures("qapp")  # text is drawn by Qt
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,23 @@ def test_figures_are_of_the_run_and_what_it_is_compared_with(session, viewer, pa
     assert [entry.text for entry in legend_of(run, "overlay", other)] == [
         f"run {run.title}",
         f"run {other.title}",
+    ]
+
+
+def test_every_letter_is_drawn():
+    masks = [np.asarray(letters(text, 20)) for text in ("µ", "ä", "\uffff")]
+    width = min(mask.shape[1] for mask in masks)
+    drawn = {mask[:, :width].tobytes() for mask in masks}
+    assert len(drawn) == 3  # neither of the first two is the box of a missing letter
+
+
+def test_words_tell_the_two_images_apart_where_colours_do_not(session, pair, make_run):
+    run = make_run(session, *pair)
+    for mode, first in (("curtain", "left: visible (fixed)"), ("blend", "mixed: visible (fixed)")):
+        entries = legend_of(run, mode, "after")
+        assert entries[0] == Legend(None, first)
+    assert [entry.text for entry in legend_of(run, "flicker", "before")] == [
+        "infrared (before registration)"
     ]
 
 

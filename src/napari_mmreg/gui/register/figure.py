@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from napari_mmreg.gui.register.lettering import letters
 from napari_mmreg.io.whole import whole_file
 
 Colour = tuple[int, int, int]
-Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 FIXED_COLOUR: Colour = (60, 200, 90)
 OTHER_COLOUR: Colour = (214, 80, 214)
-NEUTRAL: Colour = (120, 126, 134)
 
 LEAST_WIDTH = 640
 """Smaller pictures are enlarged to this, in pixels, so that the text fits."""
@@ -46,9 +45,9 @@ class Scale:
 
 @dataclass(frozen=True)
 class Legend:
-    """One entry: a coloured square and what it stands for."""
+    """One entry: what a colour stands for; without one, words alone."""
 
-    colour: Colour
+    colour: Colour | None
     text: str
 
 
@@ -71,10 +70,9 @@ def draw_figure(
     factor = max(1, -(-LEAST_WIDTH // picture.shape[1]))
     large = np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1)
     size = max(14, round(min(large.shape[:2]) / 28))
-    font = ImageFont.load_default(size)
     image = Image.fromarray(large)
-    _draw_bar(image, Scale(scale.length / factor, scale.unit), font, size)
-    below = _legend_lines(image.width, legend, font, size)
+    _draw_bar(image, Scale(scale.length / factor, scale.unit), size)
+    below = _legend_lines(image.width, legend, size)
     sheet = Image.new("RGB", (image.width, image.height + below.height), _PAPER)
     sheet.paste(image, (0, 0))
     sheet.paste(below, (0, image.height))
@@ -108,39 +106,44 @@ def write_gif(path: str | Path, frames: list[NDArray[np.uint8]]) -> None:
         )
 
 
-def _draw_bar(image: Image.Image, scale: Scale, font: Font, size: int) -> None:
+def _draw_bar(image: Image.Image, scale: Scale, size: int) -> None:
+    """Draw a bar with its length above it on a dark box, in the lower right corner."""
     length = bar_length(image.width, scale)
     pixels = round(length / scale.length)
-    text = f"{length:g} {scale.unit}"
-    draw = ImageDraw.Draw(image)
-    wide = max(pixels, round(draw.textlength(text, font=font)))
+    text = letters(f"{length:g} {scale.unit}", size)
     gap, thick = size // 2, max(size // 4, 3)
+    wide = max(pixels, text.width)
     right, bottom = image.width - gap, image.height - gap
-    box = (right - wide - 2 * gap, bottom - size - thick - 3 * gap // 2 - gap // 2, right, bottom)
-    draw.rectangle(box, fill=_INK)
-    start = right - gap - (wide + pixels) // 2
+    left, top = right - wide - 2 * gap, bottom - text.height - thick - 2 * gap
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((left, top, right, bottom), fill=_INK)
+    middle = (left + right) // 2
+    start = middle - pixels // 2
     draw.rectangle((start, bottom - gap - thick, start + pixels, bottom - gap), fill=_PAPER)
-    middle = (start + pixels / 2, bottom - gap - thick - gap / 2)
-    draw.text(middle, text, font=font, fill=_PAPER, anchor="ms")
+    image.paste(_PAPER, (middle - text.width // 2, top + gap // 2), text)
 
 
-def _legend_lines(width: int, legend: tuple[Legend, ...], font: Font, size: int) -> Image.Image:
+def _legend_lines(width: int, legend: tuple[Legend, ...], size: int) -> Image.Image:
     """Return the entries one after the other, on as many lines as they need."""
-    gap, line = size // 2, size + size // 2
-    probe = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    places: list[tuple[int, int, Legend]] = []
-    x, y = gap, gap
-    for entry in legend:
-        wide = round(size + gap + probe.textlength(entry.text, font=font))
+    gap, x = size // 2, size // 2
+    drawn = [letters(entry.text, size) for entry in legend]
+    line = max((text.height for text in drawn), default=size) + gap
+    y = gap
+    places: list[tuple[int, int, Legend, Image.Image]] = []
+    for entry, text in zip(legend, drawn, strict=True):
+        wide = text.width + (0 if entry.colour is None else size + gap)
         if x > gap and x + wide > width - gap:
             x, y = gap, y + line
-        places.append((x, y, entry))
+        places.append((x, y, entry, text))
         x += wide + 2 * gap
-    sheet = Image.new("RGB", (width, y + line + gap // 2), _PAPER)
+    sheet = Image.new("RGB", (width, y + line), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    for left, top, entry in places:
-        draw.rectangle((left, top, left + size, top + size), fill=entry.colour)
-        draw.text(
-            (left + size + gap, top + size / 2), entry.text, font=font, fill=_INK, anchor="lm"
-        )
+    for left, top, entry, text in places:
+        at = left
+        if entry.colour is not None:
+            middle = top + text.height // 2
+            box = (left, middle - size // 2, left + size, middle - size // 2 + size)
+            draw.rectangle(box, fill=entry.colour)
+            at += size + gap
+        sheet.paste(_INK, (at, top), text)
     return sheet

@@ -16,13 +16,15 @@ from napari_mmreg.imaging.compose import Mode, compose
 if TYPE_CHECKING:
     import numpy as np
 
-_COLOURED = ("overlay",)
-"""Ways to combine that colour the two images."""
+_WORDS = {
+    "blend": ("mixed: {}", "and {}"),
+    "curtain": ("left: {}", "right: {}"),
+    "checkerboard": ("first tile: {}", "next tile: {}"),
+}
+"""How two images are told apart that are not coloured."""
 
 
-def picture_of(
-    run: RunRecord, mode: Mode, amount: float, source: Source, *, second: bool = True
-) -> NDArray[np.uint8]:
+def picture_of(run: RunRecord, mode: Mode, amount: float, source: Source) -> NDArray[np.uint8]:
     """Return the figure of a whole comparison at the resolution of the screen.
 
     Parameters
@@ -31,9 +33,7 @@ def picture_of(
     mode, amount : as in `napari_mmreg.imaging.compose.compose`
         The side of a checkerboard's tile in fixed pixels.
     source : str or RunRecord
-        As in `Comparison.show`.
-    second : bool
-        Which image of a flicker.
+        As in `Comparison.show`. Of a flicker it is this image alone.
     """
     bundle = run.bundle
     one, other = bundle.shown["fixed"], bundle.shown["after"]
@@ -43,7 +43,7 @@ def picture_of(
         other = bundle.shown["before"]
     if mode == "checkerboard":
         amount /= bundle.shown_stride
-    composed = compose(one, other, mode, amount, second=second)
+    composed = compose(one, other, mode, amount, second=True)
     length, unit = physical_length(bundle.snapshot)
     scale = Scale(length * bundle.shown_stride, _short(unit))
     return figure.draw_figure(composed, scale, legend_of(run, mode, source))
@@ -63,11 +63,16 @@ def legend_of(run: RunRecord, mode: Mode, source: Source) -> tuple[Legend, ...]:
     names = [f"{fixed} (fixed)", f"{moving} ({state})"]
     if isinstance(source, RunRecord):
         names = [f"run {run.title}", f"run {source.title}"]
-    if mode in _COLOURED:
-        colours = [figure.FIXED_COLOUR, figure.OTHER_COLOUR]
-    else:
-        colours = [figure.NEUTRAL, figure.NEUTRAL]
-    return tuple(Legend(colour, name) for colour, name in zip(colours, names, strict=True))
+    if mode == "overlay":
+        return (
+            Legend(figure.FIXED_COLOUR, names[0]),
+            Legend(figure.OTHER_COLOUR, names[1]),
+        )
+    if mode == "flicker":  # one of them alone
+        return (Legend(None, names[1]),)
+    return tuple(
+        Legend(None, words.format(name)) for words, name in zip(_WORDS[mode], names, strict=True)
+    )
 
 
 def _short(unit: str) -> str:

@@ -73,6 +73,7 @@ class ScrollingDock(QWidget):
         self._deliver_timer = self.timer(0, self._deliver_next)
         self._join_timer = self.timer(0, self._join_tabs)
         self._narrow = False
+        self._asked: int | None = None
         self.runner.ended.connect(self._on_ended)
         self.runner.crashed.connect(self._on_crashed)
 
@@ -129,8 +130,11 @@ class ScrollingDock(QWidget):
         """Wide enough for all texts, as high as napari gives; less in a small window."""
         width, height = self.PREFERRED
         window = self.window()
-        if window is not None and window is not self:
-            width = min(width, round(window.width() * _WINDOW_SHARE))
+        there = window is not None and window is not self and window.isVisible()
+        if self._asked is None and window is not None and there:
+            # Once: a dock that grew with its window would push the canvas aside.
+            self._asked = min(width, round(window.width() * _WINDOW_SHARE))
+        width = self._asked or width
         return QSize(max(width, self.minimumSizeHint().width()), height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name

@@ -98,11 +98,11 @@ UNEXPECTED = "Unexpected error: {error}. See napari's notifications for details.
 OUT_OF_MEMORY = "Not enough memory for images of this size. Crop them, or use a coarser level."
 STATUS_WORDS = {"ok": "OK", "doubtful": "Doubtful", "failed": "Failed"}
 STATUS_COLOURS = {
-    "ok": "#2f9e5b",
-    "doubtful": "#d08a1d",
-    "failed": "#d0453e",
-    "error": "#d0453e",
-    "info": "#6b7785",
+    "ok": "#23804a",
+    "doubtful": "#a3620d",
+    "failed": "#c03a34",
+    "error": "#c03a34",
+    "info": "#5f6b79",
 }
 ERROR_WORD = "Not done"
 INFO_WORD = "Stopped"
