@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 _LEAST_HEIGHT = 200
 
-_WINDOW_SHARE = 0.27
-"""Part of napari's window that a dock asks for at most, if its controls fit into it."""
-
 
 class ScrollingDock(QWidget):
     """A dock of parts below each other, with a status line and one job at a time.
@@ -46,6 +43,8 @@ class ScrollingDock(QWidget):
         Width and height that the dock asks for, in Qt's pixels.
     LEAST_WIDTH : int
         Its parts never get less, in Qt's pixels.
+    WINDOW_SHARE : float
+        Part of napari's window that it asks for at most, if its parts fit into that.
     area : QScrollArea
         What scrolls.
     runner : Runner
@@ -56,6 +55,7 @@ class ScrollingDock(QWidget):
 
     PREFERRED = (390, 720)
     LEAST_WIDTH = 0
+    WINDOW_SHARE = 0.27
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class ScrollingDock(QWidget):
         there = window is not None and window is not self and window.isVisible()
         if self._asked is None and window is not None and there:
             # Once: a dock that grew with its window would push the canvas aside.
-            self._asked = min(width, round(window.width() * _WINDOW_SHARE))
+            self._asked = min(width, round(window.width() * self.WINDOW_SHARE))
         width = self._asked or width
         return QSize(max(width, self.minimumSizeHint().width()), height)
 
