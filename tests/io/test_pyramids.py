@@ -13,7 +13,7 @@ import zarr
 from napari_mmreg.errors import Cancelled, InputError
 from napari_mmreg.geometry import MatrixTransform, resample_lazily
 from napari_mmreg.io import Description, SeveralImagesError, open_pyramid, read_stack, write_pyramid
-from napari_mmreg.io.levels import halve, in_order, level_shapes, level_span
+from napari_mmreg.io.levels import in_order, level_shapes, level_span
 from napari_mmreg.io.tiff import Georeference
 from napari_mmreg.run import Run
 
@@ -235,17 +235,6 @@ def test_other_endings_are_refused(tmp_path):
         write_pyramid(tmp_path / "a.png", tiled(picture()), Description(), Run())
     with pytest.raises(InputError, match="no file"), open_pyramid(tmp_path / "none.tif"):
         pass
-
-
-def test_halving():
-    block = np.array([[0, 2, 9], [4, 5, 9], [8, 8, 1]], np.uint8)
-    np.testing.assert_array_equal(halve(block, nearest=False), [[3, 9], [8, 1]])
-    np.testing.assert_array_equal(halve(block, nearest=True), [[0, 9], [8, 1]])
-    np.testing.assert_array_equal(halve(block, nearest=False, nodata=9), [[3, 9], [8, 1]])
-    np.testing.assert_array_equal(halve(block, nearest=False, nodata=0), [[4, 9], [8, 1]])
-    holes = np.array([[np.nan, 1.0], [3.0, np.nan]], np.float32)
-    np.testing.assert_array_equal(halve(holes, nearest=False), [[2.0]])
-    assert np.isnan(halve(np.full((2, 2), np.nan), nearest=False)).all()
 
 
 def test_levels_end_at_one_tile_and_share_the_time():

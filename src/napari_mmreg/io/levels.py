@@ -7,14 +7,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.geometry.units import Spacing
 from napari_mmreg.io.tiff import Georeference
 from napari_mmreg.limits import tile_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TILE = 512
 """Side of the tiles of files, in pixels."""
@@ -120,48 +122,3 @@ def level_span(number: int, levels: int) -> tuple[float, float]:
     whole = 1 - 0.25 ** (levels - 1)
     before, after = ((1 - 0.25**n) / whole for n in (number - 1, number))
     return _FIRST + (1 - _FIRST) * before, _FIRST + (1 - _FIRST) * after
-
-
-def halve(block: NDArray[Any], *, nearest: bool, nodata: float | None = None) -> NDArray[Any]:
-    """Return a block of half the size; the last row and column of an odd one count twice.
-
-    Parameters
-    ----------
-    block : ndarray of shape (h, w) or (h, w, C)
-    nearest : bool
-        Whether to keep every second pixel, as of labels, rather than to average.
-    nodata : number, optional
-        Values that are left out of averages, as those that are not finite are. What has no other
-        stays.
-
-    Returns
-    -------
-    ndarray of shape (ceil(h / 2), ceil(w / 2)) or with C
-        In the block's dtype.
-    """
-    if nearest or block.dtype.kind == "b":
-        return block[::2, ::2]
-    odd = [(0, size % 2) for size in block.shape[:2]] + [(0, 0)] * (block.ndim - 2)
-    even = np.pad(block, odd, mode="edge") if block.shape[0] % 2 or block.shape[1] % 2 else block
-    rows, cols = even.shape[0] // 2, even.shape[1] // 2
-    four = even.reshape(rows, 2, cols, 2, *even.shape[2:])
-    missing = ~np.isfinite(four) if block.dtype.kind in "fc" else None
-    if nodata is not None:
-        missing = (four == nodata) | (False if missing is None else missing)
-    if missing is None or not missing.any():
-        return _back(four.mean((1, 3), dtype=_working(block.dtype)), block.dtype)
-    known = ~missing
-    total = np.where(known, four, 0).sum((1, 3), dtype=_working(block.dtype))
-    count = known.sum((1, 3))
-    mean = _back(total / np.maximum(count, 1), block.dtype)
-    return np.where(count > 0, mean, four[:, 0, :, 0])
-
-
-def _working(dtype: np.dtype[Any]) -> Any:
-    if dtype.kind == "c":
-        return np.complex128
-    return np.float32 if dtype.itemsize <= 2 else np.float64
-
-
-def _back(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    return (np.rint(values) if dtype.kind in "iu" else values).astype(dtype)

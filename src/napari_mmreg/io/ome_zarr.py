@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError, MissingExtraError
+from napari_mmreg.geometry.thinning import thin_block
 from napari_mmreg.geometry.units import Spacing
 from napari_mmreg.geometry.warp import tiles
 from napari_mmreg.io.levels import (
@@ -22,7 +23,6 @@ from napari_mmreg.io.levels import (
     TILE,
     Description,
     Tiled,
-    halve,
     in_order,
     level_shapes,
     level_span,
@@ -258,7 +258,7 @@ class _Halved:
             block = np.moveaxis(np.asarray(self.finer[(*place, slice(None), *wide)]), 0, -1)
         else:
             block = np.asarray(self.finer[(*place, *wide)])
-        return halve(block, nearest=self.about.nearest, nodata=self.about.nodata)
+        return thin_block(block, 2, nearest=self.about.nearest, nodata=self.about.nodata)
 
 
 def _axis_names(axes: str, number: int) -> list[str]:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mmreg.geometry.thinning import thin_block
 from napari_mmreg.geometry.warp import tiles
 from napari_mmreg.io.levels import (
     STAGE,
     TILE,
     Description,
     Tiled,
-    halve,
     in_order,
     level_shapes,
     level_span,
@@ -126,7 +126,7 @@ def _tiles(
         place, rows, cols = index
         block = writable(read(rows, cols, place))
         if coarser is not None:
-            half = halve(block, nearest=about.nearest, nodata=about.nodata)
+            half = thin_block(block, 2, nearest=about.nearest, nodata=about.nodata)
             coarser.write(half, place, rows.start // 2, cols.start // 2)
         sides = [(0, TILE - size) for size in block.shape[:2]]
         return np.pad(block, [*sides, *[(0, 0)] * (block.ndim - 2)])

@@ -138,7 +138,7 @@ class Pyramid:
     @property
     def large(self) -> bool:
         """Whether it is better handled in parts; see `napari_mmreg.limits`."""
-        return len(self.levels) > 1 or is_large(self.levels[0].shape, self.dtype.itemsize)
+        return is_large(self.levels[0].shape, self.dtype.itemsize)
 
     @property
     def stacked(self) -> str:
