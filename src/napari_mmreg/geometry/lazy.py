@@ -264,7 +264,7 @@ def resample_pyramid(levels: Sequence[Any], finest: LazyImage) -> list[LazyImage
         for level in levels
     ]
     factors = [float((planes[0] / plane).max()) for plane in planes]
-    step = _pixel_step(finest.pull, finest.grid)
+    step = pixel_step(finest.pull, finest.grid)
     base = max((n for n, factor in enumerate(factors) if factor <= step * _STEP), default=0)
     result = []
     for level, plane, factor in zip(levels[base:], planes[base:], factors[base:], strict=True):
@@ -296,7 +296,7 @@ def _labels(image: Any, *, channels_last: bool) -> bool:
     return looks_like_labels(middle)  # type: ignore[arg-type]  # sliced like an array
 
 
-def _pixel_step(pull: Transform, grid: tuple[int, int]) -> float:
+def pixel_step(pull: Transform, grid: tuple[int, int]) -> float:
     """Return how many pixels of the source one step in the middle of the grid covers."""
     places = pull.map(np.add(np.array(grid) / 2, [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]))
     size = abs(np.linalg.det(places[1:] - places[0])) ** 0.5

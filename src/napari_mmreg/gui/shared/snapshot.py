@@ -72,6 +72,10 @@ class Picture:
         The layer's own; None for colour.
     colormap : str
         The layer's own; empty for colour.
+    levels : tuple of array_like
+        Of a multiscale layer, from fine to coarse, as `data`, which is one of them.
+    level_scale : (float, float)
+        Pixels of the finest level per pixel of `data`, along rows and columns.
     """
 
     name: str
@@ -81,6 +85,8 @@ class Picture:
     modality: str
     contrast_limits: tuple[float, float] | None
     colormap: str = ""
+    levels: tuple[Any, ...] = ()
+    level_scale: tuple[float, float] = (1.0, 1.0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -118,6 +124,8 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
     if layer.ndim < 2:
         raise InputError(f"The layer “{layer.name}” has one axis only; choose an image.")
     rgb = bool(getattr(layer, "rgb", False))
+    from napari_mmreg.geometry.lazy import Plane
+
     step = _current_step(layer, world_point)
     data, level = layer.data, (1.0, 1.0)
     if layer.multiscale:
@@ -134,6 +142,8 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
         modality=modality_of(layer),
         contrast_limits=limits,
         colormap=colormap,
+        levels=tuple(Plane(each, step) for each in layer.data) if layer.multiscale else (),
+        level_scale=level,
     )
 
 
