@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
 from napari_mmreg.cli.images import add_choice_arguments, read_side, with_nan
+from napari_mmreg.cli.parts import is_for_parts, register_in_parts, start_from_places
 from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
 
@@ -37,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Exit codes: 0 done (a doubtful result is said), 2 bad input, 3 failed, 130 cancelled."
     )
-    parser.add_argument("fixed", type=Path, help="image that stays: TIFF, PNG, JPEG, NPY ...")
+    parser.add_argument(
+        "fixed", type=Path, help="image that stays: TIFF, PNG, JPEG, NPY, OME-Zarr ..."
+    )
     parser.add_argument("moving", type=Path, help="image that is brought onto it")
     parser.add_argument(
         "-o",
@@ -69,6 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "label images and masks, else 1)",
     )
     parser.add_argument("--initial", type=Path, metavar="FILE", help="transform to start from")
+    parser.add_argument(
+        "--ignore-georeference",
+        action="store_true",
+        help="start from centred frames even if both images say where on Earth they lie",
+    )
     add_matrix_argument(parser)
     parser.add_argument(
         "--transform-format",
@@ -105,11 +113,15 @@ def run(arguments: argparse.Namespace) -> int:
         _check_itk()
     if arguments.fuse:
         check_fusion(arguments.fuse)
-    fixed = read_side(arguments, "fixed", arguments.fixed)
-    moving = read_side(arguments, "moving", arguments.moving)
-    options = _options(arguments, fixed, moving)
-    result = register_pair(fixed.image, moving.image, arguments, **options)
-    names = _write(result, arguments, fixed, formats)
+    if is_for_parts(arguments.fixed) or is_for_parts(arguments.moving):
+        result = register_in_parts(arguments)
+        names = ["report.json"] if result.status == "failed" else list(OUTPUTS)
+    else:
+        fixed = read_side(arguments, "fixed", arguments.fixed)
+        moving = read_side(arguments, "moving", arguments.moving)
+        options = _options(arguments, fixed, moving)
+        result = register_pair(fixed.image, moving.image, arguments, **options)
+        names = _write(result, arguments, fixed, formats)
     if not arguments.quiet:
         summarise(result)
         say(f"Wrote {', '.join(names)} to {arguments.output}")
@@ -145,7 +157,21 @@ def _write(
 
 def _options(arguments: argparse.Namespace, fixed: Picture, moving: Picture) -> dict[str, Any]:
     """Return the engine's options that come from the command line and from files."""
-    from napari_mmreg.io import common_nodata, read_mask
+    from napari_mmreg.io import common_nodata
+
+    options = engine_options(arguments, fixed.image.shape)
+    if fixed.nodata is not None or moving.nodata is not None:
+        options["nodata"] = (fixed.nodata, common_nodata(fixed, moving))
+    places = fixed.georeference, moving.georeference
+    start = start_from_places(arguments, places, (fixed.image.shape[0], fixed.image.shape[1]))
+    if start is not None:
+        options["initial"] = start
+    return options
+
+
+def engine_options(arguments: argparse.Namespace, fixed_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the engine's options that the command line gives for images of any kind."""
+    from napari_mmreg.io import read_mask
 
     options: dict[str, Any] = {
         name: read_mask(path)
@@ -154,13 +180,11 @@ def _options(arguments: argparse.Namespace, fixed: Picture, moving: Picture) -> 
     }
     if arguments.initial:
         options["initial"] = read_transform(
-            arguments.initial, arguments, fixed_shape=fixed.image.shape, **_spacings(arguments)
+            arguments.initial, arguments, fixed_shape=fixed_shape, **_spacings(arguments)
         )
     options.update(_spacings(arguments))
     options["order"] = arguments.order
     options["modalities"] = (arguments.fixed_modality, arguments.moving_modality)
-    if fixed.nodata is not None or moving.nodata is not None:
-        options["nodata"] = (fixed.nodata, common_nodata(fixed, moving))
     return options
 
 

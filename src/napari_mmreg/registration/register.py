@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,7 @@ from napari_mmreg.registration.candidate import find_candidate
 from napari_mmreg.registration.options import PairOptions
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
+from napari_mmreg.registration.shrunk import needs_shrinking, register_shrunk
 from napari_mmreg.run import CancelCheck, Progress, Run
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ _OTHER_ANSWER = "The answer of {} held less well on this pair; this one is of {}
 
 
 def register(
-    fixed: ArrayLike,
-    moving: ArrayLike,
+    fixed: ArrayLike | Sequence[Any],
+    moving: ArrayLike | Sequence[Any],
     model: str = "auto",
     device: str = "auto",
     refine: bool = True,
@@ -62,7 +64,9 @@ def register(
     fixed, moving : array_like of shape (H, W), (H, W, 3) or (H, W, 4)
         Grey, RGB or RGBA of any real dtype, at least 16 x 16 pixels, of any two sizes. NaN,
         infinite values and pixels with alpha 0 count as no data. (H, W, 1) counts as grey, long
-        doubles as float64. Neither is changed.
+        doubles as float64. Neither is changed. What is not in memory (dask, zarr, HDF5), and lists
+        of levels from fine to coarse, are registered by small copies, which are read in bands;
+        the result is one of the full resolution, and its `registered` a dask array.
     model : str
         A name that `list_models` knows, or ``"auto"``.
     device : str
@@ -136,14 +140,20 @@ def register(
         unit,
         order,
     )
-    images = check_image(fixed, "fixed"), check_image(moving, "moving")
+    in_parts = needs_shrinking(fixed) or needs_shrinking(moving)
+    images: Any = (fixed, moving)
+    if not in_parts:
+        images = check_image(fixed, "fixed"), check_image(moving, "moving")
     get_info(model)
     run = Run.begin(choose_device(device), seed, progress, cancel)
     with memory_advice(run.device):
         with run.stage("Preparing", 0.0, 0.02):
             asked = load_model(model)
         with run.part(0.02, 1.0):
-            return register_pair(asked, images, options, run, refine=refine)
+            if not in_parts:
+                return register_pair(asked, images, options, run, refine=refine)
+            on_copies = partial(register_pair, asked, run=run, refine=refine)
+            return register_shrunk(fixed, moving, options, run, on_copies)
 
 
 def register_pair(

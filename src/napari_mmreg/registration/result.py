@@ -65,6 +65,7 @@ class RegistrationResult:
     registered : ndarray of shape (H, W) or (H, W, C)
         The moving image on the fixed grid, in its own dtype and channels. Outside `valid` it is
         `nodata` where the moving image has such a value, else NaN in floating point, else 0.
+        A dask array of it, computed when it is looked at, if one of the images was not in memory.
     status : {"ok", "doubtful", "failed"}
         How far to trust it.
     reasons : tuple of str

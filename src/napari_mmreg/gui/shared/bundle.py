@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_mmreg.gui.shared import fields
 from napari_mmreg.gui.shared.carried import carry
+from napari_mmreg.gui.shared.full_resolution import full_registered
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.shared.matches import match_layers
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
@@ -215,7 +216,12 @@ def _registered(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
             else COMPLEMENTS.get(snapshot.fixed.colormap, "magenta"),
             contrast_limits=_limits(snapshot.moving.contrast_limits, result.registered),
         )
-    return LayerSpec(REGISTERED, "image", result.registered, kwargs)
+    full = full_registered(snapshot, result)
+    if full is None:
+        return LayerSpec(REGISTERED, "image", result.registered, kwargs)
+    levels, place = full
+    data = levels if len(levels) > 1 else levels[0]
+    return LayerSpec(REGISTERED, "image", data, {**kwargs, **place, "multiscale": len(levels) > 1})
 
 
 def _rerendered(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:

@@ -97,6 +97,10 @@ class Picture:
     colormap : str
         The layer's own; empty for colour.
     origin : Origin
+    levels : tuple of array_like
+        Of a multiscale layer, from fine to coarse, as `data`, which is one of them.
+    level_scale : (float, float)
+        Pixels of the finest level per pixel of `data`, along rows and columns.
     """
 
     name: str
@@ -107,6 +111,8 @@ class Picture:
     contrast_limits: tuple[float, float] | None
     colormap: str = ""
     origin: Origin = Origin()
+    levels: tuple[Any, ...] = ()
+    level_scale: tuple[float, float] = (1.0, 1.0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -144,6 +150,8 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
     if layer.ndim < 2:
         raise InputError(f"The layer “{layer.name}” has one axis only; choose an image.")
     rgb = bool(getattr(layer, "rgb", False))
+    from napari_mmreg.geometry.lazy import Plane
+
     step = _current_step(layer, world_point)
     data, level = layer.data, (1.0, 1.0)
     if layer.multiscale:
@@ -161,6 +169,8 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
         contrast_limits=limits,
         colormap=colormap,
         origin=_origin(layer, step, coarse=level != (1.0, 1.0)),
+        levels=tuple(Plane(each, step) for each in layer.data) if layer.multiscale else (),
+        level_scale=level,
     )
 
 
