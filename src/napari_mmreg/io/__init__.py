@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_mmreg.geometry.files import FileKind, file_kinds, register_file_kind
 from napari_mmreg.io.bigwarp import write_bigwarp
 from napari_mmreg.io.choice import SeveralImagesError
+from napari_mmreg.io.folders import FolderStack
 from napari_mmreg.io.images import (
     Picture,
     common_nodata,
@@ -28,6 +29,7 @@ from napari_mmreg.io.whole import check_folder, whole_folder, write_json, write_
 __all__ = [
     "MARK_SUFFIXES",
     "FileKind",
+    "FolderStack",
     "Georeference",
     "LandmarkPairs",
     "MarkFile",
