@@ -9,5 +9,7 @@ from .registration import RegistrationResult as RegistrationResult
 from .registration import correct_fusion as correct_fusion
 from .registration import correct_scan as correct_scan
 from .registration import register as register
+from .series import SeriesResult as SeriesResult
+from .series import register_series as register_series
 
 __version__: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_mmreg.geometry.files import FileKind, file_kinds, register_file_kind
 from napari_mmreg.io.bigwarp import write_bigwarp
 from napari_mmreg.io.choice import SeveralImagesError
+from napari_mmreg.io.folders import FolderStack
 from napari_mmreg.io.images import (
     Picture,
     common_nodata,
@@ -36,6 +37,7 @@ __all__ = [
     "MARK_SUFFIXES",
     "Description",
     "FileKind",
+    "FolderStack",
     "Georeference",
     "LandmarkPairs",
     "MarkFile",

@@ -258,7 +258,7 @@ class RegistrationResult:
         Numbers that are not finite become None.
         """
         matrix = self.transform.matrix if isinstance(self.transform, MatrixTransform) else None
-        report: dict[str, Any] = _plain(
+        report: dict[str, Any] = plain(
             {
                 "format": "napari-mmreg report",
                 "format_version": 1,
@@ -334,16 +334,16 @@ def _summary(probability: NDArray[np.float32]) -> dict[str, float]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn numpy and containers into what JSON knows."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
