@@ -145,8 +145,14 @@ def test_plain_zarr_arrays_and_groups(tmp_path):
         pass
     (tmp_path / "empty").mkdir()
     with (
-        pytest.raises(InputError, match="cannot be read as OME-Zarr"),
+        pytest.raises(InputError, match="is a folder and no OME-Zarr"),
         open_pyramid(tmp_path / "empty"),
+    ):
+        pass
+    (tmp_path / "damaged.zarr").mkdir()
+    with (
+        pytest.raises(InputError, match="cannot be read as OME-Zarr"),
+        open_pyramid(tmp_path / "damaged.zarr"),
     ):
         pass
 

@@ -70,6 +70,11 @@ class ZarrImage:
     coloured: bool
 
 
+def is_zarr(folder: Path) -> bool:
+    """Whether a folder holds Zarr's metadata, of version 2 or 3."""
+    return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
+
+
 def open_zarr(path: Path) -> ZarrImage:
     """Open an OME-Zarr image, or a Zarr array of (..., rows, columns).
 

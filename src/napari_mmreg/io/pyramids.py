@@ -17,7 +17,7 @@ from napari_mmreg.io.choice import SeveralImagesError
 from napari_mmreg.io.images import quiet, read_picture
 from napari_mmreg.io.levels import Description, Tiled
 from napari_mmreg.io.ome_zarr import NAMES as ZARR_NAMES
-from napari_mmreg.io.ome_zarr import import_zarr, open_zarr, write_ome_zarr
+from napari_mmreg.io.ome_zarr import import_zarr, is_zarr, open_zarr, write_ome_zarr
 from napari_mmreg.io.pyramid_tiff import write_pyramid_tiff
 from napari_mmreg.io.tiff import (
     SUFFIXES,
@@ -239,6 +239,8 @@ def open_pyramid(path: str | Path) -> Iterator[Pyramid]:
     source = Path(path)
     with ExitStack() as stack:
         if source.is_dir():
+            if source.suffix != ZARR_SUFFIX and not is_zarr(source):
+                raise InputError(f"{source} is a folder and no OME-Zarr; name one image in it.")
             image = open_zarr(source)
             axes = image.axes.upper()
             axes = axes.replace("C", "S") if image.coloured or axes.endswith("YXC") else axes
