@@ -4,6 +4,7 @@ from .evaluation import load_segmenter as load_segmenter
 from .fusion import fuse as fuse
 from .geometry import Transform as Transform
 from .geometry import apply as apply
+from .large import refine_tiles as refine_tiles
 from .models import list_models as list_models
 from .registration import RegistrationResult as RegistrationResult
 from .registration import correct_fusion as correct_fusion

@@ -142,6 +142,23 @@ def test_register_pyramids(image, all_large, monkeypatch, kind):
     assert main([*command, "--fuse", "laplacian", "--force"]) == 2
 
 
+@pytest.mark.parametrize("kind", ["zarr", "tif"])
+def test_tiles_are_refined_on_request(image, monkeypatch, kind):
+    monkeypatch.setattr("napari_mmreg.models.elastic.load_elastic", lambda device: None)
+    monkeypatch.setattr("napari_mmreg.large.refine._correct", lambda *_: None)
+    monkeypatch.setattr("napari_mmreg.large.refine.FIRST", 400)
+    write(f"fixed.{kind}", picture())
+    write(f"moving.{kind}", turned().resample(255 - picture(), SHAPE, 1))
+    command = ["register", f"fixed.{kind}", f"moving.{kind}", "-o", "r", "--model", "classical"]
+    assert main([*command, "--device", "cpu", "-q", "--tiles", "2"]) == 0
+    report = json.loads(Path("r/report.json").read_text())
+    (only,) = report["provenance"]["refined_tiles"]
+    assert (only["factor"], only["accepted"]) == (2, 0)
+    assert only["tried"] > 0
+    with pytest.raises(SystemExit):
+        main([*command, "--tiles", "3", "--force"])
+
+
 def georeference(col, row, step, code=32633):
     return Georeference(
         (

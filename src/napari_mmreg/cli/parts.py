@@ -139,6 +139,7 @@ def register_in_parts(arguments: argparse.Namespace) -> RegistrationResult:
 
     from napari_mmreg.cli.register import engine_options
     from napari_mmreg.io import open_pyramid
+    from napari_mmreg.large import refine_tiles
     from napari_mmreg.registration import register
 
     if arguments.fuse or arguments.transform_format != ("npz",):
@@ -169,7 +170,8 @@ def register_in_parts(arguments: argparse.Namespace) -> RegistrationResult:
             interruptible() as cancel,
         ):
             run = Run.begin("cpu", arguments.seed, progress, cancel)
-            with run.part(0.0, 0.5):
+            parts = (0.4, 0.4) if arguments.tiles is None else (0.1, 0.8)
+            with run.part(0.0, parts[0]):
                 result = register(
                     *levels,
                     model=arguments.model,
@@ -180,7 +182,18 @@ def register_in_parts(arguments: argparse.Namespace) -> RegistrationResult:
                     cancel=cancel,
                     **options,
                 )
-            with run.part(0.5, 1.0):
+            if arguments.tiles is not None:
+                with run.part(*parts):
+                    result = refine_tiles(
+                        *levels,
+                        result,
+                        finest=arguments.tiles,
+                        device=arguments.device,
+                        nodata=options["nodata"],
+                        progress=run.report,
+                        cancel=cancel,
+                    )
+            with run.part(parts[1], 1.0):
                 _write(arguments, result, levels[1], fixed, run)
     return result
 

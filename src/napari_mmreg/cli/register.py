@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"folder for the results: {', '.join(OUTPUTS)}",
     )
     add_engine_arguments(parser)
+    parser.add_argument(
+        "--tiles",
+        type=_power_of_two,
+        metavar="N",
+        help="refine large images in overlapping tiles, down to N pixels per pixel: 1 for the full "
+        "resolution, 2, 4 ... (default: not at all)",
+    )
     parser.add_argument("--fixed-mask", type=Path, metavar="FILE", help="use only its nonzero part")
     parser.add_argument("--moving-mask", type=Path, metavar="FILE")
     add_choice_arguments(parser)
@@ -121,6 +128,8 @@ def run(arguments: argparse.Namespace) -> int:
         moving = read_side(arguments, "moving", arguments.moving)
         options = _options(arguments, fixed, moving)
         result = register_pair(fixed.image, moving.image, arguments, **options)
+        if arguments.tiles is not None:
+            result = _refine(result, fixed, moving, arguments, options)
         names = _write(result, arguments, fixed, formats)
     if not arguments.quiet:
         summarise(result)
@@ -128,6 +137,32 @@ def run(arguments: argparse.Namespace) -> int:
     if result.status != "ok":
         warn(f"{'error' if result.status == 'failed' else 'warning'}: {verdict(result)}")
     return FAILED if result.status == "failed" else 0
+
+
+def _refine(
+    result: RegistrationResult,
+    fixed: Picture,
+    moving: Picture,
+    arguments: argparse.Namespace,
+    options: dict[str, Any],
+) -> RegistrationResult:
+    """Refine in tiles, with bar and Ctrl-C."""
+    from napari_mmreg.large import refine_tiles
+
+    with (
+        progress_bar(quiet=arguments.quiet, left=True) as progress,
+        interruptible() as cancel,
+    ):
+        return refine_tiles(
+            fixed.image,
+            moving.image,
+            result,
+            finest=arguments.tiles,
+            device=arguments.device,
+            nodata=options.get("nodata", (None, None)),
+            progress=progress,
+            cancel=cancel,
+        )
 
 
 def _write(
@@ -304,6 +339,14 @@ def _formats(text: str) -> tuple[str, ...]:
             f"unknown format {unknown[0]!r}; choose from {', '.join(TRANSFORM_FORMATS)}"
         )
     return formats
+
+
+def _power_of_two(text: str) -> int:
+    import argparse
+
+    if not text.isdigit() or int(text) < 1 or int(text) & (int(text) - 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of 1, 2, 4, 8 ...")
+    return int(text)
 
 
 def _check_itk() -> None:

@@ -152,6 +152,7 @@ def refine_tiles(
             rounds.append(about)
             if found is not None:
                 transform = transform.compose(found)
+        run.report(STAGE, 1.0)
     return _finished(result, transform, levels[1], rounds)
 
 
