@@ -140,6 +140,38 @@ def result_overlay(viewer, dock) -> None:
     point_at(viewer, dock.images.pair[0], np.array(dock.images.pair[0].data.shape[:2]) * 0.4)
 
 
+def load_large():
+    """The stained section as a multiscale image, four times as large, and the other sensor's."""
+    from skimage.transform import resize
+
+    from napari_mmreg.geometry.thinning import thin_block
+
+    layers = []
+    for data, kwargs, kind in load_ihc():
+        if kind == "image":
+            shape = (data.shape[0] * 4, data.shape[1] * 4, *data.shape[2:])
+            full = resize(data, shape, order=1, preserve_range=True).astype(data.dtype)
+            levels = [full, *(thin_block(full, 2**n) for n in (1, 2))]
+            layers.append((levels, {**kwargs, "multiscale": True}, kind))
+    return layers
+
+
+def large(viewer, dock) -> None:
+    """A part of a multiscale pair after a run: the registered layer at its full resolution."""
+    run(dock, 600)
+    dock.compare.mode.select("off")
+    result_layer(dock, roles.ARROWS).visible = False
+    dock.images.pair[1].visible = False
+    registered = result_layer(dock, roles.REGISTERED)
+    viewer.layers.selection.active = registered
+    rows, cols = registered.data[0].shape[:2]
+    viewer.camera.center = (0.45 * rows, 0.5 * cols)
+    viewer.camera.zoom *= 4
+    settle(4000)
+    level = registered.data_level
+    print(f"{rows} x {cols}, {len(registered.data)} levels, shown is level {level}")
+
+
 def flow_arrows(_viewer, dock) -> None:
     """The arrows on the fixed image."""
     run(dock)
@@ -438,6 +470,7 @@ SCENES = {
     "evaluate_report": (load_thermal, evaluate_report),
     "register_dock": (load_ihc, register_dock),
     "result_overlay": (load_ihc, result_overlay),
+    "large": (load_large, large),
     "flow_arrows": (load_thermal, flow_arrows),
     "transform_opened": (load_thermal, transform_opened),
     "motion_beyond": (load_thermal, motion_beyond),
