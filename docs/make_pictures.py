@@ -141,7 +141,7 @@ def result_overlay(viewer, dock) -> None:
 
 
 def load_large():
-    """The stained section as a multiscale image, four times as large, and the other sensor's."""
+    """The stained section as a multiscale image, eight times as large, and the other sensor's."""
     from skimage.transform import resize
 
     from napari_mmreg.geometry.thinning import thin_block
@@ -149,9 +149,9 @@ def load_large():
     layers = []
     for data, kwargs, kind in load_ihc():
         if kind == "image":
-            shape = (data.shape[0] * 4, data.shape[1] * 4, *data.shape[2:])
+            shape = (data.shape[0] * 8, data.shape[1] * 8, *data.shape[2:])
             full = resize(data, shape, order=1, preserve_range=True).astype(data.dtype)
-            levels = [full, *(thin_block(full, 2**n) for n in (1, 2))]
+            levels = [full, *(thin_block(full, 2**n) for n in (1, 2, 3))]
             layers.append((levels, {**kwargs, "multiscale": True}, kind))
     return layers
 
@@ -160,7 +160,6 @@ def large(viewer, dock) -> None:
     """A part of a multiscale pair after a run: the registered layer at its full resolution."""
     run(dock, 600)
     dock.compare.mode.select("off")
-    result_layer(dock, roles.ARROWS).visible = False
     dock.images.pair[1].visible = False
     registered = result_layer(dock, roles.REGISTERED)
     viewer.layers.selection.active = registered

@@ -12,6 +12,7 @@ from napari_mmreg.geometry import MatrixTransform, is_lazy
 from napari_mmreg.geometry.thinning import thin_block
 from napari_mmreg.gui.shared import snapshot as snapshots
 from napari_mmreg.gui.shared.bundle import build
+from napari_mmreg.gui.shared.run_layers import make_layer
 from napari_mmreg.gui.shared.snapshot import RunSettings, Snapshot, read, take_picture
 from napari_mmreg.registration import register
 
@@ -46,7 +47,7 @@ def test_the_registered_layer_is_as_fine_as_the_images(layers):
     snapshot, bundle, result = run(fixed, moving)
     assert snapshot.fixed.shape == (256, 256)
     spec = bundle.layers[0]
-    layer = Image(spec.data, **spec.kwargs)
+    layer = make_layer(spec)
     assert layer.multiscale
     assert [level.shape for level in layer.data] == [(512, 512), (256, 256), (128, 128)]
     assert all(is_lazy(level) for level in layer.data)

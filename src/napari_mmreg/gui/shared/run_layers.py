@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Layer
 from napari.utils import Colormap
 
+from napari_mmreg.geometry import is_lazy
 from napari_mmreg.gui.shared import bundle as bundles
 from napari_mmreg.gui.shared.compat import replace_data
 from napari_mmreg.gui.shared.layer_spec import LayerSpec
@@ -25,7 +26,9 @@ def make_layer(spec: LayerSpec) -> Layer:
             kwargs.pop(key, None)
     if isinstance(kwargs.get("edge_colormap"), tuple):
         kwargs["edge_colormap"] = Colormap(kwargs["edge_colormap"], name="mmreg arrows")
-    return Layer.create(np.asarray(spec.data), kwargs, spec.kind)
+    # Levels and what is computed when it is looked at stay as they are.
+    as_it_is = kwargs.get("multiscale") or is_lazy(spec.data)
+    return Layer.create(spec.data if as_it_is else np.asarray(spec.data), kwargs, spec.kind)
 
 
 def place_in(layers: Sequence[Any], record: RunRecord, role: str) -> int:
