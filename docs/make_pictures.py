@@ -164,8 +164,9 @@ def large(viewer, dock) -> None:
     registered = result_layer(dock, roles.REGISTERED)
     viewer.layers.selection.active = registered
     rows, cols = registered.data[0].shape[:2]
-    viewer.camera.center = (0.45 * rows, 0.5 * cols)
-    viewer.camera.zoom *= 4
+    camera = viewer.scene.camera
+    camera.center = (0.45 * rows, 0.5 * cols)
+    camera.zoom *= 4
     settle(4000)
     level = registered.data_level
     print(f"{rows} x {cols}, {len(registered.data)} levels, shown is level {level}")
