@@ -44,6 +44,7 @@ class SeriesDock(ScrollingDock):
     """
 
     PREFERRED = (390, 760)
+    LEAST_WIDTH = 310
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)

@@ -83,7 +83,7 @@ LAZY = (
 
 # Results
 RESULT = "Planes"
-COLUMNS = ("Plane", "Status", "Transform", "Drift px")
+COLUMNS = ("Plane", "Status", "From", "Drift px")
 COLUMNS_TIP = (
     "Click a row to see its plane. Drift: how far the moving image has moved since the first good "
     "plane, in fixed pixels, down and to the right."

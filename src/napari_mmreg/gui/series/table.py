@@ -44,8 +44,8 @@ class PlanesTable(QTableWidget):
         assert header is not None  # noqa: S101  # Qt's stubs
         assert numbers is not None  # noqa: S101
         numbers.hide()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(len(texts.COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
         self.setWordWrap(False)
         self.currentCellChanged.connect(self._on_current)
 
