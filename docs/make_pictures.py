@@ -21,12 +21,14 @@ import numpy as np
 from napari.utils.notifications import notification_manager
 from qtpy.QtTest import QTest
 
+from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.gui.apply.dock import ApplyDock
 from napari_mmreg.gui.batch.dock import BatchDock
 from napari_mmreg.gui.evaluate.dock import EvaluateDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register.dock import RegisterDock
 from napari_mmreg.gui.samples import load_ihc, load_thermal
+from napari_mmreg.gui.series.dock import SeriesDock
 from napari_mmreg.gui.shared import bundle as roles
 from napari_mmreg.gui.shared import motion
 from napari_mmreg.gui.shared.fused import BEFORE, FUSED
@@ -460,9 +462,44 @@ EVALUATIONS = (
     evaluate_report,
 )
 
+
+def series_dock(viewer, register) -> None:
+    """A stack that drifts, with a plane that shows nothing, followed over time."""
+    sample = load_sample("visible_thermal_simulated")
+    fixed = np.asarray(sample.fixed)[20:292:2, 34:434:2]
+    planes = []
+    for n in range(8):
+        drift = MatrixTransform.translation((3.0 * n, -2.0 * n + 0.3 * n * n))
+        pull = sample.truth.compose(drift)
+        planes.append(pull.resample(sample.moving, sample.fixed.shape[:2])[20:292:2, 34:434:2])
+    moving = np.stack(planes).astype(np.float32)
+    noise = np.random.default_rng(0).normal(moving[4].mean(), moving[4].std() / 5, moving[4].shape)
+    moving[4] = noise
+    viewer.window.remove_dock_widget(register)
+    viewer.layers.clear()
+    viewer.add_image(fixed, name="visible", rgb=True)
+    limits = tuple(np.nanpercentile(moving, (1, 99)))
+    viewer.add_image(moving, name="thermal", colormap="inferno", contrast_limits=limits)
+    dock = SeriesDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Register stack or time series", area="right")
+    dock.form.way.value = "follow"
+    dock.form.model.value = "classical"
+    settle(800)
+    viewer.reset_view()
+    dock.run_bar.button.click()
+    for _ in range(12000):
+        settle(50)
+        if not dock.busy:
+            break
+    viewer.layers["thermal"].visible = False
+    dock.table.setCurrentCell(6, 0)
+    print(dock.status.text)
+
+
 SCENES = {
     "apply_dock": (load_thermal, apply_dock),
     "batch": (load_thermal, batch),
+    "series_dock": (load_thermal, series_dock),
     "evaluate_dock": (load_thermal, evaluate_dock),
     "evaluate_objects": (load_thermal, evaluate_objects),
     "evaluate_sam": (load_thermal, evaluate_sam),

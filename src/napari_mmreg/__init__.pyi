@@ -11,6 +11,8 @@ from .registration import correct_fusion as correct_fusion
 from .registration import correct_scan as correct_scan
 from .registration import register as register
 from .series import SeriesResult as SeriesResult
+from .series import SetResult as SetResult
 from .series import register_series as register_series
+from .series import register_set as register_set
 
 __version__: str

@@ -137,3 +137,36 @@ def test_results_are_not_overwritten(folder, capsys):
     (folder / "out" / "planes.csv").write_text("mine")
     assert main(["series", "fixed.png", "moving.npy", "-o", "out"]) == 2
     assert "--force" in capsys.readouterr().err
+
+
+def test_two_videos_of_a_fixed_rig(folder, monkeypatch):
+    pytest.importorskip("av", reason="needs the extra video")
+    from napari_mmreg.io import Video, write_video
+
+    scene = np.full((32, 40, 3), 60, np.uint8)
+
+    def register_pair(_model, images, _options, _run, *, refine):
+        return make_result(*images, MatrixTransform.translation((8, -8)))
+
+    monkeypatch.setattr(engine, "register_pair", register_pair)
+    for name, brightness in (("visible", 100), ("infrared", 200)):
+        with write_video(f"{name}.mp4", 20) as write:
+            for n in range(6):
+                frame = scene.copy()
+                frame[16:24, 16 + n : 24 + n] = brightness
+                write(frame)
+    arguments = ["series", "visible.mp4", "infrared.mp4", "-o", "out", "--mode", "once"]
+    assert main([*arguments, "--model", "classical", "--compare", "side", "--frames", "1:5"]) == 0
+    assert not (folder / "out" / "registered.tif").exists()
+    registered, compared = Video("out/registered.mp4"), Video("out/compare.mp4")
+    assert (registered.shape, registered.fps) == ((4, 32, 40, 3), 20)
+    assert compared.shape == (4, 32, 80, 3)
+    for n in range(4):  # shifted by (8, -8): what lay at (16, 17 + n) lies at (8, 25 + n)
+        assert registered[n][10:14, 27 + n : 31 + n].mean() > 180
+        np.testing.assert_allclose(
+            compared[n][10:14, 67 + n : 71 + n], registered[n][10:14, 27 + n : 31 + n], atol=25
+        )
+    registered.close()
+    compared.close()
+    with pytest.raises(SystemExit):
+        main([*arguments, "--frames", "1-5"])

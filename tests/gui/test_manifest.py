@@ -29,7 +29,8 @@ def test_every_command_exists(manifest):
 
 def test_the_docks_are_in_the_menus(manifest):
     entries = manifest.contributions.menus["napari/layers/register"]
-    docks = [f"napari-mmreg.{name}" for name in ("register", "landmarks", "evaluate", "batch")]
+    names = ("register", "series", "landmarks", "evaluate", "batch")
+    docks = [f"napari-mmreg.{name}" for name in names]
     assert [entry.command for entry in entries] == [*docks, "napari-mmreg.split_scan"]
     apply = "napari-mmreg.apply"
     entries = manifest.contributions.menus["napari/layers/transform"]

@@ -25,6 +25,7 @@ from napari_mmreg.cli import (
     register,
     samples,
     series,
+    sets,
 )
 from napari_mmreg.cli.console import warn
 from napari_mmreg.errors import Cancelled, RegistrationError
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Command] = {
     "apply": apply,
     "batch": batch,
     "series": series,
+    "set": sets,
     "fuse": fuse,
     "evaluate": evaluate,
     "transforms": convert,

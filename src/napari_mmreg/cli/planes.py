@@ -33,6 +33,8 @@ class SideStack:
         Whether the last axis holds channels.
     picture : Picture
         The first image, and what the file says about all of them.
+    fps : float or None
+        Frames per second of a video.
     """
 
     data: Any
@@ -41,6 +43,7 @@ class SideStack:
     at: tuple[int, ...]
     rgb: bool
     picture: Picture
+    fps: float | None = None
 
 
 def add_plane_arguments(parser: argparse._ActionsContainer) -> None:
@@ -50,6 +53,12 @@ def add_plane_arguments(parser: argparse._ActionsContainer) -> None:
         metavar="AXIS",
         help="what the planes run along: T, Z, C or another letter of the TIFF's axes, or their "
         "number from 0 (default: T, else Z, else the only one)",
+    )
+    parser.add_argument(
+        "--frames",
+        type=_frames,
+        metavar="FROM:TO",
+        help="of videos, these frames only, from 0, the last one exclusive",
     )
     for side in ("fixed", "moving"):
         parser.add_argument(
@@ -73,8 +82,12 @@ def read_side_stack(arguments: argparse.Namespace, side: Side, path: Path) -> Si
     InputError
         If it cannot be read, or has no such axis.
     """
-    from napari_mmreg.io import FolderStack, read_stack
+    from napari_mmreg.io import VIDEO_SUFFIXES, FolderStack, Picture, Video, read_stack
 
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        start, stop = arguments.frames or (None, None)
+        video = Video(path, start, stop)
+        return SideStack(video, "T", 0, (0,), True, Picture(video[0]), video.fps)
     channel = getattr(arguments, f"{side}_channel")
     if path.is_dir():
         folder = FolderStack(path, channel)
@@ -141,6 +154,15 @@ def _checked(number: int, length: int, path: Path) -> int:
     if not 0 <= number < length:
         raise InputError(f"{path} has no {number} there; the numbers are 0 to {length - 1}.")
     return number
+
+
+def _frames(text: str) -> tuple[int | None, int | None]:
+    import argparse
+
+    start, colon, stop = text.partition(":")
+    if not colon or any(part and not part.isdigit() for part in (start, stop)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not as FROM:TO, such as 100:400")
+    return int(start) if start else None, int(stop) if stop else None
 
 
 def _places(text: str) -> dict[str, int]:

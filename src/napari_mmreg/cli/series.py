@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "fixed",
         type=Path,
-        help="stack that stays: TIFF, NPY, GIF, a folder of images; or one image for all planes",
+        help="stack that stays: TIFF, NPY, GIF, a folder of images, a video (MP4 and others, with "
+        "the video extra); or one image for all planes",
     )
     parser.add_argument("moving", type=Path, help="stack, or one image, that is brought onto it")
     parser.add_argument(
@@ -37,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder for the results: registered.tif, transforms/, planes.csv, series.json",
+        help="folder for the results: registered.tif (of a video: registered.mp4), transforms/, "
+        "planes.csv, series.json",
     )
     parser.add_argument(
         "--mode",
@@ -66,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine_arguments(parser)
     parser.add_argument("--initial", type=Path, metavar="FILE", help="transform to start from")
     add_matrix_argument(parser)
+    parser.add_argument(
+        "--compare",
+        choices=("overlay", "side"),
+        help="of videos, also write compare.mp4: fixed in green and registered in magenta, or both "
+        "side by side",
+    )
     parser.add_argument("--order", type=int, choices=(0, 1, 3), help="as of 'mmreg register'")
     parser.add_argument("--force", action="store_true", help="replace results of an earlier run")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
@@ -75,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Read, register, write and summarise."""
     from napari_mmreg.io import check_folder
     from napari_mmreg.series.files import FILES, save_series
+    from napari_mmreg.series.planes import planes_of
 
     check_folder(arguments.output, FILES, replace=arguments.force)
     fixed = read_side_stack(arguments, "fixed", arguments.fixed)
@@ -109,6 +118,9 @@ def run(arguments: argparse.Namespace) -> int:
             cancel=cancel,
             axes=moving.axes or fixed.axes[fixed.axis],
             georeference=fixed.picture.georeference,
+            fps=moving.fps,
+            fixed=planes_of(fixed.data, "fixed", fixed.axis, fixed.at, fixed.rgb),
+            compare=arguments.compare,
         )
     if not arguments.quiet:
         _summarise(result)
@@ -120,8 +132,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _options(arguments: argparse.Namespace, fixed: SideStack, moving: SideStack) -> dict[str, Any]:
+    film = moving.fps is not None  # no video holds labels: nothing is looked at to know
     options: dict[str, Any] = {
-        "order": arguments.order,
+        "order": 1 if film and arguments.order is None else arguments.order,
         "nodata": (fixed.picture.nodata, moving.picture.nodata),
     }
     if arguments.initial:

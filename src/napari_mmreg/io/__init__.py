@@ -31,10 +31,12 @@ from napari_mmreg.io.transforms import (
     load_transform,
     save_transform,
 )
+from napari_mmreg.io.video import VIDEO_SUFFIXES, Video, write_video
 from napari_mmreg.io.whole import check_folder, whole_folder, write_json, write_text
 
 __all__ = [
     "MARK_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "Description",
     "FileKind",
     "FolderStack",
@@ -46,6 +48,7 @@ __all__ = [
     "Pyramid",
     "SeveralImagesError",
     "Stack",
+    "Video",
     "check_folder",
     "common_nodata",
     "file_kinds",
@@ -71,4 +74,5 @@ __all__ = [
     "write_pyramid",
     "write_stack",
     "write_text",
+    "write_video",
 ]

@@ -86,7 +86,8 @@ class CarriedStack:
         """How it is interpolated: 0 nearest, 1 linear, 3 cubic."""
         if self._order is None:
             number = self._source.number or 1
-            self._order = stack_order([self._source.plane(n) for n in {0, number // 2, number - 1}])
+            places = sorted({0, number // 2, number - 1})
+            self._order = stack_order([self._source.plane(n) for n in places])
         return self._order
 
     def __len__(self) -> int:

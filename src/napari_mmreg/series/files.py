@@ -14,14 +14,16 @@ from napari_mmreg.geometry import Transform
 from napari_mmreg.io.whole import whole_folder, write_json, write_text
 from napari_mmreg.registration.result import plain
 from napari_mmreg.run import CancelCheck, Progress, Run
+from napari_mmreg.series import videos
 
 if TYPE_CHECKING:
     from napari_mmreg.io.tiff import Georeference
+    from napari_mmreg.series.planes import Planes
     from napari_mmreg.series.result import SeriesResult
 
 REGISTERED, TRANSFORMS, TABLE, REPORT = "registered.tif", "transforms", "planes.csv", "series.json"
 
-FILES = (REGISTERED, TRANSFORMS, TABLE, REPORT)
+FILES = (REGISTERED, videos.REGISTERED, videos.COMPARED, TRANSFORMS, TABLE, REPORT)
 """What a series is saved as."""
 
 FORMAT, VERSION = "napari-mmreg series", 1
@@ -76,6 +78,9 @@ def save_series(
     cancel: CancelCheck | None = None,
     axes: str | None = None,
     georeference: Georeference | None = None,
+    fps: float | None = None,
+    fixed: Planes | None = None,
+    compare: videos.Compare | None = None,
 ) -> Path:
     """Write a series; see `SeriesResult.save`.
 
@@ -87,11 +92,19 @@ def save_series(
         One letter per axis before rows and columns, as TIFF names them; by default T and unknown.
     georeference : Georeference, optional
         Of the fixed images.
+    fps : float, optional
+        Write a video of this many frames per second instead of ``registered.tif``; the moving stack
+        is one of uint8 frames.
+    fixed, compare
+        Of such a video, see `videos.write_videos`.
     """
     run = Run.begin("cpu", 0, progress, cancel)
     with whole_folder(folder, FILES, replace=replace) as partial:
         if result.moving is not None and result.status != "failed":
-            _write_stack(result, partial / REGISTERED, axes, georeference, run)
+            if fps is None:
+                _write_stack(result, partial / REGISTERED, axes, georeference, run)
+            else:
+                videos.write_videos(result, partial, fps, run, fixed, compare)
         (partial / TRANSFORMS).mkdir()
         names = _names(result)
         for plane in result.planes:

@@ -141,7 +141,7 @@ def test_the_current_slice_of_a_stack_is_registered(session, viewer, pictures, e
     viewer.dims.set_point(0, 5)
     run = _run(session, fixed, moving)
     np.testing.assert_array_equal(engine.calls[0][0], pictures[0])
-    assert run.layers[roles.REGISTERED].data.shape == pictures[0].shape
+    assert run.layers[roles.REGISTERED].data.shape == (1, *pictures[0].shape)
 
 
 def test_the_slice_is_found_where_the_viewer_shows_other_units(session, viewer, pictures, engine):

@@ -12,6 +12,7 @@ from napari_mmreg.gui.shared.compat import visible_corners
 from napari_mmreg.gui.shared.layer_spec import shared_kwargs
 from napari_mmreg.gui.shared.placement import part_of
 from napari_mmreg.gui.shared.run_record import RunRecord
+from napari_mmreg.gui.shared.slices import deepened, placed
 from napari_mmreg.imaging.compose import Mode, Shown, compose
 
 Source = str | RunRecord
@@ -120,7 +121,9 @@ class Comparison:
         layer = self._layer
         if layer is None:
             return
-        layer.data = data
+        at = run.bundle.snapshot.slice
+        layer.data = deepened(data, "image", at)
+        place = placed(place, at)
         if not np.allclose(layer.translate, place["translate"]) or not np.allclose(
             layer.scale, place["scale"]
         ):
@@ -128,7 +131,9 @@ class Comparison:
 
     def _add(self, run: RunRecord, data: Shown, place: dict[str, Any]) -> None:
         kwargs = shared_kwargs(run.bundle.snapshot, bundles.COMPARE)
-        self._layer = Image(data, rgb=True, **{**kwargs, **place})
+        at = run.bundle.snapshot.slice
+        look = placed({**kwargs, **place}, at)
+        self._layer = Image(deepened(data, "image", at), rgb=True, **look)
         layers = self._viewer.layers
         below = run.layers.get(bundles.REGISTERED)
         # Above the registered image and below maps and arrows, which stay readable on top.

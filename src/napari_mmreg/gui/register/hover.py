@@ -100,6 +100,10 @@ class Hover:
         run = self._run
         if run is None or viewer.dims.ndisplay != 2:
             return
+        at = run.bundle.snapshot.slice
+        if at is not None and not at.is_shown(viewer):
+            self._say(strings.CURSOR_OTHER_SLICE.format(slice=at.name))
+            return
         point = np.asarray(viewer.cursor.position, dtype=np.float64)[-2:]
         pixel = compat.to_pixels(viewer, run.bundle.snapshot.fixed.placement, point[None])[0]
         self._say(describe(run.bundle, read_at(run.bundle, pixel)))

@@ -16,6 +16,7 @@ from napari_mmreg.gui.shared.bundle import PROBABILITY, REGISTERED, Bundle
 from napari_mmreg.gui.shared.carried import carry
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.slices import flat
 from napari_mmreg.io.images import read_image, write_image
 from napari_mmreg.run import Run
 
@@ -49,7 +50,7 @@ def fused_image(status: str, layers: Mapping[str, Any]) -> NDArray[Any] | None:
     """
     for role in (CORRECTED, BEFORE if status == "failed" else FUSED):
         if role in layers:
-            return np.asarray(layers[role].data)
+            return flat(layers[role])
     return None
 
 
@@ -156,7 +157,7 @@ def save_fused(layers: Mapping[str, Any], folder: str | Path) -> tuple[list[str]
     written = []
     for role, name in FILES.items():
         if role in layers:
-            write_image(Path(folder) / name, np.asarray(layers[role].data))
+            write_image(Path(folder) / name, flat(layers[role]))
             written.append(name)
     left = [n for n in FILES.values() if n not in written and (Path(folder) / n).exists()]
     return written, left

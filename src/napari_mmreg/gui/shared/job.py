@@ -76,6 +76,8 @@ class RegistrationJob(Job[Bundle]):
             )
         self._check()
         run.report(strings.STAGE_LAYERS, _ENGINE_SHARE)
+        if snapshot.slice is not None:
+            note = f"{note}\n{strings.OF_SLICE.format(slice=snapshot.slice.name)}"
         bundle = build(snapshot, fixed, moving, result, note, self._check)
         if settings.fusion == NO_FUSION or result.status == "failed":  # nothing to be fused
             return bundle
@@ -99,7 +101,7 @@ def engine_options(snapshot: Snapshot) -> tuple[dict[str, Any], str]:
         "refine": settings.refine,
         "initial": initial,
         "seed": settings.seed,
-        **_spacings(snapshot),
+        **spacings_of(snapshot),
         "modalities": (
             engine_modality(snapshot.fixed.modality),
             engine_modality(snapshot.moving.modality),
@@ -108,7 +110,7 @@ def engine_options(snapshot: Snapshot) -> tuple[dict[str, Any], str]:
     return options, note
 
 
-def _spacings(snapshot: Snapshot) -> dict[str, tuple[float, float] | None]:
+def spacings_of(snapshot: Snapshot) -> dict[str, tuple[float, float] | None]:
     """Return the pixels' sizes; the moving one's only where both were measured.
 
     Without it, frames of different sizes are scaled to fit each other, which is right for
@@ -171,7 +173,7 @@ def _centred(snapshot: Snapshot) -> NDArray[np.float64]:
     """Return the engine's own start: the frames' centres coincide."""
     from napari_mmreg.imaging import initial_transform
 
-    spacing = _spacings(snapshot)
+    spacing = spacings_of(snapshot)
     start = initial_transform(
         snapshot.fixed.shape,
         snapshot.moving.shape,
@@ -186,7 +188,7 @@ def start_of(snapshot: Snapshot) -> Transform:
     """Return where a registration of two pictures would start: fixed to moving pixels."""
     from napari_mmreg.imaging import initial_transform
 
-    spacing = _spacings(snapshot)
+    spacing = spacings_of(snapshot)
     return initial_transform(
         snapshot.fixed.shape,
         snapshot.moving.shape,

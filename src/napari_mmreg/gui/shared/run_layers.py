@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from napari.layers import Layer
 from napari.utils import Colormap
 
-from napari_mmreg.geometry import is_lazy
 from napari_mmreg.gui.shared import bundle as bundles
 from napari_mmreg.gui.shared.compat import replace_data
 from napari_mmreg.gui.shared.layer_spec import LayerSpec
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.gui.shared.motion import ARROWS, MOVING_ROLES, Part
 from napari_mmreg.gui.shared.run_record import RunRecord
+from napari_mmreg.gui.shared.slices import Slice, deepened, placed
 
 
-def make_layer(spec: LayerSpec) -> Layer:
-    """Make the layer; cheap, since its arrays and limits are there."""
-    kwargs = dict(spec.kwargs)
+def make_layer(spec: LayerSpec, at: Slice | None = None) -> Layer:
+    """Make the layer, seen in one slice only if `at` says so; its arrays and limits are there."""
+    kwargs = placed(dict(spec.kwargs), at)
     if spec.kind == "vectors" and len(spec.data) == 0:  # nothing to colour by length
         for key in ("features", "edge_color", "edge_contrast_limits"):
             kwargs.pop(key, None)
     if isinstance(kwargs.get("edge_colormap"), tuple):
         kwargs["edge_colormap"] = Colormap(kwargs["edge_colormap"], name="mmreg arrows")
-    # Levels and what is computed when it is looked at stay as they are.
-    as_it_is = kwargs.get("multiscale") or is_lazy(spec.data)
-    return Layer.create(spec.data if as_it_is else np.asarray(spec.data), kwargs, spec.kind)
+    return Layer.create(deepened(spec.data, spec.kind, at), kwargs, spec.kind)
 
 
 def place_in(layers: Sequence[Any], record: RunRecord, role: str) -> int:
@@ -51,14 +48,15 @@ def show_part(record: RunRecord, part: Part) -> None:
     if record.part == part or part not in record.bundle.motions:
         return
     record.part = part
+    at = record.bundle.snapshot.slice
     for role in MOVING_ROLES:
         spec, layer = record.spec(role), record.layers.get(role)
         if spec is None or layer is None:
             continue
         if role == ARROWS:
-            _set_arrows(layer, spec)
+            _set_arrows(layer, spec, at)
             continue
-        layer.data = spec.data
+        layer.data = deepened(spec.data, spec.kind, at)
         layer.name = spec.kwargs["name"]
         if "contrast_limits" in spec.kwargs:
             layer.contrast_limits = spec.kwargs["contrast_limits"]
@@ -69,12 +67,12 @@ def sample_arrows(record: RunRecord, across: int) -> None:
     record.arrows = across
     spec, layer = record.spec(ARROWS), record.layers.get(ARROWS)
     if spec is not None and layer is not None:
-        _set_arrows(layer, spec)
+        _set_arrows(layer, spec, record.bundle.snapshot.slice)
 
 
-def _set_arrows(layer: Any, spec: LayerSpec) -> None:
+def _set_arrows(layer: Any, spec: LayerSpec, at: Slice | None) -> None:
     layer.name = spec.kwargs["name"]
-    replace_data(layer, spec.data)
+    replace_data(layer, deepened(spec.data, spec.kind, at))
     layer.length = spec.kwargs["length"]
     layer.features = spec.kwargs["features"]
     if len(spec.data):

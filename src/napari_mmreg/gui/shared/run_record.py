@@ -57,12 +57,15 @@ class RunRecord:
         if self.name:
             return strings.NAMED_RUN.format(run=self.number, name=self.name)
         snapshot = self.bundle.snapshot
-        return strings.RUN_TITLE.format(
+        title = strings.RUN_TITLE.format(
             run=self.number,
             moving=snapshot.moving.name,
             fixed=snapshot.fixed.name,
             model=self.bundle.result.answer_of,
         )
+        if snapshot.slice is not None:
+            title += strings.RUN_SLICE.format(slice=snapshot.slice.name)
+        return title
 
     @property
     def order(self) -> list[str]:

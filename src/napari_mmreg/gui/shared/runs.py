@@ -245,7 +245,7 @@ class RunBook:
         for kind in [kind for kind in record.offers if kind.name in self.wanted]:
             specs = record.missing(kind)
             for spec in specs:
-                layer = run_layers.make_layer(spec)
+                layer = run_layers.make_layer(spec, record.bundle.snapshot.slice)
                 layer.metadata[METADATA_KEY].update(run_name=record.name, kept=record.kept)
                 record.layers[spec.role] = layer
                 _bundles[layer] = record.bundle

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared.modalities import METADATA_KEY, guess_modality
 from napari_mmreg.gui.shared.placement import Placement, place
+from napari_mmreg.gui.shared.slices import Slice, slice_of
 
 Start = Literal["auto", "layers", "centre", "mirror"]
 
@@ -101,6 +102,8 @@ class Picture:
         Of a multiscale layer, from fine to coarse, as `data`, which is one of them.
     level_scale : (float, float)
         Pixels of the finest level per pixel of `data`, along rows and columns.
+    slice : Slice or None
+        Where it lies in its stack; None for a layer of two axes.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Picture:
     origin: Origin = Origin()
     levels: tuple[Any, ...] = ()
     level_scale: tuple[float, float] = (1.0, 1.0)
+    slice: Slice | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -130,6 +134,15 @@ class Snapshot:
     fixed_mask: Picture | None
     moving_mask: Picture | None
     settings: RunSettings
+
+    @property
+    def slice(self) -> Slice | None:
+        """Where results are seen: the slice of the one with more axes, the fixed one if equal.
+
+        None if both are layers of two axes.
+        """
+        own = [each.slice for each in (self.fixed, self.moving) if each.slice is not None]
+        return max(own, key=lambda each: len(each.index), default=None)
 
 
 def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
@@ -152,10 +165,10 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
     rgb = bool(getattr(layer, "rgb", False))
     from napari_mmreg.geometry.lazy import Plane
 
-    step = _current_step(layer, world_point)
+    step = current_step(layer, world_point)
     data, level = layer.data, (1.0, 1.0)
     if layer.multiscale:
-        data, level = _level(layer)
+        data, level = level_of(layer)
     limits, colormap = None, ""
     if not rgb and hasattr(layer, "contrast_limits"):
         low, high = layer.contrast_limits
@@ -171,6 +184,7 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
         origin=_origin(layer, step, coarse=level != (1.0, 1.0)),
         levels=tuple(Plane(each, step) for each in layer.data) if layer.multiscale else (),
         level_scale=level,
+        slice=slice_of(layer, step),
     )
 
 
@@ -204,7 +218,7 @@ def read(picture: Picture) -> NDArray[Any]:
     return np.asarray(picture.data)
 
 
-def _current_step(layer: Any, world_point: tuple[float, ...]) -> tuple[int, ...]:
+def current_step(layer: Any, world_point: tuple[float, ...]) -> tuple[int, ...]:
     """Return the index of the shown slice along every leading axis."""
     leading = layer.ndim - 2
     if leading == 0:
@@ -216,7 +230,7 @@ def _current_step(layer: Any, world_point: tuple[float, ...]) -> tuple[int, ...]
     return tuple(int(i) for i in np.clip(index, 0, last))
 
 
-def _level(layer: Any) -> tuple[Any, tuple[float, float]]:
+def level_of(layer: Any) -> tuple[Any, tuple[float, float]]:
     """Return the level of a multiscale layer that is computed on, and its pixel size."""
     from napari_mmreg.imaging import pick_level
 

@@ -148,6 +148,11 @@ RUN_LIST_TIP = (
 RUN_TITLE = "{run} · {model} · {moving} → {fixed}"
 NAMED_RUN = "{run} · {name}"
 RUN_NAME = "Name of run {run}"
+OF_SLICE = (
+    "Of slice {slice} only: its layers are seen in that slice. “Register stack or time series” "
+    "does all slices."
+)
+RUN_SLICE = " · slice {slice}"
 SAVE = "Save…"
 SAVE_TIP = (
     "Save the transform, registered image, maps and report in a folder, and the fused images if "
@@ -267,6 +272,7 @@ WORST = "Worst place"
 WORST_TIP = "Looks at the place with the highest risk; again for the next one. Key: {key}"
 WORST_SAID = "Place {index} of {count}: risk {risk:.0%}"
 NO_WORST = "There is no place whose risk stands out."
+CURSOR_OTHER_SLICE = "This run is of slice {slice}; nothing is known of the one shown."
 CURSOR_OUTSIDE = "Outside the fixed image."
 CURSOR_UNKNOWN = "Outside the moving image."
 CURSOR_TEXT = "Moved {length:.1f} px (row {row:+.1f}, col {col:+.1f})"
