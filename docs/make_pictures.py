@@ -21,14 +21,18 @@ import numpy as np
 from napari.utils.notifications import notification_manager
 from qtpy.QtTest import QTest
 
+from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.gui.apply.dock import ApplyDock
 from napari_mmreg.gui.batch.dock import BatchDock
 from napari_mmreg.gui.evaluate.dock import EvaluateDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register.dock import RegisterDock
 from napari_mmreg.gui.samples import load_ihc, load_thermal
+from napari_mmreg.gui.series.dock import SeriesDock
 from napari_mmreg.gui.shared import bundle as roles
+from napari_mmreg.gui.shared import motion
 from napari_mmreg.gui.shared.fused import BEFORE, FUSED
+from napari_mmreg.gui.shared.kinds import KINDS
 from napari_mmreg.gui.shared.matches import FIXED, LINES, MOVING
 from napari_mmreg.io import write_image
 from napari_mmreg.landmarks.sessions import FOLDER_VARIABLE
@@ -75,10 +79,11 @@ def open_window(
     for data, kwargs, kind in sample():
         if kind == "image" or landmarks:
             viewer.add_layer(napari.layers.Layer.create(data, kwargs, kind))
-    dock = RegisterDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Register images", area="right")
     viewer.window.show()
     viewer.window.resize(*size)
+    settle()
+    dock = RegisterDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Register images", area="right")
     settle(800)
     viewer.reset_view()
     return viewer, dock
@@ -104,7 +109,7 @@ def run(dock: RegisterDock, seconds: int = 300) -> None:
     dock.run_bar.button.click()
     for _ in range(seconds * 20):
         settle(50)
-        if not dock.run_bar.running and dock.runs.run is not None:
+        if not dock.run_bar.running and not dock.busy and dock.runs.run is not None:
             break
     settle(1500)
     if dock.runs.run is None:
@@ -113,7 +118,9 @@ def run(dock: RegisterDock, seconds: int = 300) -> None:
 
 
 def result_layer(dock: RegisterDock, role: str):
-    """Return a layer of the finished run."""
+    """Return a layer of the finished run; it is made if it is not there."""
+    kind = next(kind for kind in KINDS if role in kind.roles)
+    dock.session.runs.toggle(kind.name, on=True)
     return dock.runs.run.layers[role]
 
 
@@ -135,10 +142,43 @@ def result_overlay(viewer, dock) -> None:
     point_at(viewer, dock.images.pair[0], np.array(dock.images.pair[0].data.shape[:2]) * 0.4)
 
 
+def load_large():
+    """The stained section as a multiscale image, eight times as large, and the other sensor's."""
+    from skimage.transform import resize
+
+    from napari_mmreg.geometry.thinning import thin_block
+
+    layers = []
+    for data, kwargs, kind in load_ihc():
+        if kind == "image":
+            shape = (data.shape[0] * 8, data.shape[1] * 8, *data.shape[2:])
+            full = resize(data, shape, order=1, preserve_range=True).astype(data.dtype)
+            levels = [full, *(thin_block(full, 2**n) for n in (1, 2, 3))]
+            layers.append((levels, {**kwargs, "multiscale": True}, kind))
+    return layers
+
+
+def large(viewer, dock) -> None:
+    """A part of a multiscale pair after a run: the registered layer at its full resolution."""
+    run(dock, 600)
+    dock.compare.mode.select("off")
+    dock.images.pair[1].visible = False
+    registered = result_layer(dock, roles.REGISTERED)
+    viewer.layers.selection.active = registered
+    rows, cols = registered.data[0].shape[:2]
+    camera = viewer.scene.camera
+    camera.center = (0.45 * rows, 0.5 * cols)
+    camera.zoom *= 4
+    settle(4000)
+    level = registered.data_level
+    print(f"{rows} x {cols}, {len(registered.data)} levels, shown is level {level}")
+
+
 def flow_arrows(_viewer, dock) -> None:
     """The arrows on the fixed image."""
     run(dock)
     dock.compare.mode.select("off")
+    result_layer(dock, motion.ARROWS)
     result_layer(dock, roles.REGISTERED).visible = False
     dock.images.pair[1].visible = False
 
@@ -157,17 +197,33 @@ def misregistration(viewer, dock) -> None:
     run(dock)
     dock.compare.mode.select("off")
     result_layer(dock, roles.REGISTERED).visible = False
-    result_layer(dock, roles.ARROWS).visible = False
     dock.images.pair[1].visible = False
     result_layer(dock, roles.RISK).visible = True
     point_at(viewer, dock.images.pair[0], np.array(dock.images.pair[0].data.shape[:2]) * 0.6)
+
+
+def motion_beyond(_viewer, dock) -> None:
+    """What bends, without the shift that hides it."""
+    flow_arrows(_viewer, dock)
+    dock.layers.motion.select("beyond")
+
+
+def runs(viewer, dock) -> None:
+    """Two runs, the first one named, kept, and compared with the second."""
+    dock.method.model.select("classical")
+    run(dock)
+    dock.session.runs.rename(1, "search alone")
+    dock.session.runs.keep(1, kept=True)
+    dock.method.model.select("auto")
+    run(dock)
+    dock.compare.source.select(dock.session.runs.runs[0])
+    viewer.reset_view()
 
 
 def compare_checkerboard(_viewer, dock) -> None:
     """Fixed and registered in tiles."""
     run(dock)
     dock.compare.mode.select("checkerboard")
-    result_layer(dock, roles.ARROWS).visible = False
 
 
 def matches(_viewer, dock) -> None:
@@ -176,7 +232,6 @@ def matches(_viewer, dock) -> None:
     run(dock)
     dock.compare.mode.select("off")
     result_layer(dock, roles.REGISTERED).visible = False
-    result_layer(dock, roles.ARROWS).visible = False
     dock.images.pair[1].visible = False
     for role in (FIXED, MOVING, LINES):
         result_layer(dock, role).visible = True
@@ -338,7 +393,6 @@ def evaluate(viewer, dock, sam: Path | None = None) -> EvaluateDock:
     """Register, then measure the run in a dock of its own, with a SAM or the built-in segmenter."""
     run(dock)
     dock.compare.mode.select("off")
-    result_layer(dock, roles.ARROWS).visible = False
     evaluation = EvaluateDock(viewer)
     viewer.window.add_dock_widget(evaluation, name="Evaluate registration", area="right")
     viewer.window.remove_dock_widget(dock)
@@ -408,9 +462,44 @@ EVALUATIONS = (
     evaluate_report,
 )
 
+
+def series_dock(viewer, register) -> None:
+    """A stack that drifts, with a plane that shows nothing, followed over time."""
+    sample = load_sample("visible_thermal_simulated")
+    fixed = np.asarray(sample.fixed)[20:292:2, 34:434:2]
+    planes = []
+    for n in range(8):
+        drift = MatrixTransform.translation((3.0 * n, -2.0 * n + 0.3 * n * n))
+        pull = sample.truth.compose(drift)
+        planes.append(pull.resample(sample.moving, sample.fixed.shape[:2])[20:292:2, 34:434:2])
+    moving = np.stack(planes).astype(np.float32)
+    noise = np.random.default_rng(0).normal(moving[4].mean(), moving[4].std() / 5, moving[4].shape)
+    moving[4] = noise
+    viewer.window.remove_dock_widget(register)
+    viewer.layers.clear()
+    viewer.add_image(fixed, name="visible", rgb=True)
+    limits = tuple(np.nanpercentile(moving, (1, 99)))
+    viewer.add_image(moving, name="thermal", colormap="inferno", contrast_limits=limits)
+    dock = SeriesDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Register stack or time series", area="right")
+    dock.form.way.value = "follow"
+    dock.form.model.value = "classical"
+    settle(800)
+    viewer.reset_view()
+    dock.run_bar.button.click()
+    for _ in range(12000):
+        settle(50)
+        if not dock.busy:
+            break
+    viewer.layers["thermal"].visible = False
+    dock.table.setCurrentCell(6, 0)
+    print(dock.status.text)
+
+
 SCENES = {
     "apply_dock": (load_thermal, apply_dock),
     "batch": (load_thermal, batch),
+    "series_dock": (load_thermal, series_dock),
     "evaluate_dock": (load_thermal, evaluate_dock),
     "evaluate_objects": (load_thermal, evaluate_objects),
     "evaluate_sam": (load_thermal, evaluate_sam),
@@ -418,8 +507,11 @@ SCENES = {
     "evaluate_report": (load_thermal, evaluate_report),
     "register_dock": (load_ihc, register_dock),
     "result_overlay": (load_ihc, result_overlay),
+    "large": (load_large, large),
     "flow_arrows": (load_thermal, flow_arrows),
     "transform_opened": (load_thermal, transform_opened),
+    "motion_beyond": (load_thermal, motion_beyond),
+    "runs": (load_ihc, runs),
     "misregistration": (load_thermal, misregistration),
     "compare_checkerboard": (load_thermal, compare_checkerboard),
     "matches": (load_thermal, matches),

@@ -14,6 +14,17 @@ LIMIT_VARIABLE = "MMREG_MAX_GIGABYTES"
 DEFAULT_GIGABYTES = 16.0
 """A colour image of 30,000 x 30,000 pixels in float32 has 11."""
 
+WORKING_VARIABLE = "MMREG_WORKING_GIGABYTES"
+"""Environment variable that sets how much memory work on large images may take."""
+
+WORKING_GIGABYTES = 4.0
+
+_BASE = 1.5e9
+"""Bytes that Python, torch, a network and what it computes take up, whatever the images."""
+
+_WHOLE = 0.1
+"""Share of the rest that an image that is read whole may take up: copies of it come on top."""
+
 
 def byte_limit() -> float:
     """Return how many bytes one file may take up in memory.
@@ -23,14 +34,34 @@ def byte_limit() -> float:
     InputError
         If the environment variable is set to something else than a positive number.
     """
-    text = os.environ.get(LIMIT_VARIABLE, "")
+    return _gigabytes(LIMIT_VARIABLE, DEFAULT_GIGABYTES) * 1e9
+
+
+def tile_bytes() -> float:
+    """Return how many bytes the tiles in work may take up together; at least 100 MB.
+
+    Raises
+    ------
+    InputError
+        If the environment variable is set to something else than a positive number.
+    """
+    return max(_gigabytes(WORKING_VARIABLE, WORKING_GIGABYTES) * 1e9 - _BASE, 1e8)
+
+
+def is_large(shape: Iterable[int], itemsize: int) -> bool:
+    """Return whether an image is read and written in parts rather than as a whole."""
+    return math.prod(int(size) for size in shape) * itemsize > _WHOLE * tile_bytes()
+
+
+def _gigabytes(variable: str, default: float) -> float:
+    text = os.environ.get(variable, "")
     try:
-        gigabytes = float(text) if text else DEFAULT_GIGABYTES
+        gigabytes = float(text) if text else default
     except ValueError:
         gigabytes = math.nan
     if not gigabytes > 0:
-        raise InputError(f"{LIMIT_VARIABLE} is {text!r}; set it to a number of gigabytes above 0.")
-    return gigabytes * 1e9
+        raise InputError(f"{variable} is {text!r}; set it to a number of gigabytes above 0.")
+    return gigabytes
 
 
 def check_bytes(shape: Iterable[int], itemsize: int, what: str) -> None:

@@ -25,6 +25,12 @@ def _no_screen() -> str:
     return ""
 
 
+@pytest.fixture(autouse=True)
+def _own_data_folder(tmp_path, monkeypatch):
+    """What docks remember is neither found nor left behind."""
+    monkeypatch.setenv("MMREG_DATA_DIR", str(tmp_path / "data"))
+
+
 def pytest_collection_modifyitems(items):
     reason = _no_screen()
     if not reason:
@@ -84,6 +90,18 @@ class BlockingEngine(FakeEngine):
             return super().__call__(fixed, moving, **options)
         finally:
             self.left.set()
+
+
+@pytest.fixture
+def show_all():
+    """Return what makes and shows every layer that a book's shown run offers."""
+
+    def show(book):
+        for kind in book.shown.offers:
+            book.toggle(kind.name, on=True)
+        return book.shown
+
+    return show
 
 
 @pytest.fixture

@@ -75,7 +75,31 @@ class Stress:
     def choose_run(self) -> None:
         runs = self.dock.runs.runs
         if runs.count():
-            runs.setCurrentIndex(int(self.random.integers(runs.count())))
+            runs.setCurrentRow(int(self.random.integers(runs.count())))
+
+    def keep(self) -> None:
+        numbers = self.dock.runs.runs.numbers
+        if numbers:
+            self.dock.runs.runs.tick(
+                int(self.random.choice(numbers)), on=self.random.random() < 0.5
+            )
+
+    def offer(self) -> None:
+        """Show or hide a kind of layers."""
+        buttons = [b for b in self.dock.layers.toggles.values() if b.isVisibleTo(self.dock.layers)]
+        if buttons:
+            buttons[int(self.random.integers(len(buttons)))].click()
+
+    def motion(self) -> None:
+        self.dock.layers.motion.select(self.random.choice(list(strings.MOTIONS)))
+
+    def hold(self) -> None:
+        self.dock.compare.hold.pressed.emit()
+        self.pause()
+        self.dock.compare.hold.released.emit()
+
+    def worst(self) -> None:
+        self.dock.look_at_worst()
 
     def remove(self) -> None:
         self.dock._on_remove()
@@ -90,7 +114,7 @@ class Stress:
             slider.setValue(int(self.random.integers(slider.minimum(), slider.maximum() + 1)))
 
     def arrows(self) -> None:
-        self.dock.runs.arrows.setValue(int(self.random.integers(4, 100)))
+        self.dock.layers.arrows.setValue(int(self.random.integers(4, 100)))
 
     def toggle(self) -> None:
         if self.viewer.layers:
@@ -140,11 +164,16 @@ class Stress:
         "run": 8,
         "cancel": 2,
         "choose_run": 20,
+        "keep": 10,
+        "offer": 60,
+        "motion": 10,
+        "hold": 8,
+        "worst": 6,
         "remove": 8,
         "compare": 40,
         "slide": 60,
         "arrows": 30,
-        "toggle": 200,
+        "toggle": 150,
         "delete": 16,
         "delete_several": 4,
         "move": 10,

@@ -8,7 +8,7 @@ import pytest
 from npe2 import PluginManifest
 
 from napari_mmreg.fusion import list_fusions
-from napari_mmreg.gui.register.runs_box import MAX_ARROWS, MIN_ARROWS
+from napari_mmreg.gui.register.layers_box import MAX_ARROWS, MIN_ARROWS
 from napari_mmreg.gui.shared.fused import NO_FUSION
 from napari_mmreg.gui.shared.settings import Defaults, read_defaults
 from napari_mmreg.gui.shared.strings import DEVICES
@@ -29,7 +29,8 @@ def test_every_command_exists(manifest):
 
 def test_the_docks_are_in_the_menus(manifest):
     entries = manifest.contributions.menus["napari/layers/register"]
-    docks = [f"napari-mmreg.{name}" for name in ("register", "landmarks", "evaluate", "batch")]
+    names = ("register", "series", "landmarks", "evaluate", "batch")
+    docks = [f"napari-mmreg.{name}" for name in names]
     assert [entry.command for entry in entries] == [*docks, "napari-mmreg.split_scan"]
     apply = "napari-mmreg.apply"
     entries = manifest.contributions.menus["napari/layers/transform"]
@@ -77,6 +78,6 @@ def test_a_dock_starts_with_the_preferences(
     viewer.window.add_dock_widget(dock, name="Register images")
     assert dock.method.device.value == "cpu"
     assert dock.advanced.threads.value() == 2
-    assert dock.runs.arrows.value() == 50
+    assert dock.layers.arrows.value() == 50
     assert dock.method.fusion.value == "laplacian"
     dock.shut_down()

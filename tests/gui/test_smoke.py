@@ -19,7 +19,10 @@ from qtpy import API_NAME
 
 from napari_mmreg.gui import demo_window
 
-NAMES = ("Register images", "Landmarks", "Evaluate registration", "Apply registration")
+NAMES = (
+    "Register images", "Register stack or time series", "Landmarks", "Evaluate registration",
+    "Apply registration",
+)
 
 print(API_NAME)
 viewer = napari.Viewer(show=False)

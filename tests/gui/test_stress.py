@@ -31,6 +31,6 @@ def test_a_window_outlives_random_use(binding, steps):
         timeout=900,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert ended.returncode == 0, ended.stderr.partition("Extension modules")[0][-3000:]
     assert f"alive {steps}" in ended.stdout
-    assert "Traceback" not in ended.stderr, ended.stderr[-3000:]
+    assert "Traceback" not in ended.stderr, ended.stderr.partition("Extension modules")[0][-3000:]

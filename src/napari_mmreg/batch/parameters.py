@@ -13,6 +13,7 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.imaging.checks import check_modalities, check_spacing
 from napari_mmreg.io import write_text
 from napari_mmreg.models import get_info
+from napari_mmreg.models.budgets import BALANCED, check_budget
 
 Spacing = tuple[float, float]
 
@@ -23,7 +24,7 @@ class BatchParameters:
 
     Attributes
     ----------
-    model, device, refine, seed, detect_borders
+    model, budget, device, refine, seed, detect_borders
         As of `register`.
     fixed_spacing, moving_spacing : (float, float) or None
         Size of a pixel along rows and columns, of all pairs; both in one unit.
@@ -39,6 +40,7 @@ class BatchParameters:
     """
 
     model: str = "auto"
+    budget: str = BALANCED
     device: str = "auto"
     refine: bool = True
     seed: int = 0
@@ -50,6 +52,7 @@ class BatchParameters:
 
     def __post_init__(self) -> None:
         get_info(self.model)
+        check_budget(self.budget)
         for name, kind in (("refine", bool), ("detect_borders", bool), ("seed", int)):
             value = getattr(self, name)
             if type(value) is not kind:
@@ -66,6 +69,7 @@ class BatchParameters:
         """Return the keyword arguments of `register`."""
         options: dict[str, Any] = {
             "model": self.model,
+            "budget": self.budget,
             "device": self.device,
             "refine": self.refine,
             "seed": self.seed,

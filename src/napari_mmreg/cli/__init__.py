@@ -14,7 +14,19 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import napari_mmreg
-from napari_mmreg.cli import apply, batch, convert, demo, evaluate, fuse, models, register, samples
+from napari_mmreg.cli import (
+    apply,
+    batch,
+    convert,
+    demo,
+    evaluate,
+    fuse,
+    models,
+    register,
+    samples,
+    series,
+    sets,
+)
 from napari_mmreg.cli.console import warn
 from napari_mmreg.errors import Cancelled, RegistrationError
 from napari_mmreg.training import command as train
@@ -40,6 +52,8 @@ COMMANDS: dict[str, Command] = {
     "register": register,
     "apply": apply,
     "batch": batch,
+    "series": series,
+    "set": sets,
     "fuse": fuse,
     "evaluate": evaluate,
     "transforms": convert,

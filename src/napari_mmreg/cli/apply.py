@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
 from napari_mmreg.cli.images import add_choice_arguments, read_side
+from napari_mmreg.cli.parts import apply_in_parts, is_for_parts
 from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
 from napari_mmreg.run import Run
@@ -29,9 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data",
         type=Path,
         help="in the moving image's pixels: an image or label image, of which all pages and "
-        "channels are taken, napari's points or shapes (.csv), or GeoJSON",
+        "channels are taken, OME-Zarr, napari's points or shapes (.csv), or GeoJSON",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="images: .tif, .png, .jpg, .npy, or .ome.tif and .ome.zarr, which are written tile by "
+        "tile, with levels",
+    )
     parser.add_argument(
         "--to",
         choices=("fixed", "moving"),
@@ -72,12 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.output.exists() and not arguments.force:
         raise InputError(f"{arguments.output} already exists. Replace it with --force.")
+    marks = arguments.data.suffix.lower() in MARK_SUFFIXES
+    on_parts = arguments.like is not None and arguments.like.is_dir()
+    if not marks and (on_parts or is_for_parts(arguments.data, arguments.output)):
+        apply_in_parts(arguments)
+        return 0
     like = read_side(arguments, "fixed", arguments.like, colours=False) if arguments.like else None
-    shape = arguments.shape or (None if like is None else like.image.shape[:2])
-    if shape is not None and min(shape) < 1:
-        raise InputError(f"{shape[0]} x {shape[1]} is no size; pass rows and columns, at least 1.")
-    target = None if shape is None else (int(shape[0]), int(shape[1]))
-    if arguments.data.suffix.lower() in MARK_SUFFIXES:
+    target = check_target(arguments.shape or (None if like is None else like.image.shape[:2]))
+    if marks:
         _apply_to_marks(arguments, target)
     elif arguments.moving_page is None and arguments.moving_channel is None:
         several = holds_stack(arguments.data)
@@ -85,6 +96,15 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _apply_to_image(arguments, like, target)
     return 0
+
+
+def check_target(shape: Any) -> tuple[int, int] | None:
+    """Return the rows and columns asked for; raise `InputError` for none."""
+    if shape is None:
+        return None
+    if min(shape) < 1:
+        raise InputError(f"{shape[0]} x {shape[1]} is no size; pass rows and columns, at least 1.")
+    return int(shape[0]), int(shape[1])
 
 
 def _apply_to_image(
@@ -96,9 +116,9 @@ def _apply_to_image(
 
     picture = read_side(arguments, "moving", arguments.data, colours=False)
     image = picture.image
-    pull, shape = _pull(arguments, target, image.shape)
+    pull, shape = find_pull(arguments, target, image.shape)
     nodata = picture.nodata if like is None else common_nodata(like, picture)
-    order = _order(arguments, labels=looks_like_labels(image))
+    order = choose_order(arguments, labels=looks_like_labels(image))
     fill = fill_value(image.dtype, nodata)
     resampled = next(resample_planes([image], pull, shape, order=order, fill=fill, nodata=nodata))
     georeference = None if like is None else like.georeference
@@ -117,9 +137,9 @@ def _apply_to_stack(
     for note in stack.picture.notes:
         warn(note)
     pages = stack.pages
-    pull, shape = _pull(arguments, target, pages.shape[1:])
+    pull, shape = find_pull(arguments, target, pages.shape[1:])
     nodata = _common_nodata(stack, like)
-    order = _order(arguments, labels=stack_order(list(pages)) == 0)
+    order = choose_order(arguments, labels=stack_order(list(pages)) == 0)
     fill = fill_value(pages.dtype, nodata)
     with progress_bar() as progress, interruptible() as cancel:
         planes = resample_planes(
@@ -178,7 +198,7 @@ def _apply_to_marks(arguments: argparse.Namespace, target: tuple[int, int] | Non
     say(f"Wrote {arguments.output}, {total - carried.lost} of {total} {marks.kind}")
 
 
-def _pull(
+def find_pull(
     arguments: argparse.Namespace, target: tuple[int, int] | None, image_shape: tuple[int, ...]
 ) -> tuple[Transform, tuple[int, int]]:
     """Return the map from the pixels to be written to those that were read, and their number."""
@@ -213,7 +233,7 @@ def _fitting(
     return fitting
 
 
-def _order(arguments: argparse.Namespace, *, labels: bool) -> int:
+def choose_order(arguments: argparse.Namespace, *, labels: bool) -> int:
     """Return the interpolation asked for, or the fitting one, and say if that is unusual."""
     if arguments.order is not None:
         return int(arguments.order)

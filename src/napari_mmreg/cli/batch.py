@@ -48,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--parameters", type=Path, metavar="YAML", help="batch.yaml of an earlier batch"
     )
     parser.add_argument("--model", help="see 'mmreg models' (default auto)")
+    parser.add_argument(
+        "--budget", help="fast, balanced or best: time for the model auto (default balanced)"
+    )
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--no-refine", action="store_true", help="leave out the local refinement")
     parser.add_argument("--seed", type=int)
@@ -120,8 +123,8 @@ def _parameters(arguments: argparse.Namespace) -> BatchParameters:
     given = {
         name: value
         for name in (
-            "model", "device", "seed", "fixed_spacing", "moving_spacing", "fixed_modality",
-            "moving_modality",
+            "model", "budget", "device", "seed", "fixed_spacing", "moving_spacing",
+            "fixed_modality", "moving_modality",
         )
         if (value := getattr(arguments, name)) is not None
     }  # fmt: skip

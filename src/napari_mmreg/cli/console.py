@@ -43,8 +43,11 @@ def _is_number(text: str) -> bool:
 
 
 @contextmanager
-def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
-    """Show the stage and the fraction done on standard error, where that is a terminal."""
+def progress_bar(*, quiet: bool = False, left: bool = False) -> Iterator[Progress]:
+    """Show the stage and the fraction done on standard error, where that is a terminal.
+
+    With `left` also about how long it will still take.
+    """
     from tqdm import tqdm
 
     with tqdm(
@@ -52,7 +55,8 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
         # None hides the bar where standard error is a file or a pipe.
         disable=True if quiet else None,
         leave=False,
-        bar_format="{desc:<17} {percentage:3.0f} %|{bar}| {elapsed}",
+        bar_format="{desc:<17} {percentage:3.0f} %|{bar}| {elapsed}"
+        + (", {remaining} left" if left else ""),
     ) as bar:
 
         def show(stage: str, fraction: float) -> None:

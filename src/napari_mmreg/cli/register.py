@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
 from napari_mmreg.cli.images import add_choice_arguments, read_side, with_nan
+from napari_mmreg.cli.parts import is_for_parts, register_in_parts, start_from_places
 from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
+from napari_mmreg.models.budgets import BALANCED, BUDGETS
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from napari_mmreg.io import Picture
     from napari_mmreg.registration import RegistrationResult
 
-OUTPUTS = ("registered.tif", "transform.npz", "misregistration.tif", "report.json")
+OUTPUTS = ("registered.tif", "transform.npz", "misregistration.tif", "errors.npz", "report.json")
 """What a result is saved as; the report comes last."""
 
 FUSED = "fused.tif"
@@ -37,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Exit codes: 0 done (a doubtful result is said), 2 bad input, 3 failed, 130 cancelled."
     )
-    parser.add_argument("fixed", type=Path, help="image that stays: TIFF, PNG, JPEG, NPY ...")
+    parser.add_argument(
+        "fixed", type=Path, help="image that stays: TIFF, PNG, JPEG, NPY, OME-Zarr ..."
+    )
     parser.add_argument("moving", type=Path, help="image that is brought onto it")
     parser.add_argument(
         "-o",
@@ -48,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"folder for the results: {', '.join(OUTPUTS)}",
     )
     add_engine_arguments(parser)
+    parser.add_argument(
+        "--tiles",
+        type=_power_of_two,
+        metavar="N",
+        help="refine large images in overlapping tiles, down to N pixels per pixel: 1 for the full "
+        "resolution, 2, 4 ... (default: not at all)",
+    )
     parser.add_argument("--fixed-mask", type=Path, metavar="FILE", help="use only its nonzero part")
     parser.add_argument("--moving-mask", type=Path, metavar="FILE")
     add_choice_arguments(parser)
@@ -69,6 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "label images and masks, else 1)",
     )
     parser.add_argument("--initial", type=Path, metavar="FILE", help="transform to start from")
+    parser.add_argument(
+        "--ignore-georeference",
+        action="store_true",
+        help="start from centred frames even if both images say where on Earth they lie",
+    )
     add_matrix_argument(parser)
     parser.add_argument(
         "--transform-format",
@@ -90,6 +106,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_engine_arguments(parser: argparse._ActionsContainer) -> None:
     """Declare what all commands that register have in common."""
     parser.add_argument("--model", default="auto", help="see 'mmreg models' (default auto)")
+    parser.add_argument(
+        "--budget",
+        choices=tuple(BUDGETS),
+        default=BALANCED,
+        help=f"how much time the model auto may take for a surer answer (default {BALANCED})",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--no-refine", action="store_true", help="leave out the local refinement")
     parser.add_argument("--seed", type=int, default=0)
@@ -105,17 +127,49 @@ def run(arguments: argparse.Namespace) -> int:
         _check_itk()
     if arguments.fuse:
         check_fusion(arguments.fuse)
-    fixed = read_side(arguments, "fixed", arguments.fixed)
-    moving = read_side(arguments, "moving", arguments.moving)
-    options = _options(arguments, fixed, moving)
-    result = register_pair(fixed.image, moving.image, arguments, **options)
-    names = _write(result, arguments, fixed, formats)
+    if is_for_parts(arguments.fixed) or is_for_parts(arguments.moving):
+        result = register_in_parts(arguments)
+        names = ["report.json"] if result.status == "failed" else list(OUTPUTS)
+    else:
+        fixed = read_side(arguments, "fixed", arguments.fixed)
+        moving = read_side(arguments, "moving", arguments.moving)
+        options = _options(arguments, fixed, moving)
+        result = register_pair(fixed.image, moving.image, arguments, **options)
+        if arguments.tiles is not None:
+            result = _refine(result, fixed, moving, arguments, options)
+        names = _write(result, arguments, fixed, formats)
     if not arguments.quiet:
         summarise(result)
         say(f"Wrote {', '.join(names)} to {arguments.output}")
     if result.status != "ok":
         warn(f"{'error' if result.status == 'failed' else 'warning'}: {verdict(result)}")
     return FAILED if result.status == "failed" else 0
+
+
+def _refine(
+    result: RegistrationResult,
+    fixed: Picture,
+    moving: Picture,
+    arguments: argparse.Namespace,
+    options: dict[str, Any],
+) -> RegistrationResult:
+    """Refine in tiles, with bar and Ctrl-C."""
+    from napari_mmreg.large import refine_tiles
+
+    with (
+        progress_bar(quiet=arguments.quiet, left=True) as progress,
+        interruptible() as cancel,
+    ):
+        return refine_tiles(
+            fixed.image,
+            moving.image,
+            result,
+            finest=arguments.tiles,
+            device=arguments.device,
+            nodata=options.get("nodata", (None, None)),
+            progress=progress,
+            cancel=cancel,
+        )
 
 
 def _write(
@@ -145,7 +199,21 @@ def _write(
 
 def _options(arguments: argparse.Namespace, fixed: Picture, moving: Picture) -> dict[str, Any]:
     """Return the engine's options that come from the command line and from files."""
-    from napari_mmreg.io import common_nodata, read_mask
+    from napari_mmreg.io import common_nodata
+
+    options = engine_options(arguments, fixed.image.shape)
+    if fixed.nodata is not None or moving.nodata is not None:
+        options["nodata"] = (fixed.nodata, common_nodata(fixed, moving))
+    places = fixed.georeference, moving.georeference
+    start = start_from_places(arguments, places, (fixed.image.shape[0], fixed.image.shape[1]))
+    if start is not None:
+        options["initial"] = start
+    return options
+
+
+def engine_options(arguments: argparse.Namespace, fixed_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the engine's options that the command line gives for images of any kind."""
+    from napari_mmreg.io import read_mask
 
     options: dict[str, Any] = {
         name: read_mask(path)
@@ -154,13 +222,11 @@ def _options(arguments: argparse.Namespace, fixed: Picture, moving: Picture) -> 
     }
     if arguments.initial:
         options["initial"] = read_transform(
-            arguments.initial, arguments, fixed_shape=fixed.image.shape, **_spacings(arguments)
+            arguments.initial, arguments, fixed_shape=fixed_shape, **_spacings(arguments)
         )
     options.update(_spacings(arguments))
     options["order"] = arguments.order
     options["modalities"] = (arguments.fixed_modality, arguments.moving_modality)
-    if fixed.nodata is not None or moving.nodata is not None:
-        options["nodata"] = (fixed.nodata, common_nodata(fixed, moving))
     return options
 
 
@@ -204,6 +270,7 @@ def register_pair(
             fixed,
             moving,
             model=arguments.model,
+            budget=arguments.budget,
             device=arguments.device,
             refine=not arguments.no_refine,
             seed=arguments.seed,
@@ -280,6 +347,14 @@ def _formats(text: str) -> tuple[str, ...]:
             f"unknown format {unknown[0]!r}; choose from {', '.join(TRANSFORM_FORMATS)}"
         )
     return formats
+
+
+def _power_of_two(text: str) -> int:
+    import argparse
+
+    if not text.isdigit() or int(text) < 1 or int(text) & (int(text) - 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of 1, 2, 4, 8 ...")
+    return int(text)
 
 
 def _check_itk() -> None:

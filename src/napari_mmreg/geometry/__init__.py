@@ -25,6 +25,7 @@ from napari_mmreg.geometry.landmarks import (
     orientation,
     thinness,
 )
+from napari_mmreg.geometry.lazy import LazyImage, is_lazy, resample_lazily, resample_pyramid
 from napari_mmreg.geometry.matrix import MatrixTransform
 from napari_mmreg.geometry.residual import (
     ResidualTransform,
@@ -51,6 +52,7 @@ __all__ = [
     "Frame",
     "InverseTransform",
     "LandmarkKind",
+    "LazyImage",
     "MatrixTransform",
     "ResidualTransform",
     "SmoothTransform",
@@ -65,11 +67,14 @@ __all__ = [
     "folding_fraction",
     "inside",
     "inverse_consistency",
+    "is_lazy",
     "jacobian_determinant",
     "likeliest_smoothing",
     "looks_like_labels",
     "orientation",
     "pixel_grid",
+    "resample_lazily",
+    "resample_pyramid",
     "residual_bend",
     "resize_displacement",
     "thinness",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.geometry.lazy import resample_lazily, resample_pyramid
 from napari_mmreg.geometry.marks import MARKS
 from napari_mmreg.geometry.stacks import channels_are_last, resample_levels, resample_stack
 from napari_mmreg.geometry.transform import Transform
@@ -37,6 +38,7 @@ def apply(
     fill: float | None = None,
     nodata: float | None = None,
     missing: Missing = "nan",
+    lazily: bool = False,
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
 ) -> Any:
@@ -78,12 +80,16 @@ def apply(
         For the others: coordinates for which the transform has no answer, as outside of the
         field of a dense one, become NaN, or what has one of them is left out. Of a surface that
         is the vertex and its faces.
+    lazily : bool
+        For images: return dask arrays whose tiles are computed when they are looked at, from the
+        part of the image that they need; of a multiscale image a list of them, as napari shows
+        it, each from the level that is as fine. Images may be dask, zarr and similar arrays.
     progress, cancel : callable, optional
         As in `napari_mmreg.register`.
 
     Returns
     -------
-    ndarray, list or tuple
+    ndarray, dask array, list or tuple
         As `data`: images in their dtype, on a grid of `shape`; coordinates as float64, in pixels
         of the image named by `to`.
 
@@ -94,6 +100,8 @@ def apply(
         for at any size; the message says what to do.
     TransformError
         If the transform has no inverse and one is needed.
+    MissingExtraError
+        If `lazily` is asked for without dask.
     Cancelled
         If `cancel` said so.
 
@@ -135,12 +143,16 @@ def apply(
     pull = fitting if to == "fixed" else fitting.inverse()
     if fill is None:
         fill = fill_value(levels[0].dtype, nodata) if kind == "image" else 0
-    options: dict[str, Any] = {"order": order, "fill": fill, "nodata": nodata, "run": run}
+    options: dict[str, Any] = {"order": order, "fill": fill, "nodata": nodata}
     options["channels_last"] = last
+    if lazily:
+        finest = resample_lazily(levels[0], pull, grid, **options)
+        chunked = [level.to_dask() for level in resample_pyramid(levels, finest)]
+        return chunked if several else chunked[0]
     if several:
-        resampled: Any = resample_levels(levels, pull, grid, **options)
+        resampled: Any = resample_levels(levels, pull, grid, run=run, **options)
     else:
-        resampled = resample_stack(levels[0], pull, grid, **options)
+        resampled = resample_stack(levels[0], pull, grid, run=run, **options)
     run.report("", 1.0)
     return resampled
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry.frame import Frame
 from napari_mmreg.geometry.labels import looks_like_labels
-from napari_mmreg.geometry.matrix import MatrixTransform
+from napari_mmreg.geometry.matrix import resizing
 from napari_mmreg.geometry.transform import Transform
 from napari_mmreg.geometry.warp import (
     MAX_CHANNELS_FIRST,
@@ -220,8 +220,9 @@ def resample_levels(
     for number, level in enumerate(levels):
         scale = np.array(_plane_shape(level.shape, channels_last=channels_last)) / full
         grid = np.maximum(np.rint(np.array(check_shape(shape)) * scale), 1)
-        into_level = _resizing(scale).compose(pull)
-        from_grid = _resizing(grid / np.array(check_shape(shape))).inverse()
+        into_level = resizing((scale[0], scale[1])).compose(pull)
+        onto = grid / np.array(check_shape(shape))
+        from_grid = resizing((onto[0], onto[1])).inverse()
         with run.part(number / len(levels), (number + 1) / len(levels)):
             result.append(
                 resample_stack(
@@ -276,10 +277,3 @@ def _split(
 
 def _plane_shape(shape: tuple[int, ...], *, channels_last: bool) -> tuple[int, ...]:
     return tuple(shape[-3:-1] if channels_last else shape[-2:])
-
-
-def _resizing(scale: NDArray[np.float64]) -> MatrixTransform:
-    """Return the map to the same frame with `scale` times as many pixels along each axis."""
-    matrix = np.diag([*scale, 1.0])
-    matrix[:2, 2] = 0.5 * scale - 0.5
-    return MatrixTransform(matrix)

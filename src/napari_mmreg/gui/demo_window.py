@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_mmreg.gui.register.dock import RegisterDock
-    from napari_mmreg.gui.shared.runs import RunRecord
+    from napari_mmreg.gui.shared.run_record import RunRecord
 
 PLUGIN = "napari-mmreg"
 DOCK = "Register images"
@@ -86,7 +86,7 @@ def register(dock: RegisterDock) -> RunRecord | None:
     if not dock.session.runs.runs:
         return None
     run = dock.session.runs.runs[-1]
-    wait_until(lambda: len(run.layers) == len(run.bundle.layers), 30.0)
+    wait_until(lambda: not dock.busy, 30.0)
     return run
 
 

@@ -19,7 +19,7 @@ SUFFIXES = frozenset({".tif", ".tiff"})
 
 _STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-_ORIENTATION = 274
+ORIENTATION = 274
 
 _NODATA = 42113
 """The tag in which GDAL writes the value that means no data."""
@@ -97,7 +97,7 @@ def count_planes(source: Path) -> int:
 
     try:
         with tifffile.TiffFile(source) as tiff:
-            series = _alike(tiff)
+            series = alike(tiff)
             kept = _kept_axes(series[0])
             lengths = [series[0].shape[n] for n in kept if series[0].axes[n] not in "YXS"]
             return len(series) * int(np.prod(lengths))
@@ -126,7 +126,7 @@ def read_tiff_stack(source: Path) -> tuple[TiffImage, str, tuple[int, ...]]:
 
     try:
         with tifffile.TiffFile(source) as tiff:
-            series = _alike(tiff)
+            series = alike(tiff)
             first = series[0]
             check_bytes((len(series), *first.shape), first.dtype.itemsize, str(source))
             kept = _kept_axes(first)
@@ -177,17 +177,17 @@ def write_tiff_stack(
 
     bits = dtype.kind == "b"
     colours = shape[-1] if len(shape) == len(axes) + 3 else 1
-    written = (_writable(page) for page in pages)
+    written = (writable(page) for page in pages)
     tifffile.imwrite(
         path,
         written,
         shape=shape,
-        dtype=np.dtype(np.uint8) if bits else _writable(np.empty(0, dtype)).dtype,
+        dtype=np.dtype(np.uint8) if bits else writable(np.empty(0, dtype)).dtype,
         compression="zlib",
         metadata={"axes": axes + ("YXS" if len(shape) == len(axes) + 3 else "YX")},
         ome=ome,
-        extratags=_tags(georeference, nodata),
-        **_layout(colours, stacked=len(shape) == len(axes) + 3),
+        extratags=extra_tags(georeference, nodata),
+        **layout(colours, stacked=len(shape) == len(axes) + 3),
     )
 
 
@@ -218,13 +218,13 @@ def write_tiff(
     """
     import tifffile
 
-    image = _writable(image)
-    options = _layout(image.shape[-1] if image.ndim == 3 else 1, stacked=image.ndim == 3)
-    tags = _tags(georeference, nodata)
-    tifffile.imwrite(path, image, compression="zlib", metadata=None, extratags=tags, **options)
+    image = writable(image)
+    options = layout(image.shape[-1] if image.ndim == 3 else 1, stacked=image.ndim == 3)
+    extra = extra_tags(georeference, nodata)
+    tifffile.imwrite(path, image, compression="zlib", metadata=None, extratags=extra, **options)
 
 
-def _writable(image: NDArray[Any]) -> NDArray[Any]:
+def writable(image: NDArray[Any]) -> NDArray[Any]:
     """Return an image in a dtype that TIFF knows."""
     if image.dtype.kind == "b":  # TIFF's one-bit images are read by few programs
         return image.astype(np.uint8) * np.uint8(255)
@@ -233,7 +233,7 @@ def _writable(image: NDArray[Any]) -> NDArray[Any]:
     return image
 
 
-def _layout(channels: int, *, stacked: bool) -> dict[str, Any]:
+def layout(channels: int, *, stacked: bool) -> dict[str, Any]:
     """Return how the channels of an image are written, which are its last axis if `stacked`."""
     options: dict[str, Any] = {"photometric": "minisblack"}
     if stacked:
@@ -245,17 +245,18 @@ def _layout(channels: int, *, stacked: bool) -> dict[str, Any]:
     return options
 
 
-def _tags(georeference: Georeference | None, nodata: float | None) -> list[tuple[Any, ...]]:
-    tags: list[tuple[Any, ...]] = []
+def extra_tags(georeference: Georeference | None, nodata: float | None) -> list[tuple[Any, ...]]:
+    """Return the tags of the place on Earth and of what means no data, as tifffile writes them."""
+    extra: list[tuple[Any, ...]] = []
     if georeference is not None:
-        tags += [(*tag, True) for tag in georeference.tags]
+        extra += [(*tag, True) for tag in georeference.tags]
     if nodata is not None:
         text = "nan" if np.isnan(nodata) else f"{nodata:.17g}"
-        tags.append((_NODATA, 2, len(text) + 1, text, True))
-    return tags
+        extra.append((_NODATA, 2, len(text) + 1, text, True))
+    return extra
 
 
-def _alike(tiff: Any) -> list[Any]:
+def alike(tiff: Any) -> list[Any]:
     """Return the first series of an open TIFF and those of the same size, kind and axes."""
     first = tiff.series[0]
     return [
@@ -301,7 +302,7 @@ def _described(image: NDArray[Any], page: Any) -> TiffImage:
     """Apply what the page says about its values: palette, inverted grey, no data."""
     import tifffile
 
-    nodata = _nodata(page)
+    nodata = nodata_of(page)
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
         colours = np.moveaxis((page.colormap >> 8).astype(np.uint8)[:, image], 0, -1)
         if nodata is not None and (known := image != nodata).any() and not known.all():
@@ -314,20 +315,25 @@ def _described(image: NDArray[Any], page: Any) -> TiffImage:
     if nodata is not None and image.dtype.kind == "f":
         image = np.where(image == image.dtype.type(nodata), image.dtype.type(np.nan), image)
         nodata = None
-    if nodata is not None and not _fits(nodata, image.dtype):
+    if nodata is not None and not fits(nodata, image.dtype):
         nodata = None
-    orientation = page.tags.get(_ORIENTATION)
-    tags = [page.tags.get(code) for code in _GEOREFERENCE]
-    found = tuple((t.code, int(t.dtype), t.count, t.value) for t in tags if t is not None)
+    orientation = page.tags.get(ORIENTATION)
     return TiffImage(
         image,
         1 if orientation is None else int(orientation.value),
         nodata,
-        Georeference(found) if found else None,
+        georeference_of(page),
     )
 
 
-def _nodata(page: Any) -> float | None:
+def georeference_of(page: Any) -> Georeference | None:
+    """Return where on Earth a page lies, as far as its tags tell."""
+    tags = [page.tags.get(code) for code in _GEOREFERENCE]
+    found = tuple((t.code, int(t.dtype), t.count, t.value) for t in tags if t is not None)
+    return Georeference(found) if found else None
+
+
+def nodata_of(page: Any) -> float | None:
     """Return the value that means no data; None where a foreign program wrote other words."""
     tag = page.tags.get(_NODATA)
     try:
@@ -336,7 +342,8 @@ def _nodata(page: Any) -> float | None:
         return None
 
 
-def _fits(value: float, dtype: np.dtype[Any]) -> bool:
+def fits(value: float, dtype: np.dtype[Any]) -> bool:
+    """Return whether a value is an integer that a dtype holds."""
     if dtype.kind not in "iu" or not np.isfinite(value) or value != int(value):
         return False
     info = np.iinfo(dtype)

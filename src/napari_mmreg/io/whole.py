@@ -165,7 +165,10 @@ def _swap(partial: Path, target: Path) -> None:
 def _move_in(partial: Path, target: Path, names: Collection[str]) -> None:
     """Put the files of `partial` among those of others, by renaming alone; the report last."""
     for name in names:
-        (target / name).unlink(missing_ok=True)
+        if (target / name).is_dir() and not (target / name).is_symlink():
+            shutil.rmtree(target / name)
+        else:
+            (target / name).unlink(missing_ok=True)
     for path in sorted(partial.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
         path.rename(target / path.name)
 

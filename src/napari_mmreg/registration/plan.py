@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari_mmreg.errors import InputError
 from napari_mmreg.models import get_info, load_model
+from napari_mmreg.models.budgets import BALANCED, BEST, BUDGETS, check_budget
 from napari_mmreg.models.registry import AUTO
 from napari_mmreg.registration.candidate import Candidate, find_candidate
 
@@ -21,15 +21,6 @@ SECOND_OPINION = "classical"
 SURE = 0.05
 """Probability of a wrong answer below which ``"auto"`` asks no further engine."""
 
-BUDGETS = {
-    "fast": ("sasnet", "classical"),
-    "balanced": ("rfnet", "classical", "regnetmamba2"),
-    "best": ("rfnet", "classical", "regnetmamba2", "hrnet", "sasnet"),
-}
-"""Engines of ``"auto"`` in the order in which they are asked."""
-
-BALANCED, BEST = "balanced", "best"
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -41,14 +32,20 @@ class Plan:
         What was asked for: a model or ``"auto"``.
     engines : tuple of str
         Models, in order.
+    budget : str or None
+        Of ``"auto"``.
     sure : float
         Probability of a wrong answer below which no further one is asked; 1 asks the next one only
         after an answer that is not ``"ok"``, 0 asks all.
+    loaded : dict of str to Model
+        Those that were asked before; they are kept for the next pair.
     """
 
     name: str
     engines: tuple[str, ...]
+    budget: str | None = None
     sure: float = 1.0
+    loaded: dict[str, Model] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, model: str, budget: str = BALANCED, *, refine: bool = True) -> Plan:
@@ -63,14 +60,26 @@ class Plan:
         ModelError
             If there is no such model.
         """
-        if budget not in BUDGETS:
-            raise InputError(f"There is no budget {budget!r}; choose one of: {', '.join(BUDGETS)}.")
+        check_budget(budget)
         if model == AUTO:
             engines = BUDGETS[budget] if refine else BUDGETS[budget][:1]
-            return cls(AUTO, engines, 0.0 if budget == BEST else SURE)
+            return cls(AUTO, engines, budget, 0.0 if budget == BEST else SURE)
         info = get_info(model)
         second = (SECOND_OPINION,) if refine and info.needs_weights else ()
         return cls(info.name, (info.name, *second))
+
+    def load(self, name: str | None = None) -> Model:
+        """Return a model, by default the first engine, loaded once.
+
+        Raises
+        ------
+        ModelError
+            If its weights are missing or damaged.
+        """
+        name = name or self.engines[0]
+        if name not in self.loaded:
+            self.loaded[name] = load_model(name)
+        return self.loaded[name]
 
     def settles(self, candidate: Candidate) -> bool:
         """Whether an answer is enough to ask nobody else."""
@@ -87,7 +96,6 @@ def ask(
     *,
     refine: bool,
     elastic: ElasticNetwork,
-    first: Model | None = None,
 ) -> tuple[Candidate, tuple[str, ...]]:
     """Ask one engine after the other until an answer is enough, and keep the best.
 
@@ -99,8 +107,6 @@ def ask(
     run : Run
     refine : bool
     elastic : ElasticNetwork
-    first : Model, optional
-        The plan's first engine, where it is loaded already.
 
     Returns
     -------
@@ -112,7 +118,7 @@ def ask(
     asked: list[str] = []
     share = 1 / len(plan.engines)
     for number, name in enumerate(plan.engines):
-        model = first if first is not None and not number else load_model(name)
+        model = plan.load(name)
         with run.part(number * share, (number + 1) * share):
             found = find_candidate(model, coarse, fine, run, refine=refine, elastic=elastic)
         asked.append(model.info.title)

@@ -15,7 +15,6 @@ from napari_mmreg.fusion.sources import Source, measure_source
 from napari_mmreg.imaging import check_image
 from napari_mmreg.imaging.grey import to_grey
 from napari_mmreg.imaging.normalise import fill_invalid
-from napari_mmreg.models import load_model
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.options import PairOptions
 from napari_mmreg.registration.plan import Plan
@@ -137,10 +136,10 @@ def correct_fusion(
     trusted = known is not None or not refine
     seen = mask is None or mask.any()
     plan = Plan.of("fusionregister")
-    model = cast("FusionRegisterModel", load_model(plan.name))
+    model = cast("FusionRegisterModel", plan.load())
     if not trusted and seen:
         with memory_advice(run.device), run.part(FUSED, REGISTERED):
-            result = register_pair(plan, images, PairOptions(moving_mask=mask), run, first=model)
+            result = register_pair(plan, images, PairOptions(moving_mask=mask), run)
         status, reasons = result.status, result.reasons
         trusted = status == "ok"
         known = np.nan_to_num(result.displacement) if trusted else None

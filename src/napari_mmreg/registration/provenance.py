@@ -86,6 +86,6 @@ def describe_run(
         **describe_environment(plan.name, run, images),
         "weights_sha256": candidate.weights_sha256,
         "engines": list(plan.engines),
-        "parameters": {"refine": refine, **options.describe()},
+        "parameters": {"refine": refine, "budget": plan.budget, **options.describe()},
         "working_grid": {"shape": list(pair.shape), "fixed_px_per_grid_px": step.tolist()},
     }

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.geometry import Transform
 from napari_mmreg.imaging import check_image, downsample
+from napari_mmreg.models.budgets import BALANCED
 from napari_mmreg.models.elastic import load_elastic
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.assemble import assemble
 from napari_mmreg.registration.options import PairOptions
-from napari_mmreg.registration.plan import BALANCED, Plan, ask
+from napari_mmreg.registration.plan import Plan, ask
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
+from napari_mmreg.registration.shrunk import needs_shrinking, register_shrunk
 from napari_mmreg.run import CancelCheck, Progress, Run
-
-if TYPE_CHECKING:
-    from napari_mmreg.models import Model
 
 PREDICT_BUDGET = 512 * 512
 """Pixels of the grid on which models predict."""
@@ -29,8 +29,8 @@ REFINE_BUDGET = 1024 * 1024
 
 
 def register(
-    fixed: ArrayLike,
-    moving: ArrayLike,
+    fixed: ArrayLike | Sequence[Any],
+    moving: ArrayLike | Sequence[Any],
     model: str = "auto",
     device: str = "auto",
     refine: bool = True,
@@ -57,7 +57,9 @@ def register(
     fixed, moving : array_like of shape (H, W), (H, W, 3) or (H, W, 4)
         Grey, RGB or RGBA of any real dtype, at least 16 x 16 pixels, of any two sizes. NaN,
         infinite values and pixels with alpha 0 count as no data. (H, W, 1) counts as grey, long
-        doubles as float64. Neither is changed.
+        doubles as float64. Neither is changed. What is not in memory (dask, zarr, HDF5), and lists
+        of levels from fine to coarse, are registered by small copies, which are read in bands;
+        the result is one of the full resolution, and its `registered` a dask array.
     model : str
         A name that `list_models` knows, or ``"auto"``.
     device : str
@@ -97,7 +99,7 @@ def register(
         default nearest for label images and masks, see `geometry.looks_like_labels`, which the
         reasons say, and linear for others.
     budget : {"fast", "balanced", "best"}
-        How many engines ``"auto"`` may ask, see `registration.plan.BUDGETS`: one after the other
+        How many engines ``"auto"`` may ask, see `models.budgets.BUDGETS`: one after the other
         until it is sure, or with ``"best"`` all. Of their answers it keeps the one whose error is
         probably the smallest. Without `refine` it asks the first one only.
 
@@ -135,11 +137,20 @@ def register(
         unit,
         order,
     )
-    images = check_image(fixed, "fixed"), check_image(moving, "moving")
+    in_parts = needs_shrinking(fixed) or needs_shrinking(moving)
+    images: Any = (fixed, moving)
+    if not in_parts:
+        images = check_image(fixed, "fixed"), check_image(moving, "moving")
     plan = Plan.of(model, budget, refine=refine)
     run = Run.begin(choose_device(device), seed, progress, cancel)
     with memory_advice(run.device):
-        return register_pair(plan, images, options, run, refine=refine)
+        with run.stage("Preparing", 0.0, 0.02):
+            plan.load()
+        with run.part(0.02, 1.0):
+            if not in_parts:
+                return register_pair(plan, images, options, run, refine=refine)
+            on_copies = partial(register_pair, plan, run=run, refine=refine)
+            return register_shrunk(fixed, moving, options, run, on_copies)
 
 
 def register_pair(
@@ -149,7 +160,6 @@ def register_pair(
     run: Run,
     *,
     refine: bool = True,
-    first: Model | None = None,
 ) -> RegistrationResult:
     """Do what `register` does, with arguments that are checked and a run that is under way.
 
@@ -162,8 +172,6 @@ def register_pair(
     run : Run
     refine : bool
         As of `register`.
-    first : Model, optional
-        The plan's first engine, where it is loaded already.
 
     Returns
     -------
@@ -181,7 +189,7 @@ def register_pair(
         coarse = downsample(fine, PREDICT_BUDGET)
         elastic = load_elastic(run.device)
     with run.part(0.08, 0.9):
-        candidate, notes = ask(plan, coarse, fine, run, refine=refine, elastic=elastic, first=first)
+        candidate, notes = ask(plan, coarse, fine, run, refine=refine, elastic=elastic)
     if candidate.certificate.status != "ok":
         notes = (*likely_causes(coarse, run), *notes)
     with run.stage("Writing result", 0.9, 1.0):

@@ -19,13 +19,14 @@ from napari_mmreg.geometry.applying import Kind, Side
 from napari_mmreg.io.tiff import Georeference, write_tiff
 from napari_mmreg.io.whole import whole_folder, write_json
 from napari_mmreg.registration.error_estimate import SCALE, TOLERANCE, ErrorEstimate
+from napari_mmreg.registration.errors_file import SavedErrors, write_errors
 
 Status = Literal["ok", "doubtful", "failed"]
 
 MISREGISTRATION = "probability that the error exceeds 2 px at 256-px scale"
 
 
-FILES = ("registered.tif", "transform.npz", "misregistration.tif", "report.json")
+FILES = ("registered.tif", "transform.npz", "misregistration.tif", "errors.npz", "report.json")
 """What a result is saved as."""
 
 
@@ -66,6 +67,7 @@ class RegistrationResult:
     registered : ndarray of shape (H, W) or (H, W, C)
         The moving image on the fixed grid, in its own dtype and channels. Outside `valid` it is
         `nodata` where the moving image has such a value, else NaN in floating point, else 0.
+        A dask array of it, computed when it is looked at, if one of the images was not in memory.
     status : {"ok", "doubtful", "failed"}
         How far to trust it.
     reasons : tuple of str
@@ -174,9 +176,14 @@ class RegistrationResult:
         return self.transform.valid(self.fixed_shape, self.moving_shape)
 
     @cached_property
+    def grid_misregistration(self) -> NDArray[np.float32]:
+        """`misregistration` on the grid of `fixed_from_grid`: float32 (h, w)."""
+        return self.grid_errors.exceeds()
+
+    @cached_property
     def misregistration(self) -> NDArray[np.float32]:
         """How likely the result is off by more than 2 px at 256-px scale: float32 (H, W)."""
-        return self._on_fixed(self.grid_errors.exceeds())
+        return self._on_fixed(self.grid_misregistration)
 
     @cached_property
     def misregistration_before(self) -> NDArray[np.float32]:
@@ -311,7 +318,7 @@ class RegistrationResult:
         Numbers that are not finite become None.
         """
         matrix = self.transform.matrix if isinstance(self.transform, MatrixTransform) else None
-        report: dict[str, Any] = _plain(
+        report: dict[str, Any] = plain(
             {
                 "format": "napari-mmreg report",
                 "format_version": 1,
@@ -330,7 +337,7 @@ class RegistrationResult:
                 "misregistration": {
                     "meaning": MISREGISTRATION,
                     "before": _summary(self.grid_errors_before.exceeds()),
-                    "after": _summary(self.grid_errors.exceeds()),
+                    "after": _summary(self.grid_misregistration),
                 },
                 "probable_mean_error": {
                     "unit": "fixed px",
@@ -348,8 +355,9 @@ class RegistrationResult:
 
         ``registered.tif`` is the moving image on the fixed grid, lossless, in its own dtype
         and channels (booleans as 0 and 255); ``transform.npz`` is what `Transform.load` reads;
-        ``misregistration.tif`` is float32; ``report.json`` is `report`. Files of these names
-        are replaced. The folder appears when all is written, or not at all.
+        ``misregistration.tif`` is float32; ``errors.npz`` holds what that follows from, the
+        medians and spreads of the errors; ``report.json`` is `report`. Files of these names are
+        replaced. The folder appears when all is written, or not at all.
 
         Parameters
         ----------
@@ -375,8 +383,16 @@ class RegistrationResult:
         """Write what `save` writes to a folder that exists, one file after the other."""
         write_tiff(folder / "registered.tif", self.registered, georeference, self.nodata)
         write_tiff(folder / "misregistration.tif", self.misregistration, georeference)
+        self.write_errors(folder)
         self.transform.with_provenance(self.provenance).save(folder / "transform.npz")
         write_json(folder / "report.json", self.report())
+
+    def write_errors(self, folder: Path) -> None:
+        """Write ``errors.npz`` to a folder that exists."""
+        errors = SavedErrors(
+            self.grid_errors, self.grid_errors_before, self.whole_error, self.fixed_from_grid
+        )
+        write_errors(folder / "errors.npz", errors)
 
 
 def _unit(name: str) -> str:
@@ -392,16 +408,16 @@ def _summary(probability: NDArray[np.float32]) -> dict[str, float]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn numpy and containers into what JSON knows."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):

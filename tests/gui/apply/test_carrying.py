@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks,
 from scipy import ndimage
 
 from napari_mmreg.errors import InputError
-from napari_mmreg.geometry import DisplacementTransform, MatrixTransform
+from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, is_lazy
 from napari_mmreg.gui.apply.carrying import ApplyJob, Way
 from napari_mmreg.gui.apply.items import take
 from napari_mmreg.gui.apply.moving import Moves
@@ -175,15 +176,30 @@ def test_multiscale_layers():
         levels.append(levels[-1].reshape(rows // 2, 2, cols // 2, 2).mean(axis=(1, 3)))
     kwargs = {"scale": (0.7 / 4, 0.6 / 4), "translate": (-1 - 0.2625, 4 - 0.225)}
     layer = Image(levels, multiscale=True, units="micrometer", **kwargs)
-    flat, _ = carry(layer, known, Way())
-    assert not flat.multiscale
+    onto, _ = carry(layer, known, Way())
+    # A step of the fixed grid covers 3.8 pixels: the second level is read, then the third.
+    assert [level.shape for level in onto.data] == [(60, 80), (30, 40)]
     plain, _ = carry(Image(levels[2], **MOVING), known, Way())
-    both = np.isfinite(flat.data) & np.isfinite(plain.data)
+    found = np.asarray(onto.data[0])
+    both = np.isfinite(found) & np.isfinite(plain.data)
     assert both.mean() > 0.5
-    np.testing.assert_allclose(flat.data[both], plain.data[both], atol=0.02)
+    np.testing.assert_allclose(found[both], plain.data[both], atol=0.02)
     own, _ = carry(layer, known, Way(own_grid=True))
     assert own.multiscale
     assert [level.shape for level in own.data] == [level.shape for level in levels]
+    assert all(is_lazy(level) for level in own.data)
+
+
+def test_dask_layers_are_carried_tile_by_tile():
+    known, _ = registration(AFFINE)
+    plane = np.random.default_rng(0).random((60, 80)).astype(np.float32)
+    stack = np.stack([plane, plane + 1, plane + 2])
+    place = {"scale": (5, 0.7, 0.6), "translate": (0, -1, 4), "units": ("s", *["micrometer"] * 2)}
+    lazy, _ = carry(Image(da.from_array(stack, chunks=(1, 32, 32)), **place), known, Way())
+    eager, _ = carry(Image(stack, **place), known, Way())
+    assert is_lazy(lazy.data)
+    np.testing.assert_array_equal(np.asarray(lazy.data), eager.data)
+    np.testing.assert_array_equal(lazy.scale, eager.scale)
 
 
 def test_shapes_become_polygons_where_they_must_and_keep_features():

@@ -7,11 +7,6 @@ import pytest
 from napari_mmreg.samples import load_sample
 
 
-@pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("MMREG_DATA_DIR", str(tmp_path / "data"))
-
-
 @pytest.fixture(scope="session")
 def thermal():
     """A pair with a known transform, a colour picture and a grey one."""

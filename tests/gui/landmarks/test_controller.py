@@ -127,7 +127,7 @@ def test_landmarks_alone_correct_images_of_other_sizes_and_scales(controller, vi
         run.bundle.result.transform.map(FIXED), np.add(TRUTH.map(FIXED), (2, -1)), atol=1e-6
     )
     # The step back to how the images lay: 2 moving pixels are 4 fixed ones.
-    assert_allclose(run.bundle.field[70, 100], (4, -2), atol=1e-3)
+    assert_allclose(run.bundle.motions["whole"].field[70, 100], (4, -2), atol=1e-3)
 
 
 def test_a_run_is_offered_for_its_own_images_only(controller, viewer, images, engine):

@@ -8,7 +8,7 @@ import pytest
 from napari_mmreg.gui.landmarks import strings
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register.dock import RegisterDock
-from napari_mmreg.gui.shared.matches import FIXED, MOVING
+from napari_mmreg.gui.shared.matches import MOVING
 from napari_mmreg.models import ModelInfo, Prediction, registry
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
@@ -55,7 +55,7 @@ def test_matches_are_seen_and_become_landmarks(make_napari_viewer, thermal, matc
     matches = run.bundle.result.matches
     assert f"{len(matches)} matches" in dock.status.text
     np.testing.assert_allclose(matches[:, 2:4], thermal.truth.map(matches[:, :2]), atol=0.01)
-    run.layers[FIXED].visible = True
+    dock.layers.toggles["matches"].click()
     shown = run.layers[MOVING]
     assert shown.visible
     truth = matches[shown.features["id"], 2:4]

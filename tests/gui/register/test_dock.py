@@ -324,10 +324,10 @@ def test_runs_are_chosen_saved_and_removed(make_dock, engine, pictures, qtbot, m
     viewer, dock = make_dock(engine, pictures=pictures)
     _run(qtbot, dock)
     _run(qtbot, dock)
-    assert [run.number for run in dock.runs.runs.values] == [1, 2]
+    assert dock.runs.runs.numbers == [1, 2]
     assert dock.runs.run.number == 2
     assert [n for n in ("[1] compare", "[2] compare") if n in viewer.layers] == ["[2] compare"]
-    dock.runs.runs.setCurrentIndex(0)
+    dock.runs.runs.choose(1)
     assert "[1] compare" in viewer.layers
 
     saved = []
@@ -365,9 +365,10 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
 def test_the_arrow_slider_changes_the_density(make_dock, engine, pictures, qtbot):
     viewer, dock = make_dock(engine, pictures=pictures)
     _run(qtbot, dock)
+    dock.layers.toggles["arrows"].click()
     arrows = next(layer for layer in viewer.layers if layer.name.startswith("[1] flow arrows"))
     few = len(arrows.data)
-    dock.runs.arrows.setValue(80)
+    dock.layers.arrows.setValue(80)
     qtbot.waitUntil(lambda: len(arrows.data) > 2 * few, timeout=WAIT)
 
 

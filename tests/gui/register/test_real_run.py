@@ -7,7 +7,8 @@ import pytest
 from skimage import data, transform
 
 from napari_mmreg.gui.register.dock import RegisterDock
-from napari_mmreg.gui.shared.bundle import ARROWS, REGISTERED, RISK
+from napari_mmreg.gui.shared.bundle import REGISTERED, RISK
+from napari_mmreg.gui.shared.motion import ARROWS
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
 
@@ -57,6 +58,8 @@ def test_a_run_from_button_to_layers(viewer, dock, qtbot, tmp_path):
     registered = run.layers[REGISTERED]
     np.testing.assert_allclose(registered.translate, viewer.layers["visible"].translate)
     assert registered.units == viewer.layers["visible"].units
+    for kind in ("risk", "arrows"):
+        dock.layers.toggles[kind].click()
     risk = run.layers[RISK].data
     assert ((risk >= 0) & (risk <= 1)).all()
     assert len(run.layers[ARROWS].data) > 100
@@ -76,7 +79,7 @@ def test_a_run_can_be_cancelled(viewer, dock, qtbot):
     # The engine leaves: the next run gets its turn and ends.
     dock.run_bar.button.click()
     qtbot.waitUntil(lambda: _finished(dock), timeout=WAIT)
-    assert len(dock.runs.runs.values) == 1
+    assert dock.runs.runs.numbers == [1]
 
 
 def test_images_that_are_too_small_are_a_sentence(viewer, dock, qtbot):

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from napari.layers import Image, Vectors
 
 from napari_mmreg.errors import InputError
@@ -15,37 +14,20 @@ from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import bundle as roles
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.motion import ARROWS, FLOW
 from napari_mmreg.gui.shared.pairing import guess_pair, images
 from napari_mmreg.gui.shared.snapshot import RunSettings, take_picture
 
 
-def _run(session, fixed, moving, **settings):
+def _run(session, fixed, moving, *kinds, **settings):
     outcome = session.job(session.snapshot(fixed, moving, RunSettings(**settings))).execute(
         lambda stage, fraction: None
     )
     assert outcome.error is None
     list(session.deliver(outcome.value))
+    for kind in kinds:
+        session.runs.toggle(kind, on=True)
     return session.runs.runs[-1]
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
-
-
-@pytest.fixture
-def session(viewer, engine):
-    session = Session(viewer, engine)
-    yield session
-    session.close()
-
-
-@pytest.fixture
-def pair(viewer, pictures):
-    return tuple(
-        viewer.add_image(data, name=name)
-        for data, name in zip(pictures, ("visible", "infrared"), strict=True)
-    )
 
 
 def _state(layer):
@@ -64,21 +46,13 @@ def test_a_run_adds_a_prefixed_group_and_leaves_the_users_layers_alone(session, 
         assert after[2] is data
     assert viewer.layers.selection == {pair[0]}
     added = list(viewer.layers[2:])
-    assert all(layer.name.startswith("[1] ") for layer in added)
-    assert [layer.metadata[METADATA_KEY]["role"] for layer in added] == [
-        roles.REGISTERED,
-        roles.RISK,
-        roles.MAGNITUDE,
-        roles.FLOW,
-        roles.GRID,
-        roles.ARROWS,
-    ]
-    assert [layer.visible for layer in added] == [True, False, False, False, False, True]
+    assert [layer.name for layer in added] == ["[1] registered"]
+    assert added[0].metadata[METADATA_KEY]["role"] == roles.REGISTERED
     assert run.layers[roles.REGISTERED].metadata[METADATA_KEY]["provenance"] == {"seed": 0}
 
 
 def test_result_layers_look_right(session, pair):
-    run = _run(session, *pair)
+    run = _run(session, *pair, "risk", "arrows", "colour")
     registered = run.layers[roles.REGISTERED]
     assert registered.blending == "additive"
     assert registered.colormap.name == "magenta"
@@ -86,14 +60,14 @@ def test_result_layers_look_right(session, pair):
     risk = run.layers[roles.RISK]
     assert risk.contrast_limits == [0, 1]
     assert "uncalibrated" in risk.name
-    arrows = run.layers[roles.ARROWS]
+    arrows = run.layers[ARROWS]
     assert isinstance(arrows, Vectors)
     assert arrows.vector_style == "arrow"
     np.testing.assert_allclose(arrows.features["length"], 2.5, rtol=1e-5)
-    assert run.layers[roles.FLOW].rgb
+    assert run.layers[FLOW].rgb
 
 
-def test_a_models_rendering_is_a_hidden_layer_of_its_own(viewer, pair, fake_engine):
+def test_a_models_rendering_is_a_layer_of_its_own(viewer, pair, fake_engine):
     picture = np.linspace(0, 1, 96 * 128, dtype=np.float32).reshape(96, 128)
 
     class Rendering(fake_engine):
@@ -101,10 +75,9 @@ def test_a_models_rendering_is_a_hidden_layer_of_its_own(viewer, pair, fake_engi
             return replace(super().__call__(*args, **options), rerendered=picture)
 
     session = Session(viewer, Rendering())
-    layer = _run(session, *pair).layers[roles.RERENDERED]
+    layer = _run(session, *pair, "rendered").layers[roles.RERENDERED]
     session.close()
     assert layer.name == "[1] moving as seen by the fixed sensor"
-    assert not layer.visible
     np.testing.assert_array_equal(layer.data, picture)
     assert tuple(layer.contrast_limits) == (0, 1)
     about = layer.metadata[METADATA_KEY]
@@ -168,7 +141,7 @@ def test_the_current_slice_of_a_stack_is_registered(session, viewer, pictures, e
     viewer.dims.set_point(0, 5)
     run = _run(session, fixed, moving)
     np.testing.assert_array_equal(engine.calls[0][0], pictures[0])
-    assert run.layers[roles.REGISTERED].data.shape == pictures[0].shape
+    assert run.layers[roles.REGISTERED].data.shape == (1, *pictures[0].shape)
 
 
 def test_the_slice_is_found_where_the_viewer_shows_other_units(session, viewer, pictures, engine):
@@ -230,8 +203,8 @@ def test_a_run_is_forgotten_when_the_user_deletes_its_last_layer(session, viewer
 
 
 def test_arrows_follow_the_density(session, pair):
-    run = _run(session, *pair, arrows=8)
-    arrows = run.layers[roles.ARROWS]
+    run = _run(session, *pair, "arrows", arrows=8)
+    arrows = run.layers[ARROWS]
     few = len(arrows.data)
     assert arrows.name == "[1] flow arrows (×5)"
     assert arrows.length == 5

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_mmreg.fusion import fuse, list_fusions
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.bundle import ARROWS, FLOW, GRID, MAGNITUDE, REGISTERED
+from napari_mmreg.gui.shared.bundle import REGISTERED
 from napari_mmreg.gui.shared.fused import (
     BEFORE,
     CORRECTED,
@@ -134,8 +134,9 @@ def test_after_a_failed_run_the_images_as_they_lay_are_corrected(
     viewer, sessions, pictures, fake_engine, corrector
 ):
     fixed, moving = (viewer.add_image(picture) for picture in pictures)
-    settings = {"fusion": "laplacian", "correct_fusion": True}
-    record = run(sessions(fake_engine(status="failed")), fixed, moving, **settings)
+    session = sessions(fake_engine(status="failed"))
+    record = run(session, fixed, moving)
+    fuse_now(session, record, correct=True)
     assert FUSED not in record.layers
     np.testing.assert_array_equal(record.layers[CORRECTED].data, record.layers[BEFORE].data[::-1])
 
@@ -165,15 +166,13 @@ def test_colour_is_shown_as_colour(viewer, sessions, pictures, engine):
     assert record.layers[FUSED].data.shape == photo.shape
 
 
-def test_a_failed_run_shows_the_images_as_they_lay(viewer, sessions, pictures, fake_engine):
+def test_a_failed_run_is_not_fused_unless_asked_for(viewer, sessions, pictures, fake_engine):
     fixed, moving = (viewer.add_image(picture) for picture in pictures)
-    record = run(sessions(fake_engine(status="failed")), fixed, moving, fusion="laplacian")
-    assert not {ARROWS, FLOW, GRID, MAGNITUDE} & record.layers.keys()  # nothing was moved
-    assert FUSED not in record.layers
-    assert record.layers[BEFORE].visible
-    assert strings.FUSED_AS_BEFORE in record.bundle.note
-    later = sessions(fake_engine(status="failed"))
-    outcome = later.fuse_job(run(later, fixed, moving), "laplacian").execute(lambda *_: None)
+    session = sessions(fake_engine(status="failed"))
+    record = run(session, fixed, moving, fusion="laplacian")
+    assert not {FUSED, BEFORE} & set(record.order)
+    assert not record.bundle.motions  # nothing was moved
+    outcome = session.fuse_job(record, "laplacian").execute(lambda *_: None)
     assert [spec.role for spec in outcome.value.layers] == [BEFORE]
     assert strings.FUSED_AS_BEFORE in outcome.value.note
 

@@ -1,4 +1,4 @@
-"""What detection left out, as hidden layers of a run, in a viewer model without a window."""
+"""What detection left out, as layers of a run, in a viewer model without a window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_mmreg.gui.shared.snapshot import RunSettings
 
 
 @pytest.fixture
-def run_with(fake_engine):
+def run_with(fake_engine, show_all):
     """Return what runs with areas that were left out of a picture and one of other size."""
     sessions = []
 
@@ -31,21 +31,21 @@ def run_with(fake_engine):
         moving = viewer.add_image(image[:70, :90], translate=(10, 20))
         job = session.job(session.snapshot(fixed, moving, RunSettings(start="layers")))
         list(session.deliver(job.execute(lambda stage, fraction: None).value))
-        return viewer, session.runs.runs[-1].layers, fixed, moving
+        return viewer, show_all(session.runs).layers, fixed, moving
 
     yield run
     for session in sessions:
         session.close()
 
 
-def test_hidden_layers_on_both_images(run_with):
+def test_layers_on_both_images(run_with):
     area = np.zeros((96, 128), np.bool_)
     area[:30] = True
     _viewer, layers, fixed, moving = run_with(grid_fixed_excluded=area, grid_moving_excluded=area)
     one, other = layers[roles.FIXED_EXCLUDED], layers[roles.MOVING_EXCLUDED]
     assert [one.name, other.name] == ["[1] left out of fixed", "[1] left out of moving"]
-    assert not one.visible
-    assert not other.visible
+    assert one.visible
+    assert other.visible
     np.testing.assert_array_equal(one.data, area)
     np.testing.assert_array_equal(one.scale, fixed.scale)
     # The edge, at row 29.5 of the grid, lies in world row 59: row 49 of the moving image.

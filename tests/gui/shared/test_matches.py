@@ -30,7 +30,7 @@ def viewer():
 
 
 @pytest.fixture
-def run_with(viewer, fake_engine):
+def run_with(viewer, fake_engine, show_all):
     """Return what runs with made-up matches between a picture and one of half its size."""
     sessions = []
 
@@ -47,7 +47,8 @@ def run_with(viewer, fake_engine):
         job = session.job(session.snapshot(fixed, moving, RunSettings()))
         outcome = job.execute(lambda stage, fraction: None)
         list(session.deliver(outcome.value))
-        return session.runs.runs[-1], fixed, moving
+        assert not {roles.FIXED, roles.MOVING, roles.LINES} & session.runs.shown.layers.keys()
+        return show_all(session.runs), fixed, moving
 
     yield run
     for session in sessions:
@@ -72,7 +73,7 @@ def test_points_lie_on_both_images_wherever_these_are(run_with):
         "[1] moving matches",
         "[1] match lines",
     ]
-    assert not any(layer.visible for layer in (one, other, lines))
+    assert all(layer.visible for layer in (one, other, lines))
     np.testing.assert_allclose(world(one, one.data), world(fixed, matches[:, :2]), atol=1e-4)
     np.testing.assert_allclose(world(other, other.data), world(moving, matches[:, 2:4]), atol=0.1)
     assert (one.units, other.units) == (fixed.units, moving.units)
@@ -113,9 +114,11 @@ def test_too_many_are_thinned_evenly_and_it_is_said(run_with):
 def test_both_points_of_a_match_are_shown_and_selected_together(viewer, run_with):
     run, _, _ = run_with(made_up(20))
     one, other = run.layers[roles.FIXED], run.layers[roles.MOVING]
+    other.visible = False
+    assert not one.visible
+    assert run.layers[roles.LINES].visible
     other.visible = True
     assert one.visible
-    assert not run.layers[roles.LINES].visible
     one.selected_data = {3, 5}
     assert set(other.selected_data) == {3, 5}
     one.remove([0, 3])  # ids stay, rows do not

@@ -25,7 +25,7 @@ def test_docks_share_runs_although_napari_gives_each_its_own_proxy():
 
 def test_arrows_of_a_hidden_layer_can_be_made_fewer(pictures, engine):
     from napari_mmreg.gui.register.session import Session
-    from napari_mmreg.gui.shared.bundle import ARROWS
+    from napari_mmreg.gui.shared.motion import ARROWS
     from napari_mmreg.gui.shared.snapshot import RunSettings
 
     viewer = ViewerModel()
@@ -33,6 +33,7 @@ def test_arrows_of_a_hidden_layer_can_be_made_fewer(pictures, engine):
     session = Session(viewer, engine)
     job = session.job(session.snapshot(fixed, moving, RunSettings(arrows=30)))
     list(session.deliver(job.execute(lambda stage, fraction: None).value))
+    session.runs.toggle("arrows", on=True)
     arrows = session.runs.runs[0].layers[ARROWS]
     former = len(arrows.data)
     arrows.visible = False

@@ -131,7 +131,7 @@ class Carrier:
 
     def _image(self, item: Item, run: Run) -> Made:
         from napari_mmreg.geometry import fill_value
-        from napari_mmreg.geometry.stacks import resample_levels, resample_stack
+        from napari_mmreg.geometry.stacks import resample_stack
 
         inverse = self._way.to == "moving"
         pull = self._transform.inverse() if inverse else self._transform
@@ -142,16 +142,31 @@ class Carrier:
             "fill": 0 if item.kind == "labels" else fill_value(item.levels[0].dtype),
             "run": run,
         }
+        if item.is_lazy:
+            return self._lazily(item, pull, options)
         if self._way.own_grid:
             pull = pull.compose(_matrix(self._own_from_target(item)).inverse())
-            levels = resample_levels(item.levels, pull, item.shape, **options)
-            data = levels if item.kwargs.get("multiscale") else levels[0]
+            data = resample_stack(item.data, pull, item.shape, **options)
             return Made(data, item.kwargs, item.kind)
-        level, pull = _fitting_level(item, pull, self._target.shape)
-        data = resample_stack(level, pull, self._target.shape, **options)
-        kwargs = {**item.kwargs, **placed_on(item, self._target.placement), "multiscale": False}
-        kwargs.pop("locked_data_level", None)
+        data = resample_stack(item.data, pull, self._target.shape, **options)
+        kwargs = {**item.kwargs, **placed_on(item, self._target.placement)}
         return Made(data, kwargs, item.kind)
+
+    def _lazily(self, item: Item, pull: Transform, options: dict[str, Any]) -> Made:
+        """Carry a layer that is not in memory: tiles are computed when napari shows them."""
+        from napari_mmreg.geometry import resample_lazily, resample_pyramid
+
+        kwargs, shape = dict(item.kwargs), self._target.shape
+        if self._way.own_grid:
+            pull, shape = pull.compose(_matrix(self._own_from_target(item)).inverse()), item.shape
+        else:
+            kwargs.update(placed_on(item, self._target.placement))
+        own = {name: options[name] for name in ("channels_last", "order", "fill")}
+        finest = resample_lazily(item.levels[0], pull, shape, **own)
+        levels = [level.to_dask() for level in resample_pyramid(item.levels, finest)]
+        kwargs["multiscale"] = len(levels) > 1
+        kwargs.pop("locked_data_level", None)
+        return Made(levels if len(levels) > 1 else levels[0], kwargs, item.kind)
 
     def _marks(self, item: Item, run: Run) -> Made:
         from napari_mmreg.geometry.marks import MARKS, outline
@@ -212,28 +227,6 @@ def _unit(item: Item, target: Ground) -> float:
     from napari_mmreg.gui.shared.placement import unit_factors
 
     return float(unit_factors(item.placement.units, target.placement.units)[0])
-
-
-def _fitting_level(item: Item, pull: Transform, shape: tuple[int, int]) -> tuple[Any, Transform]:
-    """Return the level of a multiscale image that is as fine as the grid, and the map into it."""
-    levels = item.levels
-    middle = np.array(shape) / 2
-    places = pull.map(np.add(middle, [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]))
-    size = abs(np.linalg.det(places[1:] - places[0])) ** 0.5
-    step = float(size) if np.isfinite(size) else 1.0
-    chosen, scale = levels[0], np.ones(2)
-    for level in levels[1:]:
-        rows, cols = level.shape[-3:-1] if item.channels_last else level.shape[-2:]
-        coarser = np.array(item.shape) / (rows, cols)
-        if (
-            coarser.max() > step * 1.01
-            or level.shape[: item.ndim - 2] != chosen.shape[: item.ndim - 2]
-        ):
-            break
-        chosen, scale = level, coarser
-    into_level = np.diag([*(1 / scale), 1.0])
-    into_level[:2, 2] = 0.5 / scale - 0.5
-    return chosen, _matrix(into_level).compose(pull)
 
 
 def _graph(graph: dict[int, Any], ids: Any) -> dict[int, Any]:

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QListWidget, QWidget
 from napari_mmreg.gui.apply import strings as texts
 from napari_mmreg.gui.apply.carrying import Way
 from napari_mmreg.gui.apply.registration import Registration, of_file, of_run
-from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.widgets import style
 
 FROM_FILE = "file"

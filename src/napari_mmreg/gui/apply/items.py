@@ -72,6 +72,13 @@ class Item:
         return list(self.data) if self.kwargs.get("multiscale") else [self.data]
 
     @property
+    def is_lazy(self) -> bool:
+        """Whether an image is multiscale or not in memory, so that it is carried tile by tile."""
+        from napari_mmreg.geometry import is_lazy
+
+        return bool(self.kwargs.get("multiscale")) or is_lazy(self.data)
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of an image."""
         rows, cols = (

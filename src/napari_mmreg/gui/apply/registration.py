@@ -12,7 +12,7 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.gui.apply import strings as texts
 from napari_mmreg.gui.shared.carried import pixels_of
 from napari_mmreg.gui.shared.placement import Matrix, Placement, place, unit_factors
-from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.run_record import RunRecord
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform

@@ -15,7 +15,8 @@ from napari_mmreg.gui.apply.moving import Moves
 from napari_mmreg.gui.apply.registration import Registration
 from napari_mmreg.gui.shared import pairing
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
-from napari_mmreg.gui.shared.runs import RunBook, RunRecord, keeping_selection
+from napari_mmreg.gui.shared.run_record import RunRecord
+from napari_mmreg.gui.shared.runs import RunBook, keeping_selection
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform

@@ -19,7 +19,7 @@ from napari_mmreg.gui.batch import strings as texts
 from napari_mmreg.gui.batch.form import BatchForm, path_of
 from napari_mmreg.gui.batch.job import BatchJob, OpenJob
 from napari_mmreg.gui.batch.table import PairsTable
-from napari_mmreg.gui.shared.runs import make_layer
+from napari_mmreg.gui.shared.run_layers import make_layer
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar

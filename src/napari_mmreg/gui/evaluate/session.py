@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,14 @@ from napari_mmreg.gui.evaluate.evaluating import (
 )
 from napari_mmreg.gui.evaluate.object_layers import ObjectLayers
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.bundle import Bundle
+from napari_mmreg.gui.shared.bundle import renumbered
 from napari_mmreg.gui.shared.compat import point_in
 from napari_mmreg.gui.shared.fused import fused_image
 from napari_mmreg.gui.shared.job import Register
 from napari_mmreg.gui.shared.modalities import METADATA_KEY, engine_modality
 from napari_mmreg.gui.shared.placement import Placement
-from napari_mmreg.gui.shared.runs import RunBook, RunRecord
+from napari_mmreg.gui.shared.run_record import RunRecord
+from napari_mmreg.gui.shared.runs import RunBook
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, take_picture
 
 if TYPE_CHECKING:
@@ -211,20 +211,7 @@ class EvaluationSession:
         """Add the layers of a compared model, as a run."""
         if outcome.bundle is None:
             return []
-        return list(self.kept.add(self._renumbered(outcome.bundle)))
-
-    def _renumbered(self, bundle: Bundle) -> Bundle:
-        """Give layers made beforehand a number that is free now."""
-        former, number = bundle.snapshot.run, self.free_number()
-        layers = []
-        for spec in bundle.layers:
-            kwargs = dict(spec.kwargs)
-            kwargs["name"] = kwargs["name"].replace(f"[{former}]", f"[{number}]", 1)
-            own = {**kwargs["metadata"][METADATA_KEY], "run": number}
-            kwargs["metadata"] = {**kwargs["metadata"], METADATA_KEY: own}
-            layers.append(replace(spec, kwargs=kwargs))
-        snapshot = replace(bundle.snapshot, run=number)
-        return replace(bundle, snapshot=snapshot, layers=tuple(layers))
+        return list(self.kept.add(renumbered(outcome.bundle, self.free_number())))
 
     def write_report(
         self, shown: Evaluation, outcomes: Sequence[ModelOutcome], folder: str

@@ -22,7 +22,8 @@ from napari_mmreg.gui.landmarks.preview import Preview
 from napari_mmreg.gui.shared.bundle import REGISTERED
 from napari_mmreg.gui.shared.compat import look_at, point_in
 from napari_mmreg.gui.shared.job import RegistrationJob, start_of
-from napari_mmreg.gui.shared.runs import RunBook, RunRecord
+from napari_mmreg.gui.shared.run_record import RunRecord
+from napari_mmreg.gui.shared.runs import RunBook
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, take_picture
 from napari_mmreg.landmarks import FitSettings, LandmarkBook, Side
 from napari_mmreg.landmarks.seeds import match_pairs, seed_pairs

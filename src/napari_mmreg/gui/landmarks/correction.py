@@ -10,7 +10,7 @@ from napari_mmreg.landmarks import FitSettings, LandmarkPair, Measurement
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.gui.shared.runs import RunRecord
+    from napari_mmreg.gui.shared.run_record import RunRecord
     from napari_mmreg.gui.shared.snapshot import Snapshot
 
 ALONE = "landmarks"

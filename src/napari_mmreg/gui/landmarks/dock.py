@@ -49,6 +49,7 @@ class LandmarksDock(ScrollingDock):
 
     PREFERRED = (470, 720)  # wide enough for the table
     LEAST_WIDTH = 427
+    WINDOW_SHARE = 0.34  # the table
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)

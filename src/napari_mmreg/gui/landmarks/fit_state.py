@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_mmreg.geometry import Transform
-    from napari_mmreg.gui.shared.runs import RunRecord
+    from napari_mmreg.gui.shared.run_record import RunRecord
     from napari_mmreg.gui.shared.snapshot import Picture
 
 ALL_OVER = 2.0

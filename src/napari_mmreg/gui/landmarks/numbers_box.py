@@ -76,7 +76,7 @@ class NumbersBox(QWidget):
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for column in range(len(strings.SUMMARY_HEAD)):
             head = QLabel()
-            head.setStyleSheet(style.QUIET)
+            head.setProperty(style.QUIET, True)
             head.setAlignment(right)
             grid.addWidget(head, 0, column)
             self.heads.append(head)

@@ -54,10 +54,15 @@ class PairsBox(QWidget):
         layout.addWidget(self.hint)
         layout.addWidget(self.table)
         layout.addWidget(self.count)
-        tools = style.row(self.undo, self.redo, self.remove, self.propose, self.open, self.save)
-        for place in range(tools.count()):
-            tools.setStretch(place, 1)
-        layout.addLayout(tools)
+        # Two rows: six buttons beside each other would widen the dock.
+        for three in (
+            (self.undo, self.redo, self.remove),
+            (self.propose, self.open, self.save),
+        ):
+            tools = style.row(*three)
+            for place in range(len(three)):
+                tools.setStretch(place, 1)
+            layout.addLayout(tools)
         self._connect()
 
     def _connect(self) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QSlider, QWidget
 
-from napari_mmreg.gui.register.comparison import Comparison
+from napari_mmreg.gui.register.comparison import Comparison, Source
+from napari_mmreg.gui.register.shortcuts import HOLD
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.combo import Combo
 
@@ -49,21 +52,28 @@ class CompareBox(QWidget):
         super().__init__()
         self._comparison = comparison
         self._run: RunRecord | None = None
+        self._held = False
         self._steps = {mode: span.start for mode, span in _RANGES.items()}
         self.mode = Combo.of(strings.MODES, strings.MODE_TIP)
         self.mode.select("overlay")
         self.source = Combo.of(strings.SOURCES, strings.SOURCE_TIP)
-        self.source.setFixedWidth(112)
+        self.source.setAccessibleName(strings.SOURCE_NAME)
         self.mode.setMinimumContentsLength(9)
+        self.hold = QPushButton(strings.HOLD)
+        self.hold.setToolTip(strings.HOLD_TIP.format(key=HOLD))
+        self.hold.pressed.connect(self._on_pressed)
+        self.hold.released.connect(self._on_released)
         self.amount = QSlider(Qt.Orientation.Horizontal)
+        self.amount.setToolTip(strings.AMOUNT_TIP)
         self.amount_label = style.field_label("")
         self.amount_value = QLabel()
         self.amount_value.setFixedWidth(52)
         self.amount_value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         layout = style.column(self)
         layout.addLayout(
-            style.row(style.field_label(strings.SHOW), self.mode, self.source, stretch=1)
+            style.row(style.field_label(strings.SHOW), self.mode, self.hold, stretch=1)
         )
+        layout.addLayout(style.row(style.field_label(strings.WITH), self.source))
         layout.addLayout(style.row(self.amount_label, self.amount, self.amount_value, stretch=1))
         # One picture per 30 ms at most, however fast the slider is moved.
         self._pending = QTimer(self)
@@ -77,10 +87,19 @@ class CompareBox(QWidget):
         self.amount.valueChanged.connect(self._on_amount)
         self._set_slider()
 
-    def set_run(self, run: RunRecord | None) -> None:
-        """Compare another run, or none."""
+    def set_run(self, run: RunRecord | None, others: Sequence[RunRecord] = ()) -> None:
+        """Compare another run, or none; with the registered image of one of `others`, if wanted."""
         self._run = run
+        items: list[tuple[str, Any]] = [(text, value) for value, text in strings.SOURCES.items()]
+        items += [(strings.OTHER_RUN.format(title=other.title), other) for other in others]
+        self.source.set_items(items)
         self._show()
+
+    def hold_before(self, *, held: bool) -> None:
+        """Show the images as they lay before for as long as a key or button is held."""
+        if self._held != held:
+            self._held = held
+            self._show()
 
     def follow_layer(self) -> None:
         """Turn the comparison off if the user removed its layer."""
@@ -91,6 +110,12 @@ class CompareBox(QWidget):
         """Stop all timers."""
         self._pending.stop()
         self._flicker.stop()
+
+    def _on_pressed(self) -> None:
+        self.hold_before(held=True)
+
+    def _on_released(self) -> None:
+        self.hold_before(held=False)
 
     def _on_mode(self) -> None:
         self._set_slider()
@@ -112,6 +137,7 @@ class CompareBox(QWidget):
         self.amount.setValue(step)
         self.amount.blockSignals(False)
         self.amount_label.setText(strings.AMOUNTS[mode])
+        self.amount.setAccessibleName(strings.AMOUNTS[mode])
         self._set_value()
 
     def _set_value(self) -> None:
@@ -126,6 +152,12 @@ class CompareBox(QWidget):
         if not self._pending.isActive():
             self._pending.start()
 
+    @property
+    def combined(self) -> tuple[str, float, Source]:
+        """How the images are combined, how much, and what with; as `picture_of` takes it."""
+        mode = self.mode.value
+        return mode, 0.0 if mode == "off" else self._amount(), self.source.value
+
     def _amount(self) -> float:
         return self._steps[self.mode.value] * _RANGES[self.mode.value].factor
 
@@ -138,6 +170,12 @@ class CompareBox(QWidget):
     def _show(self) -> None:
         self._flicker.stop()
         mode = self.mode.value
+        if self._run is not None and self._held:
+            # Of two pictures that follow each other it is the other one alone that is looked at.
+            alone = mode in ("off", "flicker")
+            amount = 1.0 if alone else self._amount()
+            self._comparison.show(self._run, "blend" if alone else mode, amount, "before")
+            return
         if mode == "off" or self._run is None:
             self._comparison.hide()
             return

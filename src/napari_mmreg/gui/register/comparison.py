@@ -11,8 +11,13 @@ from napari_mmreg.gui.shared import bundle as bundles
 from napari_mmreg.gui.shared.compat import visible_corners
 from napari_mmreg.gui.shared.layer_spec import shared_kwargs
 from napari_mmreg.gui.shared.placement import part_of
-from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.run_record import RunRecord
+from napari_mmreg.gui.shared.slices import deepened, placed
 from napari_mmreg.imaging.compose import Mode, Shown, compose
+
+Source = str | RunRecord
+"""What is compared with the fixed image, ``"after"`` or ``"before"`` registration; or another run,
+whose registered image is compared with this one's."""
 
 Cut = tuple[int, int, int, int, int]
 """First row and column, last ones (exclusive), and stride."""
@@ -34,7 +39,7 @@ class Comparison:
         self._layer: Image | None = None
         self._cut: Cut = _NOTHING
         self._pictures: tuple[Shown, Shown] | None = None
-        self._source = "after"
+        self._source: Source = "after"
         self._mode: Mode = "overlay"
         self._amount = 0.5
         self._second = False
@@ -59,8 +64,13 @@ class Comparison:
         """The run that is compared."""
         return self._run if self.active else None
 
-    def show(self, run: RunRecord, mode: Mode, amount: float, source: str = "after") -> None:
-        """Compose and show; `source` is ``"after"`` or ``"before"`` registration."""
+    @property
+    def pictures(self) -> tuple[Shown, Shown] | None:
+        """The two images that are compared, as far as they are seen."""
+        return self._pictures if self.active else None
+
+    def show(self, run: RunRecord, mode: Mode, amount: float, source: Source = "after") -> None:
+        """Compose and show."""
         if self._run is not run:
             self.hide()
             self._run = run
@@ -111,7 +121,9 @@ class Comparison:
         layer = self._layer
         if layer is None:
             return
-        layer.data = data
+        at = run.bundle.snapshot.slice
+        layer.data = deepened(data, "image", at)
+        place = placed(place, at)
         if not np.allclose(layer.translate, place["translate"]) or not np.allclose(
             layer.scale, place["scale"]
         ):
@@ -119,7 +131,9 @@ class Comparison:
 
     def _add(self, run: RunRecord, data: Shown, place: dict[str, Any]) -> None:
         kwargs = shared_kwargs(run.bundle.snapshot, bundles.COMPARE)
-        self._layer = Image(data, rgb=True, **{**kwargs, **place})
+        at = run.bundle.snapshot.slice
+        look = placed({**kwargs, **place}, at)
+        self._layer = Image(deepened(data, "image", at), rgb=True, **look)
         layers = self._viewer.layers
         below = run.layers.get(bundles.REGISTERED)
         # Above the registered image and below maps and arrows, which stay readable on top.
@@ -129,11 +143,15 @@ class Comparison:
         layers.selection = selected
 
     def _read(self, run: RunRecord, cut: Cut) -> tuple[Shown, Shown]:
-        bundle = run.bundle
+        pairs = [(run.bundle, "fixed"), (run.bundle, str(self._source))]
+        if isinstance(self._source, RunRecord):
+            pairs = [(run.bundle, "after"), (self._source.bundle, "after")]
         if cut == self._whole(run):
-            return bundle.shown["fixed"], bundle.shown[self._source]
+            one, other = (bundle.shown[which] for bundle, which in pairs)
+            return one, other
         part = np.s_[cut[0] : cut[2] : cut[4], cut[1] : cut[3] : cut[4]]
-        return bundle.show("fixed", part), bundle.show(self._source, part)
+        one, other = (bundle.show(which, part) for bundle, which in pairs)
+        return one, other
 
     @staticmethod
     def _whole(run: RunRecord) -> Cut:
@@ -160,3 +178,17 @@ class Comparison:
             return whole
         stride = bundles.screen_stride(*(high - low))
         return int(low[0]), int(low[1]), int(high[0]), int(high[1]), stride
+
+
+def comparable(run: RunRecord, others: list[RunRecord]) -> list[RunRecord]:
+    """Return those of other runs whose registered images lie on the same grid as a run's."""
+    here = run.bundle.snapshot.fixed
+    found = []
+    for other in others:
+        there = other.bundle.snapshot.fixed
+        same = here.shape == there.shape and here.placement.units == there.placement.units
+        if other is not run and same:
+            places = (here.placement.world_from_pixels, there.placement.world_from_pixels)
+            if np.allclose(*places):
+                found.append(other)
+    return found

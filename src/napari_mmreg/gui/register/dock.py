@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.fusion import DEFAULT
+from napari_mmreg.gui.register import shortcuts
 from napari_mmreg.gui.register.compare_box import CompareBox
+from napari_mmreg.gui.register.comparison import comparable
+from napari_mmreg.gui.register.layers_box import LayersBox
 from napari_mmreg.gui.register.method import AdvancedBox, MethodBox, collect
+from napari_mmreg.gui.register.next_steps import NextSteps
 from napari_mmreg.gui.register.runs_box import RunsBox
 from napari_mmreg.gui.register.session import Session
+from napari_mmreg.gui.register.sharing import Sharing
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.activity import Activity
 from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.compat import camera_emitters
-from napari_mmreg.gui.shared.fused import FILES, NO_FUSION, save_fused
+from napari_mmreg.gui.shared.fused import NO_FUSION, save_fused
 from napari_mmreg.gui.shared.job import Register
-from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.kinds import FUSED
+from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
-from napari_mmreg.gui.shared.settings import read_defaults
+from napari_mmreg.gui.shared.settings import PLUGIN, read_defaults
 from napari_mmreg.gui.shared.task import Job
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.images import ImagePair
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar
+from napari_mmreg.gui.shared.widgets.section import Section
 
 if TYPE_CHECKING:
     import napari
 
     from napari_mmreg.models import ModelInfo
 
+LANDMARKS = "Landmarks"
 _CAMERA_INTERVAL_MS = 150
-_ARROWS_INTERVAL_MS = 80
+_SCROLL_DELAY_MS = 50
 
 
 class RegisterDock(ScrollingDock):
@@ -67,18 +77,26 @@ class RegisterDock(ScrollingDock):
         self.method = MethodBox(models, defaults)
         self.advanced = AdvancedBox(napari_viewer, defaults)
         self.run_bar = RunBar()
-        self.runs = RunsBox(self.session.runs, defaults.arrows)
+        self.next_steps = NextSteps(models)
+        self.runs = RunsBox(self.session.runs)
+        self.layers = LayersBox(self.session.runs, defaults.arrows)
         self.compare = CompareBox(self.session.comparison)
+        self.open_result = _small_button(strings.OPEN_RESULT, strings.OPEN_RESULT_TIP)
+        self.worst = _small_button(strings.WORST, strings.WORST_TIP.format(key=shortcuts.WORST))
         self.cursor_line = style.quiet_label(strings.CURSOR_IDLE)
         # Two lines; napari's theme enlarges the font later.
         self.cursor_line.setFixedHeight(3 * self.cursor_line.fontMetrics().lineSpacing())
         self.cursor_line.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._results = self._build()
-        self._arrows_timer = self.timer(_ARROWS_INTERVAL_MS, self._apply_arrows)
+        self._scroll_timer = self.timer(_SCROLL_DELAY_MS, self._scroll_to_result)
         self._camera_timer = self.timer(_CAMERA_INTERVAL_MS, self.session.comparison.refresh)
+        self._sharing = Sharing(self.session, self.compare)
+        self._keys = shortcuts.Shortcuts(
+            napari_viewer, self._on_register_key, self.cancel, self.look_at_worst, self._on_hold
+        )
         self._connect()
         self._on_pair()
-        self._on_run(None)
+        self._on_run(self.session.runs.shown)
 
     # Building
 
@@ -86,30 +104,21 @@ class RegisterDock(ScrollingDock):
         results = QWidget()
         lower = style.column(results)
         for part in (
-            style.header(strings.RESULT),
             self.runs,
-            style.header(strings.COMPARE),
-            self.compare,
-            style.header(strings.CURSOR),
-            self.cursor_line,
+            Section("register.layers", strings.LAYERS, self.layers),
+            Section("register.compare", strings.COMPARE, self.compare),
+            Section("register.cursor", strings.CURSOR, self.cursor_line, side=self.worst),
         ):
             lower.addWidget(part)
         self.stack(
-            style.header(strings.IMAGES),
-            self.images,
-            style.header(strings.METHOD),
-            self.method,
-            self.advanced,
+            Section("register.images", strings.IMAGES, self.images),
+            Section("register.method", strings.METHOD, self.method, self.advanced),
             self.run_bar,
             self.status,
-            results,
+            self.next_steps,
+            Section("register.runs", strings.RUNS, results, side=self.open_result),
         )
         return results
-
-    def content_width(self) -> int:
-        """Count the results while they are hidden, or the dock would grow with the first run."""
-        results = self._results.minimumSizeHint().width() + 2 * style.MARGIN
-        return max(super().content_width(), results)
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_pair)
@@ -121,7 +130,14 @@ class RegisterDock(ScrollingDock):
         self.runs.save_clicked.connect(self._on_save)
         self.runs.fuse_clicked.connect(self.fuse)
         self.runs.remove_clicked.connect(self._on_remove)
-        self.runs.arrows_changed.connect(self._on_arrows)
+        self.runs.share_chosen.connect(self._on_share)
+        self.open_result.clicked.connect(self._on_open)
+        self.worst.clicked.connect(self.look_at_worst)
+        self.next_steps.model_chosen.connect(self._try_model)
+        self.next_steps.flip_chosen.connect(self._try_flip)
+        self.next_steps.landmarks_chosen.connect(self._try_landmarks)
+        self.next_steps.mask_chosen.connect(self._try_mask)
+        self.follow(self.session.runs.events.changed, self._on_others)
         compare = self.compare
         for moved in (compare.mode.activated, compare.source.activated, compare.amount.sliderMoved):
             moved.connect(self._uncover)
@@ -136,7 +152,7 @@ class RegisterDock(ScrollingDock):
         """Register what is chosen; an error is shown as a sentence."""
         self.finish_delivery()
         fixed, moving = self.images.pair
-        settings = collect(self.method, self.advanced, self.runs.arrows.value())
+        settings = collect(self.method, self.advanced, self.layers.arrows.value())
         try:
             snapshot = self.session.snapshot(
                 fixed,
@@ -163,6 +179,7 @@ class RegisterDock(ScrollingDock):
 
     def _start(self, job: Job[Bundle], done: Callable[[Bundle], None]) -> None:
         self.status.clear()
+        self.next_steps.setVisible(False)
         self.run_bar.set_running(running=True)
         self.run_bar.set_ready(ready=True)
         self.runs.fuse.setEnabled(False)
@@ -192,8 +209,16 @@ class RegisterDock(ScrollingDock):
             self._activity.show(stage, fraction)
 
     def _show_run(self, bundle: Bundle) -> None:
+        """Show how it went, and the layers; a failed run has none that would be new."""
         self.status.show_result(bundle)
+        settings = bundle.snapshot.settings
+        if bundle.result.status != "ok":
+            self.next_steps.offer(bundle.result.model, settings.start)
+        if bundle.result.status == "failed":
+            self.status.add(strings.FAILED_RUN)
+            return
         self.deliver(self.session.deliver(bundle))
+        self._scroll_timer.start()
 
     def _show_fused(self, bundle: Bundle) -> None:
         self.status.show_note(bundle.note, strings.DONE_WORD)
@@ -208,8 +233,88 @@ class RegisterDock(ScrollingDock):
     def _on_run(self, run: RunRecord | None) -> None:
         self._results.setVisible(run is not None)
         self.updateGeometry()
-        self.session.hover.follow(run)
-        self.compare.set_run(run)
+        self.session.look_at(run)
+        self._on_others()
+
+    def _on_others(self) -> None:
+        """Offer the other runs for comparison, as they are called now."""
+        run = self.runs.run
+        others = [] if run is None else comparable(run, self.session.runs.runs)
+        self.compare.set_run(run, others)
+
+    def _scroll_to_result(self) -> None:
+        """Bring the result into view below the button, where the dock cannot show all."""
+        bar = self.area.verticalScrollBar()
+        if bar is not None:
+            bar.setValue(self.run_bar.y() - style.GAP)
+
+    def _on_register_key(self) -> None:
+        """Do what the button does, but never cancel."""
+        if not self.run_bar.running:
+            self.run_bar.button.click()
+
+    def _on_hold(self, held: bool) -> None:
+        self.compare.hold_before(held=held)
+
+    def look_at_worst(self) -> None:
+        """Centre the canvas on the place with the highest risk, the next one when called again."""
+        said = self.session.look_at_next()
+        if said:
+            self.cursor_line.setText(said)
+
+    def _on_open(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, strings.OPEN_RESULT_TITLE)
+        if folder:
+            self.open_folder(folder)
+
+    def open_folder(self, folder: str) -> None:
+        """Show a saved result as a run; an error is shown as a sentence."""
+        self.finish_delivery()
+        try:
+            job = self.session.open_job(folder, self.images.pair)
+        except RegistrationError as error:
+            self.say_error(str(error))
+            return
+        self._start(job, partial(self._show_opened, Path(folder).name))
+
+    def _show_opened(self, name: str, bundle: Bundle) -> None:
+        self.status.show_note(bundle.note, strings.DONE_WORD)
+        self.deliver(self.session.deliver(bundle, name))
+        self._scroll_timer.start()
+
+    def _on_share(self, what: str) -> None:
+        """Copy or export something of the run; what was done, or why not, is said."""
+        try:
+            said = self._sharing.do(what, self)
+        except RegistrationError as error:
+            self.say_error(str(error))
+            return
+        if said:
+            self.status.show_note(said, strings.DONE_WORD)
+
+    # Next steps
+
+    def _try_model(self, name: str) -> None:
+        self.method.model.select(name)
+        self.start()
+
+    def _try_flip(self) -> None:
+        self.advanced.start.select("mirror")
+        self.start()
+
+    def _try_landmarks(self) -> None:
+        self._viewer.window.add_plugin_dock_widget(PLUGIN, LANDMARKS)
+
+    def _try_mask(self) -> None:
+        fixed, _ = self.images.pair
+        if fixed is None:
+            self.say_error(strings.NEED_TWO)
+            return
+        mask = self.session.new_mask(fixed)
+        self.advanced.expand(animate=False)
+        self.advanced.fixed_mask.select(mask)
+        self.next_steps.setVisible(False)
+        self.status.show_note(strings.PAINT, strings.NEXT_WORD)
 
     def _on_save(self) -> None:
         self.finish_delivery()
@@ -238,21 +343,10 @@ class RegisterDock(ScrollingDock):
             self.session.runs.remove(run.number)
             self.status.clear()
 
-    def _on_arrows(self) -> None:
-        if not self._arrows_timer.isActive():
-            self._arrows_timer.start()
-
-    def _apply_arrows(self) -> None:
-        run = self.runs.run
-        if run is not None:
-            self.session.runs.set_arrows(run.number, self.runs.arrows.value())
-
     def _uncover(self) -> None:
         """Hide the fused images, which cover the comparison that the user turns to."""
-        run = self.runs.run
-        for role in FILES:
-            if run is not None and role in run.layers and self.compare.mode.value != "off":
-                run.layers[role].visible = False
+        if FUSED in self.session.runs.seen and self.compare.mode.value != "off":
+            self.session.runs.toggle(FUSED, on=False)
 
     def _on_layer_removed(self) -> None:
         self.compare.follow_layer()
@@ -273,4 +367,12 @@ class RegisterDock(ScrollingDock):
         self.images.close_links()
         self.advanced.close_links()
         self.runs.close_links()
+        self.layers.close_links()
+        self._keys.close()
         self.session.close()
+
+
+def _small_button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button

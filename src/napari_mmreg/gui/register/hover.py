@@ -9,8 +9,9 @@ import numpy as np
 from napari.utils.events import EmitterGroup, Event
 
 from napari_mmreg.gui.shared import compat, strings
-from napari_mmreg.gui.shared.bundle import Bundle, physical_length
-from napari_mmreg.gui.shared.runs import RunRecord
+from napari_mmreg.gui.shared.bundle import Bundle
+from napari_mmreg.gui.shared.motion import physical_length
+from napari_mmreg.gui.shared.run_record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,10 @@ class Hover:
     def _on_move(self, viewer: Any, _event: Any) -> None:
         run = self._run
         if run is None or viewer.dims.ndisplay != 2:
+            return
+        at = run.bundle.snapshot.slice
+        if at is not None and not at.is_shown(viewer):
+            self._say(strings.CURSOR_OTHER_SLICE.format(slice=at.name))
             return
         point = np.asarray(viewer.cursor.position, dtype=np.float64)[-2:]
         pixel = compat.to_pixels(viewer, run.bundle.snapshot.fixed.placement, point[None])[0]

@@ -39,7 +39,8 @@ class MethodBox(QWidget):
         self._purposes = {"auto": strings.AUTO_PURPOSE} | {m.name: m.purpose for m in models}
         self._proposed = NO_FUSION
         self._fusions = {m.name: m.fusion for m in models if m.fusion}
-        self.model = Combo.of({"auto": strings.AUTO_MODEL} | {m.name: m.title for m in models})
+        names = {"auto": strings.AUTO_MODEL} | {m.name: m.title for m in models}
+        self.model = Combo.of(names, strings.MODEL_TIP)
         self.purpose = style.quiet_label()
         self.device = Combo.of(strings.DEVICES, strings.DEVICE_TIP)
         self.device.select(defaults.device)
@@ -112,6 +113,7 @@ class AdvancedBox(QCollapsible):
         if (outer := self.layout()) is not None:
             outer.setContentsMargins(0, 0, 0, 0)
         self.toggleButton().setStyleSheet(style.FOLD)
+        self.toggleButton().setToolTip(strings.ADVANCED_TIP)
         self._viewer = viewer
         self.start = Combo.of(strings.STARTS, strings.START_TIP)
         self.fixed_mask, self.moving_mask = Combo(), Combo()

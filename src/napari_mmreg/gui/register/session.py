@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from napari.layers import Labels
+
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.register.comparison import Comparison
 from napari_mmreg.gui.register.fusing import FuseJob
 from napari_mmreg.gui.register.hover import Hover
+from napari_mmreg.gui.register.opening import OpenJob, images_of
+from napari_mmreg.gui.register.worst import Place, worst_places
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
-from napari_mmreg.gui.shared.compat import point_in
+from napari_mmreg.gui.shared.compat import look_at, point_in
 from napari_mmreg.gui.shared.fused import FILES
 from napari_mmreg.gui.shared.job import Register, RegistrationJob
-from napari_mmreg.gui.shared.runs import RunBook, RunRecord, keeping_selection
+from napari_mmreg.gui.shared.placement import part_of
+from napari_mmreg.gui.shared.run_record import RunRecord
+from napari_mmreg.gui.shared.runs import RunBook, keeping_selection
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, take_picture
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+
+
+_AROUND = 12
+"""A worst place is shown with this part of the longer side around it."""
 
 
 class Session:
@@ -37,6 +48,8 @@ class Session:
         self.runs = RunBook.of(viewer)
         self.comparison = Comparison(viewer)
         self.hover = Hover(viewer)
+        self._places: list[Place] | None = None
+        self._place = -1
         self.runs.events.changed.connect(self._on_runs_changed)
 
     def close(self) -> None:
@@ -84,9 +97,65 @@ class Session:
         """Return what a worker thread executes to fuse a finished run's images."""
         return FuseJob(run.bundle, method, correct=correct)
 
-    def deliver(self, bundle: Bundle) -> Iterator[Layer]:
-        """Add the layers of a finished run one by one."""
-        yield from keeping_selection(self._viewer, self.runs.add(bundle))
+    def open_job(self, folder: str, chosen: tuple[Any, Any]) -> OpenJob:
+        """Return what a worker thread executes to open a saved result.
+
+        Parameters
+        ----------
+        folder : str
+        chosen : (layer, layer)
+            Fixed and moving; others are taken if a saved result is not of these.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no result, or its two images are not open.
+        """
+        fixed, moving = images_of(folder, self._viewer.layers, chosen)
+        return OpenJob(folder, self.snapshot(fixed, moving, RunSettings()))
+
+    def new_mask(self, image: Any) -> Labels:
+        """Add an empty Labels layer on an image, with the brush in hand."""
+        picture = take_picture(image, point_in(self._viewer, image))
+        mask = Labels(
+            np.zeros(picture.shape, np.uint8),
+            name=strings.MASK_NAME.format(name=image.name),
+            **part_of(picture.placement, (0, 0), 1),
+        )
+        self._viewer.layers.append(mask)
+        self._viewer.layers.selection.active = mask
+        mask.brush_size = max(picture.shape) / 15
+        mask.mode = "paint"
+        return mask
+
+    def look_at(self, run: RunRecord | None) -> None:
+        """Read under the cursor from this run from now on, and start with its worst place."""
+        self.hover.follow(run)
+        self._places = None
+        self._place = -1
+
+    def look_at_next(self) -> str:
+        """Centre the canvas on the shown run's next worst place; return what to say of it."""
+        run = self.runs.shown
+        if run is None:
+            return ""
+        bundle = run.bundle
+        if self._places is None:
+            self._places = worst_places(np.asarray(bundle.result.misregistration), bundle.valid)
+        if not self._places:
+            return strings.NO_WORST
+        self._place = (self._place + 1) % len(self._places)
+        place = self._places[self._place]
+        picture = bundle.snapshot.fixed
+        around = max(picture.shape) / _AROUND
+        look_at(self._viewer, picture.placement, (place.row, place.col), around)
+        return strings.WORST_SAID.format(
+            index=self._place + 1, count=len(self._places), risk=place.risk
+        )
+
+    def deliver(self, bundle: Bundle, name: str = "") -> Iterator[Layer]:
+        """Add a finished run, under a name if it has one; its layers come one by one."""
+        yield from keeping_selection(self._viewer, self.runs.add(bundle, name))
 
     def deliver_fused(self, bundle: Bundle) -> Iterator[Layer]:
         """Add the layers that a `FuseJob` made to their run one by one, instead of former ones."""

@@ -7,7 +7,7 @@ to do but to make the layers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from napari_mmreg.gui.shared import fields
 from napari_mmreg.gui.shared.carried import carry
-from napari_mmreg.gui.shared.layer_spec import LayerSpec, layer_name, shared_kwargs
+from napari_mmreg.gui.shared.full_resolution import full_registered
+from napari_mmreg.gui.shared.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.shared.matches import match_layers
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
+from napari_mmreg.gui.shared.motion import Motion, build_motion, grid
 from napari_mmreg.gui.shared.placement import part_of
 from napari_mmreg.gui.shared.snapshot import Snapshot
 from napari_mmreg.imaging.compose import Shown, to_shown
@@ -30,10 +32,6 @@ REGISTERED = "registered"
 RERENDERED = "moving as seen by the fixed sensor"
 RISK = "misregistration"
 LOCALISATION = "misregistration before"
-MAGNITUDE = "displacement"
-FLOW = "flow colour"
-GRID = "deformed grid"
-ARROWS = "flow arrows"
 FIXED_EXCLUDED, MOVING_EXCLUDED = "left out of fixed", "left out of moving"
 COMPARE = "compare"
 
@@ -42,17 +40,11 @@ PROBABILITY = {
     "colormap": "inferno",
     "blending": "translucent",
     "opacity": 0.6,
-    "visible": False,
 }
 """How maps of probability are shown."""
 
 SCREEN_PIXELS = 1_600_000
 """More of an image could not be seen at once."""
-
-ARROW_COLOURS = ("#5ec8ff", "#ffe94a", "#ff7a1a")
-"""From short to long; all of them bright, to be seen on any picture."""
-
-_ARROW_SCALES = (50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05)
 
 COMPLEMENTS = {
     "magenta": "green",
@@ -73,12 +65,11 @@ class Bundle:
     snapshot : Snapshot
     result : RegistrationResult
     layers : tuple of LayerSpec
-        Bottom first.
+        All that can be shown, bottom first; the motion as a whole.
+    motions : dict of str to Motion
+        The motion as a whole, and beyond the best affine map; empty for a failed run.
     note : str
         For the user: how the start was chosen, and what was fused.
-    field : ndarray of float32, shape (h, w, 2)
-        The correction (see `fields.correction`) on every `stride`-th fixed pixel.
-    stride : int
     fixed, before : ndarray
         The fixed image, and the moving one where it lay before, on the fixed grid.
     valid, valid_before : ndarray of bool, shape (H, W)
@@ -91,9 +82,8 @@ class Bundle:
     snapshot: Snapshot
     result: RegistrationResult
     layers: tuple[LayerSpec, ...]
+    motions: dict[str, Motion]
     note: str
-    field: NDArray[np.float32]
-    stride: int
     fixed: NDArray[Any]
     before: NDArray[Any]
     valid: NDArray[np.bool_]
@@ -144,23 +134,22 @@ def build(
 ) -> Bundle:
     """Build all that is shown; `check` raises when the user cancelled."""
     shape, start = snapshot.fixed.shape, cast("MatrixTransform", result.initial)
-    stride = fields.field_stride(shape)
-    displacement = np.asarray(result.displacement)  # computed here, on first use
-    check()
-    flow = fields.correction(displacement, start, stride)
-    check()
     before = start.resample(moving, shape)
     check()
     valid_before = start.valid(shape, moving.shape)
     check()
+    valid = np.asarray(result.valid)
+    check()
     layers = [_registered(snapshot, result), _risk(snapshot, result)]
     check()
+    motions: dict[str, Motion] = {}
     if result.status != "failed":  # nothing was moved: there would be nothing to see
-        layers += _flow_layers(snapshot, flow, stride, check)
+        motions, bent = _motions(snapshot, result, valid, check)
+        layers += [*motions["whole"].layers.values(), bent]
     layers += _rerendered(snapshot, result) + _localised(snapshot, result)
     layers += match_layers(snapshot, result) + _excluded(snapshot, result)
-    carry(layers, snapshot, result)
-    valid = np.asarray(result.valid)
+    parts = [spec for motion in motions.values() for spec in motion.layers.values()]
+    carry([*layers, *parts], snapshot, result)
     check()
     look = screen_stride(*shape)
     whole = np.s_[::look, ::look]
@@ -168,9 +157,8 @@ def build(
         snapshot=snapshot,
         result=result,
         layers=tuple(layers),
+        motions=motions,
         note=note,
-        field=flow,
-        stride=stride,
         fixed=fixed,
         before=before,
         valid=valid,
@@ -182,6 +170,26 @@ def build(
         },
         shown_stride=look,
     )
+
+
+def _motions(
+    snapshot: Snapshot,
+    result: RegistrationResult,
+    valid: NDArray[np.bool_],
+    check: Callable[[], None],
+) -> tuple[dict[str, Motion], LayerSpec]:
+    """Return both parts of the motion, and the grid that it bends."""
+    stride = fields.field_stride(snapshot.fixed.shape)
+    displacement = np.asarray(result.displacement)  # computed here, on first use
+    check()
+    moved = fields.correction(displacement, cast("MatrixTransform", result.initial), stride)
+    check()
+    bent = grid(snapshot, moved, stride)
+    known = fields.only_where(moved, valid, stride)
+    check()
+    whole = build_motion(snapshot, "whole", known, stride, check)
+    beyond = build_motion(snapshot, "beyond", fields.beyond_affine(known), stride, check)
+    return {"whole": whole, "beyond": beyond}, bent
 
 
 def _registered(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
@@ -208,11 +216,16 @@ def _registered(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
             else COMPLEMENTS.get(snapshot.fixed.colormap, "magenta"),
             contrast_limits=_limits(snapshot.moving.contrast_limits, result.registered),
         )
-    return LayerSpec(REGISTERED, "image", result.registered, kwargs)
+    full = full_registered(snapshot, result)
+    if full is None:
+        return LayerSpec(REGISTERED, "image", result.registered, kwargs)
+    levels, place = full
+    data = levels if len(levels) > 1 else levels[0]
+    return LayerSpec(REGISTERED, "image", data, {**kwargs, **place, "multiscale": len(levels) > 1})
 
 
 def _rerendered(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
-    """Return the hidden layer of a model's rendering, none where there is none."""
+    """Return the layer of a model's rendering, none where there is none."""
     picture = result.rerendered
     if picture is None:
         return []
@@ -220,14 +233,12 @@ def _rerendered(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpe
     kwargs["metadata"][METADATA_KEY].update(
         modality=snapshot.fixed.modality, model=result.model, rendered=True
     )
-    kwargs.update(
-        colormap="gray", contrast_limits=(0.0, 1.0), blending="translucent", visible=False
-    )
+    kwargs.update(colormap="gray", contrast_limits=(0.0, 1.0), blending="translucent")
     return [LayerSpec(RERENDERED, "image", picture, kwargs)]
 
 
 def _localised(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
-    """Return the hidden layer of where a model found the pair misregistered, if it says so."""
+    """Return the layer of where a model found the pair misregistered, if it says so."""
     likely = result.localisation
     if likely is None:
         return []
@@ -237,7 +248,7 @@ def _localised(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec
 
 
 def _excluded(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
-    """Return the hidden layers of what detection left out of the two images, where these lie."""
+    """Return the layers of what detection left out of the two images, where these lie."""
     return [
         LayerSpec(
             role,
@@ -246,7 +257,6 @@ def _excluded(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]
             {
                 **shared_kwargs(snapshot, role),
                 **part_of(picture.placement, (0, 0), 1),
-                "visible": False,
                 "opacity": 0.5,
             },
         )
@@ -274,88 +284,23 @@ def _risk(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
     return LayerSpec(RISK, "image", likely, kwargs | PROBABILITY)
 
 
-def _flow_layers(
-    snapshot: Snapshot, flow: NDArray[np.float32], stride: int, check: Callable[[], None]
-) -> list[LayerSpec]:
-    length = fields.magnitude(flow)
-    known = length[np.isfinite(length)]
-    full = max(float(np.percentile(known[::7], 99)), 0.1) if known.size else 1.0
-    check()
-    hidden = {"visible": False, "blending": "translucent"}
-    unit_length, unit = physical_length(snapshot)
-    amount = shared_kwargs(snapshot, MAGNITUDE, stride)
-    amount["name"] += f" ({unit})"
-    specs = [
-        LayerSpec(
-            MAGNITUDE,
-            "image",
-            length * unit_length,
-            {
-                **amount,
-                **hidden,
-                "colormap": "viridis",
-                "contrast_limits": (0.0, full * unit_length),
-            },
-        ),
-        LayerSpec(
-            FLOW,
-            "image",
-            fields.flow_colour(flow, full),
-            {**shared_kwargs(snapshot, FLOW, stride), **hidden, "rgb": True},
-        ),
-    ]
-    check()
-    size = max(snapshot.fixed.shape)
-    specs.append(
-        LayerSpec(
-            GRID,
-            "vectors",
-            fields.grid_lines(flow, stride=stride),
-            {
-                **shared_kwargs(snapshot, GRID),
-                "visible": False,
-                "vector_style": "line",
-                "edge_color": "#29d3c4",
-                "edge_width": max(size / 400, 1.0),
-            },
-        )
+def renumbered(bundle: Bundle, number: int) -> Bundle:
+    """Return the bundle as that of another run, with the names and metadata of its layers."""
+    former = bundle.snapshot.run
+
+    def new(spec: LayerSpec) -> LayerSpec:
+        kwargs = dict(spec.kwargs)
+        kwargs["name"] = kwargs["name"].replace(f"[{former}]", f"[{number}]", 1)
+        own = {**kwargs["metadata"][METADATA_KEY], "run": number}
+        kwargs["metadata"] = {**kwargs["metadata"], METADATA_KEY: own}
+        return replace(spec, kwargs=kwargs)
+
+    return replace(
+        bundle,
+        snapshot=replace(bundle.snapshot, run=number),
+        layers=tuple(new(spec) for spec in bundle.layers),
+        motions={
+            part: replace(motion, layers={role: new(s) for role, s in motion.layers.items()})
+            for part, motion in bundle.motions.items()
+        },
     )
-    across = snapshot.settings.arrows
-    vectors, lengths = fields.arrow_vectors(flow, across, stride)
-    scale = arrow_scale(full, size / across)
-    arrows = shared_kwargs(snapshot, ARROWS)
-    arrows.update(
-        name=arrows_name(snapshot.run, scale),
-        vector_style="arrow",
-        length=scale,
-        features={"length": lengths},
-        edge_color="length",
-        edge_colormap=ARROW_COLOURS,
-        edge_contrast_limits=(0.0, full),
-        edge_width=max(size / 280, 1.0),
-    )
-    specs.append(LayerSpec(ARROWS, "vectors", vectors, arrows))
-    return specs
-
-
-def arrow_scale(longest: float, spacing: float) -> float:
-    """Return how much longer arrows are drawn than they are.
-
-    So that short ones can be seen, and long ones do not cover their neighbours.
-    """
-    fitting = (scale for scale in _ARROW_SCALES if scale * longest <= 1.3 * spacing)
-    return float(next(fitting, _ARROW_SCALES[-1]))
-
-
-def arrows_name(run: int, scale: float) -> str:
-    """Return the arrows' name; it says so where they are not drawn true to scale."""
-    return layer_name(run, ARROWS) + ("" if scale == 1 else f" (×{scale:g})")
-
-
-def physical_length(snapshot: Snapshot) -> tuple[float, str]:
-    """Return what one fixed pixel measures, and in which unit; pixels where nobody said."""
-    place = snapshot.fixed.placement
-    row, col = place.spacing
-    if place.calibrated and place.units[0] == place.units[1] and np.isclose(row, col, rtol=1e-3):
-        return (row + col) / 2, place.units[0]
-    return 1.0, "px"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import PROBABILITY, REGISTERED, Bundle
 from napari_mmreg.gui.shared.carried import carry
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
-from napari_mmreg.io.images import write_image
+from napari_mmreg.gui.shared.slices import flat
+from napari_mmreg.io.images import read_image, write_image
 from napari_mmreg.run import Run
 
 FUSED = "fused"
@@ -48,19 +50,20 @@ def fused_image(status: str, layers: Mapping[str, Any]) -> NDArray[Any] | None:
     """
     for role in (CORRECTED, BEFORE if status == "failed" else FUSED):
         if role in layers:
-            return np.asarray(layers[role].data)
+            return flat(layers[role])
     return None
 
 
 def with_fused(bundle: Bundle, method: str, correct: bool, run: Run) -> Bundle:
     """Return the bundle with its fused images right above the registered one."""
-    added = fused_layers(bundle, method, correct, run)
-    place = next(i for i, spec in enumerate(bundle.layers) if spec.role == REGISTERED) + 1
-    note = bundle.note
-    if bundle.result.status == "failed":
-        note = f"{note}\n{strings.FUSED_AS_BEFORE}"
-    layers = (*bundle.layers[:place], *added, *bundle.layers[place:])
-    return replace(bundle, layers=layers, note=note)
+    return with_layers(bundle, fused_layers(bundle, method, correct, run))
+
+
+def with_layers(bundle: Bundle, added: Sequence[LayerSpec]) -> Bundle:
+    """Return the bundle with fused images, instead of former ones."""
+    others = [spec for spec in bundle.layers if spec.role not in FILES]
+    place = next(i for i, spec in enumerate(others) if spec.role == REGISTERED) + 1
+    return replace(bundle, layers=(*others[:place], *added, *others[place:]))
 
 
 def fused_layers(bundle: Bundle, method: str, correct: bool, run: Run) -> list[LayerSpec]:
@@ -103,7 +106,7 @@ def fused_layers(bundle: Bundle, method: str, correct: bool, run: Run) -> list[L
                 found = correct_fusion(
                     bundle.fixed, moving, None, method, valid, device, run.report, run.cancel
                 )
-            kwargs = shared_kwargs(bundle.snapshot, FOUND) | PROBABILITY
+            kwargs = shared_kwargs(bundle.snapshot, FOUND) | PROBABILITY | {"visible": False}
             specs.append(LayerSpec(FOUND, "image", found.misregistered, kwargs))
             specs.append(_spec(bundle, CORRECTED, found.fused, method, visible=True))
     carry(specs, bundle.snapshot, bundle.result)
@@ -154,7 +157,33 @@ def save_fused(layers: Mapping[str, Any], folder: str | Path) -> tuple[list[str]
     written = []
     for role, name in FILES.items():
         if role in layers:
-            write_image(Path(folder) / name, np.asarray(layers[role].data))
+            write_image(Path(folder) / name, flat(layers[role]))
             written.append(name)
     left = [n for n in FILES.values() if n not in written and (Path(folder) / n).exists()]
     return written, left
+
+
+def saved_layers(bundle: Bundle, folder: str | Path) -> list[LayerSpec]:
+    """Return the fused images that `save_fused` wrote to a folder, as layers of an opened run.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, or of another size than the fixed image.
+    """
+    specs = []
+    there = [role for role, name in FILES.items() if (Path(folder) / name).is_file()]
+    for role in there:
+        image = read_image(Path(folder) / FILES[role])
+        if image.shape[:2] != bundle.snapshot.fixed.shape:
+            raise InputError(strings.OTHER_SIZE.format(name=FILES[role]))
+        if role == FOUND:
+            kwargs = shared_kwargs(bundle.snapshot, FOUND) | PROBABILITY | {"visible": False}
+            specs.append(LayerSpec(FOUND, "image", image, kwargs))
+            continue
+        top = CORRECTED if CORRECTED in there else FUSED
+        specs.append(_spec(bundle, role, image, "", visible=role == top))
+    order = (BEFORE, FUSED, FOUND, CORRECTED)
+    specs.sort(key=lambda spec: order.index(spec.role))
+    carry(specs, bundle.snapshot, bundle.result)
+    return specs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from napari_mmreg.gui.shared.task import Job, limited_threads
 from napari_mmreg.run import Progress, Run
 
 if TYPE_CHECKING:
-    from napari_mmreg.geometry import Transform
+    from napari_mmreg.geometry import MatrixTransform, Transform
 
 Register = Callable[..., Any]
 
@@ -63,36 +63,54 @@ class RegistrationJob(Job[Bundle]):
         snapshot, settings = self.snapshot, self.snapshot.settings
         fixed, moving = read(snapshot.fixed), read(snapshot.moving)
         self._check()
-        initial, note = choose_start(snapshot)
+        options, note = engine_options(snapshot)
         with limited_threads(settings.threads), run.part(0.0, _ENGINE_SHARE):
             result = register(
                 fixed,
                 moving,
-                model=settings.model,
-                device=settings.device,
-                refine=settings.refine,
                 fixed_mask=_mask(snapshot.fixed_mask, snapshot.fixed),
                 moving_mask=_mask(snapshot.moving_mask, snapshot.moving),
-                initial=initial,
                 progress=run.report,
                 cancel=run.cancel,
-                seed=settings.seed,
-                **_spacings(snapshot),
-                modalities=(
-                    engine_modality(snapshot.fixed.modality),
-                    engine_modality(snapshot.moving.modality),
-                ),
+                **options,
             )
         self._check()
         run.report(strings.STAGE_LAYERS, _ENGINE_SHARE)
+        if snapshot.slice is not None:
+            note = f"{note}\n{strings.OF_SLICE.format(slice=snapshot.slice.name)}"
         bundle = build(snapshot, fixed, moving, result, note, self._check)
-        if settings.fusion == NO_FUSION:
+        if settings.fusion == NO_FUSION or result.status == "failed":  # nothing to be fused
             return bundle
         with limited_threads(settings.threads), run.part(_LAYERS_SHARE, 1.0, fusing):
             return with_fused(bundle, settings.fusion, settings.correct_fusion, run)
 
 
-def _spacings(snapshot: Snapshot) -> dict[str, tuple[float, float] | None]:
+def engine_options(snapshot: Snapshot) -> tuple[dict[str, Any], str]:
+    """Return what the engine is told besides images and masks, and where it starts, in words.
+
+    Raises
+    ------
+    InputError
+        As `choose_start`.
+    """
+    settings = snapshot.settings
+    initial, note = choose_start(snapshot)
+    options = {
+        "model": settings.model,
+        "device": settings.device,
+        "refine": settings.refine,
+        "initial": initial,
+        "seed": settings.seed,
+        **spacings_of(snapshot),
+        "modalities": (
+            engine_modality(snapshot.fixed.modality),
+            engine_modality(snapshot.moving.modality),
+        ),
+    }
+    return options, note
+
+
+def spacings_of(snapshot: Snapshot) -> dict[str, tuple[float, float] | None]:
     """Return the pixels' sizes; the moving one's only where both were measured.
 
     Without it, frames of different sizes are scaled to fit each other, which is right for
@@ -128,21 +146,49 @@ def choose_start(snapshot: Snapshot) -> tuple[NDArray[np.float64] | None, str]:
     matrix = None
     if mode == "layers":
         matrix = moving_from_fixed(fixed.placement, moving.placement)
-    elif mode == "auto" and (fixed.placement.custom or moving.placement.custom):
+    elif mode != "centre" and (fixed.placement.custom or moving.placement.custom):
         try:
             matrix = moving_from_fixed(fixed.placement, moving.placement)
         except InputError:
             matrix = None
         if matrix is not None and not frames_overlap(matrix, fixed.shape, moving.shape):
             matrix = None
-    return matrix, strings.STARTED_CENTRED if matrix is None else strings.STARTED_FROM_LAYERS
+    note = strings.STARTED_CENTRED if matrix is None else strings.STARTED_FROM_LAYERS
+    if mode == "mirror":
+        return _mirrored(snapshot, matrix), f"{note} {strings.STARTED_MIRRORED}"
+    return matrix, note
+
+
+def _mirrored(snapshot: Snapshot, matrix: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return a start after which the moving image is flipped left to right."""
+    moving = snapshot.moving
+    flip = np.diag([1.0, -1.0, 1.0])
+    flip[1, 2] = moving.shape[1] - 1
+    if matrix is None:
+        matrix = _centred(snapshot)
+    return np.asarray(flip @ matrix)
+
+
+def _centred(snapshot: Snapshot) -> NDArray[np.float64]:
+    """Return the engine's own start: the frames' centres coincide."""
+    from napari_mmreg.imaging import initial_transform
+
+    spacing = spacings_of(snapshot)
+    start = initial_transform(
+        snapshot.fixed.shape,
+        snapshot.moving.shape,
+        None,
+        spacing["fixed_spacing"] or (1.0, 1.0),
+        spacing["moving_spacing"],
+    )
+    return cast("MatrixTransform", start).matrix
 
 
 def start_of(snapshot: Snapshot) -> Transform:
     """Return where a registration of two pictures would start: fixed to moving pixels."""
     from napari_mmreg.imaging import initial_transform
 
-    spacing = _spacings(snapshot)
+    spacing = spacings_of(snapshot)
     return initial_transform(
         snapshot.fixed.shape,
         snapshot.moving.shape,

@@ -32,7 +32,7 @@ _SCREEN_SIZE = (5, 9)
 
 
 def match_layers(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSpec]:
-    """Return the hidden layers of a result's matches, none where there are none.
+    """Return the layers of a result's matches, none where there are none.
 
     The points lie on the fixed and on the moving image, wherever the user has these in the
     world, and tell their row in `RegistrationResult.matches` as id, and their probability.
@@ -52,7 +52,6 @@ def match_layers(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSp
             "features": features,
             colour: "probability",
             f"{colour}map": COLOURS,
-            "visible": False,
         }
 
     specs = []

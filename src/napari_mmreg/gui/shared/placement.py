@@ -115,11 +115,13 @@ def _layer_kwargs(layer: Any, matrix: Matrix, full_from_level: Matrix) -> dict[s
 
 
 def part_of(
-    placement: Placement, start: tuple[int, int], stride: int | tuple[int, int]
+    placement: Placement,
+    start: tuple[float, float],
+    stride: float | tuple[float, float],
 ) -> dict[str, Any]:
     """Return the layer arguments for ``picture[start_row::stride, start_col::stride]``.
 
-    The stride may differ between rows and columns.
+    The stride may differ between rows and columns, and be a part of a pixel, as may the start.
     """
     kwargs = dict(placement.layer_kwargs)
     physical_from_world = np.linalg.inv(kwargs["affine"])

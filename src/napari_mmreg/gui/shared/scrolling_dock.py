@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import ErrorNotification, notification_manager, show_error
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.compat import guard_removals
 from napari_mmreg.gui.shared.task import Job, Outcome, T
 from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.keyboard import tab_in_order
 from napari_mmreg.gui.shared.widgets.run_bar import StatusLine
 from napari_mmreg.gui.shared.worker import Runner
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
-    from qtpy.QtGui import QCloseEvent
+    from qtpy.QtGui import QCloseEvent, QResizeEvent
 
 _LEAST_HEIGHT = 200
 
@@ -41,6 +43,8 @@ class ScrollingDock(QWidget):
         Width and height that the dock asks for, in Qt's pixels.
     LEAST_WIDTH : int
         Its parts never get less, in Qt's pixels.
+    WINDOW_SHARE : float
+        Part of napari's window that it asks for at most, if its parts fit into that.
     area : QScrollArea
         What scrolls.
     runner : Runner
@@ -51,6 +55,7 @@ class ScrollingDock(QWidget):
 
     PREFERRED = (390, 720)
     LEAST_WIDTH = 0
+    WINDOW_SHARE = 0.27
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
@@ -66,6 +71,9 @@ class ScrollingDock(QWidget):
         self._done: Callable[[Any], None] | None = None
         self._arriving: Iterator[Layer] | None = None
         self._deliver_timer = self.timer(0, self._deliver_next)
+        self._join_timer = self.timer(0, self._join_tabs)
+        self._narrow = False
+        self._asked: int | None = None
         self.runner.ended.connect(self._on_ended)
         self.runner.crashed.connect(self._on_crashed)
 
@@ -86,6 +94,9 @@ class ScrollingDock(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.area)
+        tab_in_order(self._inner)
+        self._recolour()
+        self.follow(self._viewer.events.theme, self._recolour)
 
     def timer(self, interval: int, callback: Callable[[], None]) -> QTimer:
         """Return a timer that fires once, `interval` ms after its start; closing stops it."""
@@ -101,6 +112,14 @@ class ScrollingDock(QWidget):
         emitter.connect(callback)
         self._links.append((emitter, callback))
 
+    def _recolour(self) -> None:
+        """Write quiet labels in the theme's own colours."""
+        theme = get_theme(self._viewer.theme)
+        text, paper = (
+            colour.as_rgb_tuple(alpha=False) for colour in (theme.text, theme.background)
+        )
+        self.setStyleSheet(style.quiet_sheet(text, paper))
+
     # Size
 
     def content_width(self) -> int:
@@ -108,8 +127,14 @@ class ScrollingDock(QWidget):
         return max(self.LEAST_WIDTH, self._inner.minimumSizeHint().width())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Wide enough for all texts, as high as napari gives."""
+        """Wide enough for all texts, as high as napari gives; less in a small window."""
         width, height = self.PREFERRED
+        window = self.window()
+        there = window is not None and window is not self and window.isVisible()
+        if self._asked is None and window is not None and there:
+            # Once: a dock that grew with its window would push the canvas aside.
+            self._asked = min(width, round(window.width() * self.WINDOW_SHARE))
+        width = self._asked or width
         return QSize(max(width, self.minimumSizeHint().width()), height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -117,6 +142,40 @@ class ScrollingDock(QWidget):
         bar = self.area.verticalScrollBar()
         spare = bar.sizeHint().width() if bar is not None else 0
         return QSize(self.content_width() + spare, _LEAST_HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Put labels above their fields where there is no room for both."""
+        super().resizeEvent(event)
+        self._fit_rows()
+
+    def _fit_rows(self) -> None:
+        view = self.area.viewport()
+        rows = self._inner.findChildren(style.FieldRow)
+        if view is None or not rows:
+            return
+        room = view.width() - 2 * style.MARGIN
+        narrow = room < max(row.wide_width for row in rows)
+        if narrow != self._narrow:
+            self._narrow = narrow
+            for row in rows:
+                row.set_narrow(narrow=narrow)
+
+    def _join_tabs(self) -> None:
+        """Share the place of another dock of ours: two above each other leave too little."""
+        mine = _dock_of(self)
+        window = None if mine is None else mine.parent()
+        if self._closed or mine is None or not isinstance(window, QMainWindow):
+            return
+        for other in window.findChildren(ScrollingDock):
+            theirs = _dock_of(other)
+            if other is self or theirs is None or theirs.isFloating() or mine.isFloating():
+                continue
+            if window.dockWidgetArea(theirs) != window.dockWidgetArea(mine) or theirs.isHidden():
+                continue
+            if theirs not in window.tabifiedDockWidgets(mine):
+                window.tabifyDockWidget(theirs, mine)
+            mine.raise_()
+            return
 
     # Jobs and layers
 
@@ -194,6 +253,8 @@ class ScrollingDock(QWidget):
         kind = event.type() if event is not None else None
         if kind == QEvent.Type.ParentChange and self.parent() is None:
             self.shut_down()  # napari only takes its parent away
+        elif kind == QEvent.Type.ParentChange:
+            self._join_timer.start()  # when napari has put the dock into its place
         elif kind in (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange):
             self.updateGeometry()
         return super().event(event)
@@ -219,3 +280,11 @@ class ScrollingDock(QWidget):
 
     def on_close(self) -> None:
         """Do what else the subclass has to do when it closes; called once."""
+
+
+def _dock_of(widget: QWidget) -> QDockWidget | None:
+    """Return the dock that napari put around a widget; None while there is none."""
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared.modalities import METADATA_KEY, guess_modality
 from napari_mmreg.gui.shared.placement import Placement, place
+from napari_mmreg.gui.shared.slices import Slice, slice_of
 
-Start = Literal["auto", "layers", "centre"]
+Start = Literal["auto", "layers", "centre", "mirror"]
 
 LEVEL_BUDGET = 2048 * 2048
 """Pixels that a level of a multiscale layer may have; result layers are as large."""
@@ -29,9 +30,10 @@ class RunSettings:
     Attributes
     ----------
     model, device, refine, seed : as in `napari_mmreg.register`
-    start : {"auto", "layers", "centre"}
+    start : {"auto", "layers", "centre", "mirror"}
         Start from the layers' places in the world, from centred frames, or from the former
-        where someone placed the layers and the latter where nobody did.
+        where someone placed the layers and the latter where nobody did; ``"mirror"`` does the
+        same and flips the moving image left to right.
     arrows : int
         About how many arrows across the longer side.
     threads : int
@@ -54,6 +56,29 @@ class RunSettings:
     correct_fusion: bool = False
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture can be read again.
+
+    Attributes
+    ----------
+    path : str
+        The file that napari read the layer from; '' if none.
+    sample, side : str
+        The sample pair and which of its images; '' if none.
+    step : tuple of int
+        The slice along every leading axis.
+    coarse : bool
+        Whether it is a coarser level of a multiscale layer.
+    """
+
+    path: str = ""
+    sample: str = ""
+    side: str = ""
+    step: tuple[int, ...] = ()
+    coarse: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """One 2-D picture of a layer.
@@ -72,6 +97,13 @@ class Picture:
         The layer's own; None for colour.
     colormap : str
         The layer's own; empty for colour.
+    origin : Origin
+    levels : tuple of array_like
+        Of a multiscale layer, from fine to coarse, as `data`, which is one of them.
+    level_scale : (float, float)
+        Pixels of the finest level per pixel of `data`, along rows and columns.
+    slice : Slice or None
+        Where it lies in its stack; None for a layer of two axes.
     """
 
     name: str
@@ -81,6 +113,10 @@ class Picture:
     modality: str
     contrast_limits: tuple[float, float] | None
     colormap: str = ""
+    origin: Origin = Origin()
+    levels: tuple[Any, ...] = ()
+    level_scale: tuple[float, float] = (1.0, 1.0)
+    slice: Slice | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,6 +134,15 @@ class Snapshot:
     fixed_mask: Picture | None
     moving_mask: Picture | None
     settings: RunSettings
+
+    @property
+    def slice(self) -> Slice | None:
+        """Where results are seen: the slice of the one with more axes, the fixed one if equal.
+
+        None if both are layers of two axes.
+        """
+        own = [each.slice for each in (self.fixed, self.moving) if each.slice is not None]
+        return max(own, key=lambda each: len(each.index), default=None)
 
 
 def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
@@ -118,10 +163,12 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
     if layer.ndim < 2:
         raise InputError(f"The layer “{layer.name}” has one axis only; choose an image.")
     rgb = bool(getattr(layer, "rgb", False))
-    step = _current_step(layer, world_point)
+    from napari_mmreg.geometry.lazy import Plane
+
+    step = current_step(layer, world_point)
     data, level = layer.data, (1.0, 1.0)
     if layer.multiscale:
-        data, level = _level(layer)
+        data, level = level_of(layer)
     limits, colormap = None, ""
     if not rgb and hasattr(layer, "contrast_limits"):
         low, high = layer.contrast_limits
@@ -134,6 +181,23 @@ def take_picture(layer: Any, world_point: tuple[float, ...] = ()) -> Picture:
         modality=modality_of(layer),
         contrast_limits=limits,
         colormap=colormap,
+        origin=_origin(layer, step, coarse=level != (1.0, 1.0)),
+        levels=tuple(Plane(each, step) for each in layer.data) if layer.multiscale else (),
+        level_scale=level,
+        slice=slice_of(layer, step),
+    )
+
+
+def _origin(layer: Any, step: tuple[int, ...], *, coarse: bool) -> Origin:
+    own = layer.metadata.get(METADATA_KEY, {})
+    sample = str(own.get("sample", "")) if own.get("role") in ("fixed", "moving") else ""
+    path = layer.source.path
+    return Origin(
+        path="" if path is None else str(path),
+        sample=sample,
+        side=str(own["role"]) if sample else "",
+        step=step,
+        coarse=coarse,
     )
 
 
@@ -154,7 +218,7 @@ def read(picture: Picture) -> NDArray[Any]:
     return np.asarray(picture.data)
 
 
-def _current_step(layer: Any, world_point: tuple[float, ...]) -> tuple[int, ...]:
+def current_step(layer: Any, world_point: tuple[float, ...]) -> tuple[int, ...]:
     """Return the index of the shown slice along every leading axis."""
     leading = layer.ndim - 2
     if leading == 0:
@@ -166,7 +230,7 @@ def _current_step(layer: Any, world_point: tuple[float, ...]) -> tuple[int, ...]
     return tuple(int(i) for i in np.clip(index, 0, last))
 
 
-def _level(layer: Any) -> tuple[Any, tuple[float, float]]:
+def level_of(layer: Any) -> tuple[Any, tuple[float, float]]:
     """Return the level of a multiscale layer that is computed on, and its pixel size."""
     from napari_mmreg.imaging import pick_level
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# Sections
+FOLD = "Fold this part away. It stays so the next time."
+UNFOLD = "Show this part."
+
 # Images
 IMAGES = "Images"
 FIXED = "Fixed"
@@ -13,6 +17,7 @@ OPEN_TIP = "Open an image file and use it here. You can also drop a file or a la
 OPEN_TITLE = "Open the {side} image"
 SWAP = "⇅ Swap"
 SWAP_TIP = "Swap fixed and moving."
+MODALITY = "{side} modality"
 MODALITY_TIP = "The kind of image. Guessed from the layer's name and kept in its metadata."
 NO_IMAGE = "no image"
 EMPTY_HINT = "Open two images of the same thing, or drop them here."
@@ -23,6 +28,7 @@ NO_IMAGE_IN_FILE = "There is no image in this file."
 # Method
 METHOD = "Method"
 MODEL = "Model"
+MODEL_TIP = "Which model registers. What each is for is said below."
 AUTO_MODEL = "Auto"
 AUTO_PURPOSE = "The best model for most pairs. Start here."
 DEVICE = "Device"
@@ -49,15 +55,17 @@ FUSE_NOW_TIP = (
     "pyramid if none is chosen. The registration is not repeated."
 )
 ADVANCED = "Advanced"
+ADVANCED_TIP = "Where to start, masks, seed and threads."
 START = "Start from"
 STARTS = {
     "auto": "Automatic",
     "layers": "Positions of the layers",
     "centre": "Centre the frames",
+    "mirror": "Mirrored, left to right",
 }
 START_TIP = (
     "Automatic: the positions of the layers (scale, translate, affine) if they are set, "
-    "otherwise centred frames."
+    "otherwise centred frames. Mirrored: the same, with the moving image flipped left to right."
 )
 FIXED_MASK = "Fixed mask"
 MOVING_MASK = "Moving mask"
@@ -72,12 +80,16 @@ AUTOMATIC = "Automatic"
 # Run
 REGISTER = "Register"
 CANCEL = "Cancel"
-REGISTER_TIP = "Align the moving image to the fixed one. Your layers are not changed."
+REGISTER_TIP = (
+    "Align the moving image to the fixed one. Your layers are not changed. Key: Ctrl+Return; "
+    "Ctrl+. cancels."
+)
 STAGE_LOADING = "Loading"
 STAGE_LAYERS = "Building layers"
 STAGE_FUSING = "Fusing"
 FUSED_DONE = "Run {run} fused: {method}."
 FUSED_HIDDEN = "The hidden layer “fused before” shows the images before registration."
+FAILED_RUN = "No layers were added: there would be nothing new to see."
 FUSED_AS_BEFORE = "The fused image shows the images before registration."
 ACTIVITY = "Registering"
 CANCELLED = "Cancelled. Nothing was changed."
@@ -86,25 +98,61 @@ UNEXPECTED = "Unexpected error: {error}. See napari's notifications for details.
 OUT_OF_MEMORY = "Not enough memory for images of this size. Crop them, or use a coarser level."
 STATUS_WORDS = {"ok": "OK", "doubtful": "Doubtful", "failed": "Failed"}
 STATUS_COLOURS = {
-    "ok": "#2f9e5b",
-    "doubtful": "#d08a1d",
-    "failed": "#d0453e",
-    "error": "#d0453e",
-    "info": "#6b7785",
+    "ok": "#23804a",
+    "doubtful": "#a3620d",
+    "failed": "#c03a34",
+    "error": "#c03a34",
+    "info": "#5f6b79",
 }
 ERROR_WORD = "Not done"
 INFO_WORD = "Stopped"
 DONE_WORD = "Done"
+NEXT_WORD = "Next"
 SIMILARITY = "Similarity {before:.2f} → {after:.2f}"
 MATCHES = "{count:.0f} matches"
 SECONDS = "{seconds:.1f} s"
 STARTED_FROM_LAYERS = "Started from the positions of the layers."
+STARTED_MIRRORED = "The moving image is flipped left to right."
 STARTED_CENTRED = "Started from centred frames."
 
-# Result
-RESULT = "Result"
-RUN = "Run"
-RUN_TITLE = "{run} · {moving} → {fixed} · {model}"
+# Runs
+RUNS = "Runs"
+OPEN_RESULT = "Open result…"
+OPEN_RESULT_TIP = (
+    "Read a folder that Save… wrote, for the images chosen above, and show it as a run. Nothing is "
+    "registered again."
+)
+OPEN_RESULT_TITLE = "Choose the folder of a saved result"
+OPENED = "Opened {folder}."
+SAVED_FAILED = (
+    "The result in “{folder}” is of a run that failed: it holds the images as they were. Register "
+    "them again."
+)
+WRONG_SIZES = (
+    "This result belongs to a fixed image of {fixed} and a moving image of {moving} pixels. Open "
+    "these two images, then open the result again."
+)
+OTHER_IMAGES = (
+    "But the saved registered image does not look like this moving image: choose the images that "
+    "were registered, and open the result again."
+)
+OTHER_SIZE = (
+    "{name} is of another size than the fixed image. Take it out of the folder, and open the "
+    "result again."
+)
+RUN_LIST = "Finished runs"
+RUN_LIST_TIP = (
+    "The chosen run is shown, the others are hidden. Tick one to keep it visible next to others; "
+    "double-click to rename it."
+)
+RUN_TITLE = "{run} · {model} · {moving} → {fixed}"
+NAMED_RUN = "{run} · {name}"
+RUN_NAME = "Name of run {run}"
+OF_SLICE = (
+    "Of slice {slice} only: its layers are seen in that slice. “Register stack or time series” "
+    "does all slices."
+)
+RUN_SLICE = " · slice {slice}"
 SAVE = "Save…"
 SAVE_TIP = (
     "Save the transform, registered image, maps and report in a folder, and the fused images if "
@@ -117,12 +165,63 @@ LEFT_FUSED = "Still there from an earlier save: {left}."
 NOT_SAVED = "Could not save: {error}"
 REMOVE = "Remove"
 REMOVE_TIP = "Remove all layers of this run. Your own layers are kept."
+SHARE = "Share"
+SHARE_TIP = "A picture of the comparison, an animation, or this run as Python code."
+SHARING = {
+    "copy_figure": "Copy figure",
+    "export_figure": "Export picture…",
+    "export_animation": "Export before/after animation…",
+    "copy_script": "Copy as script",
+}
+SAVED_FILE = "Saved as {path}."
+COPIED_FIGURE = "The figure is on the clipboard."
+COPIED_SCRIPT = "The Python code that repeats this run is on the clipboard."
+NO_SCRIPT = (
+    "This run was made with landmarks, which code cannot mark again. Save its transform instead, "
+    "and apply that."
+)
+SAVE_FIRST = "Save the array of the layer {name} first, with np.save."
+FIGURE_FILES = "PNG picture (*.png)"
+ANIMATION_FILES = "Animated GIF (*.gif)"
+NO_COMPARISON = "Choose a comparison first (Compare, Show): that is what a figure is made of."
+
+# Layers of the shown run
+LAYERS = "Layers"
+KINDS = {
+    "registered": ("Registered", "The moving image on the fixed image's pixels."),
+    "arrows": (
+        "Arrows",
+        "From places in the fixed image to where their counterparts lay before. Only where the "
+        "moving image has data.",
+    ),
+    "colour": (
+        "Colour",
+        "The same motion as colours: hue says the direction, saturation the length.",
+    ),
+    "amount": ("Amount", "How far each place moved."),
+    "grid": ("Grid", "A square grid bent by the whole transform, outside the moving image too."),
+    "risk": ("Risk", "How likely the result is off by more than 2 px at 256-px scale."),
+    "before": ("Risk before", "Where the model found the pair misregistered as it came."),
+    "matches": ("Matches", "The single matches that the model's answer was made from."),
+    "fused": ("Fused", "Both images combined into one."),
+    "rendered": ("Rendered", "The moving image as the fixed sensor would show it."),
+    "excluded": ("Left out", "What was found to be border or drawing, and not used."),
+}
+MOTION = "Motion"
+MOTIONS = {"whole": "Whole motion", "beyond": "Beyond the best affine"}
+MOTION_TIP = (
+    "What arrows, colour and amount show: all of the motion, or what is left of it when the affine "
+    "map that fits it best (least squares, ours) is taken out. A global shift hides the bend."
+)
+NOTHING_BENDS = "Beyond the best affine map nothing moves by more than {still:g} px."
 ARROWS = "Arrows"
 ARROWS_TIP = "Number of flow arrows along the longer side."
 
 # Compare
 COMPARE = "Compare"
 SHOW = "Show"
+WITH = "With"
+SOURCE_NAME = "What the fixed image is compared with"
 MODES = {
     "off": "Off",
     "overlay": "Overlay",
@@ -136,7 +235,11 @@ MODE_TIP = (
     "Overlay: fixed green, moving magenta, grey or white where they match."
 )
 SOURCES = {"after": "Registered", "before": "Before"}
-SOURCE_TIP = "Compare the fixed image with the registered image or the moving image before."
+OTHER_RUN = "Run {title}"
+SOURCE_TIP = (
+    "Compare the fixed image with the registered image or with the moving image before, or this "
+    "run's registered image (green) with another run's (magenta)."
+)
 AMOUNTS = {
     "overlay": "Mix",
     "blend": "Mix",
@@ -144,10 +247,32 @@ AMOUNTS = {
     "checkerboard": "Tile size",
     "flicker": "Interval",
 }
+AMOUNT_TIP = "How the two images are combined: mix, place of the curtain, tile size or interval."
+HOLD = "Hold: before"
+HOLD_TIP = "Shows the images as they lay before for as long as it is held. Key: {key}, held."
+
+# Next steps after a run that did not work
+NEXT = "What to try:"
+TRY_MODEL = "Try {title}"
+TRY_OTHER = "Try another model"
+TRY_MODEL_TIP = "Run again with another model."
+TRY_FLIP = "Flip left to right"
+TRY_FLIP_TIP = "Run again with the moving image mirrored. Your layer is not changed."
+TRY_LANDMARKS = "Start from landmarks"
+TRY_LANDMARKS_TIP = "Mark a few places that correspond, in the Landmarks dock."
+TRY_MASK = "Draw a mask"
+TRY_MASK_TIP = "Paint what both images show; only that is used of the fixed image."
+MASK_NAME = "mask of {name}"
+PAINT = "Paint where both images show the same thing, then press Register."
 
 # Cursor
 CURSOR = "Cursor"
 CURSOR_IDLE = "Move the mouse over the image to see displacement and risk."
+WORST = "Worst place"
+WORST_TIP = "Looks at the place with the highest risk; again for the next one. Key: {key}"
+WORST_SAID = "Place {index} of {count}: risk {risk:.0%}"
+NO_WORST = "There is no place whose risk stands out."
+CURSOR_OTHER_SLICE = "This run is of slice {slice}; nothing is known of the one shown."
 CURSOR_OUTSIDE = "Outside the fixed image."
 CURSOR_UNKNOWN = "Outside the moving image."
 CURSOR_TEXT = "Moved {length:.1f} px (row {row:+.1f}, col {col:+.1f})"

@@ -71,7 +71,7 @@ def layer_data(
     if len(vectors):
         from napari.utils import Colormap
 
-        from napari_mmreg.gui.shared.bundle import ARROW_COLOURS
+        from napari_mmreg.gui.shared.motion import ARROW_COLOURS
 
         kwargs.update(
             features={"length": lengths},

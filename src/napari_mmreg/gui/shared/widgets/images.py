@@ -44,6 +44,7 @@ class ImagePicker(QWidget):
         self.open_button = QPushButton(strings.OPEN)
         self.open_button.setToolTip(strings.OPEN_TIP)
         self.modality = Combo.of(MODALITIES, strings.MODALITY_TIP)
+        self.modality.setAccessibleName(strings.MODALITY.format(side=title))
         self.about = style.quiet_label()
         layout = style.column(self)
         layout.addLayout(

@@ -120,8 +120,12 @@ class StatusLine(QWidget):
             parts.append(strings.MATCHES.format(count=result.metrics["matches"]))
         if result.timings:
             parts.append(strings.SECONDS.format(seconds=sum(result.timings.values())))
-        word = strings.STATUS_WORDS[result.status]
-        self._say(result.status, word, " · ".join(parts), "\n".join((*result.reasons, bundle.note)))
+        reasons = "\n".join((*result.reasons, bundle.note))
+        self.show_outcome(result.status, " · ".join(parts), reasons)
+
+    def show_outcome(self, status: str, numbers: str, reasons: str) -> None:
+        """Show a status in its colour, what is known in numbers, and why."""
+        self._say(status, strings.STATUS_WORDS[status], numbers, reasons)
 
     def show_error(self, sentence: str) -> None:
         """Show why nothing was done."""
@@ -130,6 +134,11 @@ class StatusLine(QWidget):
     def show_note(self, sentence: str, word: str = strings.INFO_WORD) -> None:
         """Show something that is no error."""
         self._say("info", word, sentence, "")
+
+    def add(self, sentence: str) -> None:
+        """Say one thing more."""
+        self.reasons.setText(f"{self.reasons.text()}\n{sentence}".strip())
+        self.reasons.setVisible(True)
 
     @property
     def text(self) -> str:

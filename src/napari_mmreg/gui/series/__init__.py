@@ -1,0 +1,1 @@
+"""*Layers > Register > Register stack or time series*: the planes of two layers."""

@@ -1,0 +1,20 @@
+"""Which engines ``"auto"`` may ask."""
+
+from __future__ import annotations
+
+from napari_mmreg.errors import InputError
+
+BUDGETS = {
+    "fast": ("sasnet", "classical"),
+    "balanced": ("rfnet", "classical", "regnetmamba2"),
+    "best": ("rfnet", "classical", "regnetmamba2", "hrnet", "sasnet"),
+}
+"""Engines in the order in which they are asked."""
+
+BALANCED, BEST = "balanced", "best"
+
+
+def check_budget(budget: object) -> None:
+    """Raise `InputError` if there is no such budget."""
+    if not isinstance(budget, str) or budget not in BUDGETS:
+        raise InputError(f"There is no budget {budget!r}; choose one of: {', '.join(BUDGETS)}.")
