@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_mmreg.geometry.affine_fit import beyond_affine
 from napari_mmreg.gui.shared import fields
 
 
@@ -15,7 +16,7 @@ def affine(shape):
 
 @pytest.mark.parametrize("shape", [(60, 90), (1200, 900)])
 def test_of_an_affine_field_nothing_is_left(shape):
-    np.testing.assert_allclose(fields.beyond_affine(affine(shape)), 0, atol=1e-3)
+    np.testing.assert_allclose(beyond_affine(affine(shape)), 0, atol=1e-3)
 
 
 def test_a_bend_is_left_and_unknown_places_stay_unknown():
@@ -24,13 +25,13 @@ def test_a_bend_is_left_and_unknown_places_stay_unknown():
     bend[..., 0] = 2 * np.sin(rows / 60 * 4 * np.pi) * np.sin(cols / 90 * 4 * np.pi)
     field = affine((60, 90)) + bend
     field[:10] = np.nan
-    left = fields.beyond_affine(field)
+    left = beyond_affine(field)
     assert np.isnan(left[:10]).all()
     np.testing.assert_allclose(left[10:], bend[10:], atol=0.25)
 
 
 def test_a_field_of_nothing_is_left_alone():
-    assert np.isnan(fields.beyond_affine(np.full((4, 5, 2), np.nan, np.float32))).all()
+    assert np.isnan(beyond_affine(np.full((4, 5, 2), np.nan, np.float32))).all()
 
 
 def test_a_thinned_field_is_masked_by_every_nth_pixel():

@@ -89,7 +89,7 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
     moved = (displacement.norm(dim=-1) / log_error[:, 0].exp())[seen]
     whole = resize_displacement(displacement, shape)[0].flip(-1).cpu().numpy()
     both = F.interpolate(mask, size=shape, mode="nearest")[0, 0].cpu().numpy() > 0.5
-    field = _shrunk(np.ascontiguousarray(whole, np.float32), error[0, 0].cpu().numpy(), both)
+    field = shrunk(np.ascontiguousarray(whole, np.float32), error[0, 0].cpu().numpy(), both)
     return Bend(
         start.compose(DisplacementTransform(field)),
         np.ascontiguousarray(error[0, 0].cpu().numpy(), dtype=np.float32),
@@ -98,7 +98,7 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
     )
 
 
-def _shrunk(
+def shrunk(
     displacement: NDArray[np.float32],
     error: NDArray[np.float32],
     seen: NDArray[np.bool_],

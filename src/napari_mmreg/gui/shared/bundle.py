@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mmreg.geometry.affine_fit import beyond_affine
 from napari_mmreg.gui.shared import fields
 from napari_mmreg.gui.shared.carried import carry
 from napari_mmreg.gui.shared.full_resolution import full_registered
@@ -188,7 +189,7 @@ def _motions(
     known = fields.only_where(moved, valid, stride)
     check()
     whole = build_motion(snapshot, "whole", known, stride, check)
-    beyond = build_motion(snapshot, "beyond", fields.beyond_affine(known), stride, check)
+    beyond = build_motion(snapshot, "beyond", beyond_affine(known), stride, check)
     return {"whole": whole, "beyond": beyond}, bent
 
 
