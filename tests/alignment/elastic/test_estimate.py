@@ -126,7 +126,9 @@ def test_cancel(network):
 def test_what_may_be_noise_is_taken_in_part():
     rows, cols = np.mgrid[:64, :96].astype(np.float32)
     affine = np.stack([0.02 * rows - 3, 0.01 * cols + 1], axis=-1)
-    wave = np.sqrt(2) * np.cos((cols + 0.5) / 96 * 8 * np.pi)[..., None] * np.array([1, 0], np.float32)
+    wave = (
+        np.sqrt(2) * np.cos((cols + 0.5) / 96 * 8 * np.pi)[..., None] * np.array([1, 0], np.float32)
+    )
     seen = np.ones((64, 96), bool)
     for expected, share in ((0.5, 8 / 9), (1.0, 0.5), (2.0, 1 / 9)):
         error = np.full((64, 96), expected, np.float32)
