@@ -75,7 +75,7 @@ def model(monkeypatch):
             displacement=transform.displacement(pair.shape),
             errors=nothing,
             errors_before=nothing,
-            whole=nothing,
+            whole=off(0.1),
             expected_error=1.0,
             chance_wrong=0.0,
         )

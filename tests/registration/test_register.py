@@ -168,7 +168,7 @@ def test_labels_stay_labels(engine):
 def test_the_order_of_interpolation_can_be_chosen(engine):
     engine.answer = MatrixTransform.translation((0, 0.5))
     fixed = CAMERA[:64, :80]
-    linear = register(fixed, blobs(), order=1)
+    linear = register(fixed, blobs(), model="stand-in", order=1)
     assert len(np.unique(linear.registered)) > 4
     assert linear.registered[30, 48] == 350  # between 0 and 700
     assert linear.reasons == ("Because the test says so.",)

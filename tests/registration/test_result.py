@@ -93,6 +93,7 @@ def test_saving_loses_nothing(tmp_path, dtype, channels):
     result = make(registered=image)
     folder = result.save(tmp_path / "new" / "folder")
     assert sorted(path.name for path in folder.iterdir()) == [
+        "errors.npz",
         "misregistration.tif",
         "registered.tif",
         "report.json",

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.registration.saved import read_report_sizes, read_saved
-from results import make_result
+from results import make_result, off
 
 INPUTS = {
     "fixed": {"shape": [40, 60], "dtype": "uint8"},
@@ -32,6 +32,10 @@ def result():
         status="doubtful",
         reasons=("Look twice.",),
         metrics={"similarity_after": 0.5, "similarity_before": float("nan")},
+        grid_errors=off(rng.uniform(0.1, 0.9, (20, 30))),
+        grid_errors_before=off(rng.uniform(0.1, 0.9, (20, 30))),
+        whole_error=off(0.3),
+        fixed_from_grid=MatrixTransform([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]]),
         provenance={"inputs": INPUTS, "seed": 3, "parameters": {"initial": start, "refine": True}},
     )
 
@@ -43,12 +47,14 @@ def test_a_result_comes_back(result, tmp_path):
     assert again.registered.dtype == np.uint8
     assert_allclose(again.transform.matrix, result.transform.matrix)
     assert_allclose(again.initial.matrix[:2, 2], (2, -1))
-    assert_allclose(again.misregistration, result.misregistration)
+    assert_allclose(again.misregistration, result.misregistration, atol=1e-3)
     assert (again.status, again.reasons, again.model) == ("doubtful", ("Look twice.",), "classical")
     assert (again.fixed_shape, again.moving_shape) == ((40, 60), (50, 55))
     assert again.metrics["similarity_after"] == 0.5
     assert np.isnan(again.metrics["similarity_before"])
-    assert_allclose(again.misregistration_before, 0.5)  # its mean
+    assert_allclose(again.misregistration_before, result.misregistration_before, atol=1e-3)
+    assert_allclose(again.mean_error(0.9), result.mean_error(0.9), rtol=1e-3)
+    assert_allclose(again.chance_off(7.0), result.chance_off(7.0), atol=1e-3)
     assert again.provenance["seed"] == 3
     again.save(tmp_path / "again")  # and can be saved again
 
@@ -76,6 +82,8 @@ def _edit(folder, change):
     [
         (lambda folder: (folder / "transform.npz").unlink(), "transform.npz is missing"),
         (lambda folder: (folder / "report.json").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "errors.npz").write_bytes(b"PK"), "errors.npz cannot be read"),
+        (lambda folder: np.savez(folder / "errors.npz", format="?"), "errors.npz cannot be read"),
         (lambda folder: (folder / "report.json").write_text("[1]"), "no report"),
         (lambda folder: _edit(folder, lambda r: r.update(status="fine")), "no report"),
         (lambda folder: _edit(folder, lambda r: r["provenance"].pop("inputs")), "sizes"),

@@ -225,6 +225,14 @@ class RegistrationResult:
         """
         return self._on_fixed(self.grid_errors.quantile(share)) / np.float32(self._scale)
 
+    def error_at(self, pixel: tuple[float, float], share: float = 0.5) -> float:
+        """Return `likely_error` at one fixed pixel, (row, col), without making the whole map."""
+        places = np.rint(self.fixed_from_grid.inverse().map(pixel))
+        errors = self.grid_errors
+        row, col = (int(i) for i in np.clip(places, 0, np.array(errors.median.shape) - 1))
+        here = ErrorEstimate(errors.median[row, col], errors.spread[row, col])
+        return float(here.quantile(share)) / self._scale
+
     def mean_error(self, share: float = 0.5) -> float:
         """Return what the mean error, in fixed pixels, stays under with this probability.
 

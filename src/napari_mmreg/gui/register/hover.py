@@ -23,12 +23,15 @@ class Reading:
     row, col : float
         The correction, in fixed pixels (see `fields.correction`).
     risk : float
-        Misregistration, in [0, 1]; NaN where unknown.
+        Probability of an error above the default tolerance, in [0, 1]; NaN where unknown.
+    within : float
+        What the error stays under with a probability of 90 %, in fixed pixels.
     """
 
     row: float
     col: float
     risk: float
+    within: float
 
     @property
     def length(self) -> float:
@@ -45,7 +48,12 @@ def read_at(bundle: Bundle, pixel: Any) -> Reading | None:
     moved = np.asarray(bundle.result.displacement[row, col], dtype=np.float64)
     here = np.array([row, col], dtype=np.float64)
     step = bundle.start.inverse().map(here + moved) - here
-    return Reading(float(step[0]), float(step[1]), float(bundle.result.misregistration[row, col]))
+    return Reading(
+        float(step[0]),
+        float(step[1]),
+        float(bundle.result.misregistration[row, col]),
+        bundle.result.error_at((row, col), 0.9),
+    )
 
 
 def describe(bundle: Bundle, reading: Reading | None) -> str:
@@ -64,7 +72,7 @@ def describe(bundle: Bundle, reading: Reading | None) -> str:
         unit=unit,
     )
     if np.isfinite(reading.risk):
-        text += " · " + strings.CURSOR_RISK.format(risk=reading.risk)
+        text += " · " + strings.CURSOR_RISK.format(risk=reading.risk, within=reading.within)
     return text
 
 

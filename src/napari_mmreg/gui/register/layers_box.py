@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
+    QDoubleSpinBox,
     QGridLayout,
     QLabel,
     QPushButton,
@@ -53,6 +54,13 @@ class LayersBox(QWidget):
         self.arrows_value = QLabel(str(arrows))
         self.arrows_value.setFixedWidth(44)
         self.arrows_value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.tolerance = QDoubleSpinBox()
+        self.tolerance.setRange(0.1, 10_000)
+        self.tolerance.setSingleStep(0.5)
+        self.tolerance.setDecimals(1)
+        self.tolerance.setSuffix(" px")
+        self.tolerance.setKeyboardTracking(False)
+        self.tolerance.setToolTip(strings.TOLERANCE_TIP)
         self._grid = QGridLayout()
         self._grid.setSpacing(style.GAP - 2)
         for button in self.toggles.values():  # a widget without a parent would be a window
@@ -64,8 +72,13 @@ class LayersBox(QWidget):
         moving.addLayout(
             style.row(style.field_label(strings.ARROWS), self.arrows, self.arrows_value, stretch=1)
         )
+        self._risk = QWidget()
+        style.column(self._risk).addLayout(
+            style.row(style.field_label(strings.TOLERANCE), self.tolerance)
+        )
         layout = style.column(self)
         layout.addLayout(self._grid)
+        layout.addWidget(self._risk)
         layout.addWidget(self._moving)
         # At most so often, however fast the slider is moved.
         self._pending = QTimer(self)
@@ -79,6 +92,7 @@ class LayersBox(QWidget):
         group.buttonClicked.connect(self._on_toggle)
         self.motion.currentIndexChanged.connect(self._on_motion)
         self.arrows.valueChanged.connect(self._on_arrows)
+        self.tolerance.valueChanged.connect(self._on_tolerance)
         self._emitters = (book.events.changed, book.events.shown)
         for emitter in self._emitters:
             emitter.connect(self.refresh)
@@ -101,6 +115,7 @@ class LayersBox(QWidget):
             button.setChecked(name in seen)
         for place, name in enumerate(offered):
             self._grid.addWidget(self.toggles[name], place // _COLUMNS, place % _COLUMNS)
+        self._risk.setVisible("risk" in seen)
         motions = {} if run is None else run.bundle.motions
         self._moving.setVisible(bool(motions))
         bends = self._book.part == "whole" or not motions or motions["beyond"].full > STILL
@@ -111,6 +126,9 @@ class LayersBox(QWidget):
             self.arrows.setValue(run.arrows)
             self.arrows.blockSignals(False)
             self.arrows_value.setText(str(run.arrows))
+            self.tolerance.blockSignals(True)
+            self.tolerance.setValue(run.tolerance)
+            self.tolerance.blockSignals(False)
         self.motion.select_silently(self._book.part)
 
     def _on_toggle(self, pressed: QAbstractButton) -> None:
@@ -124,6 +142,11 @@ class LayersBox(QWidget):
         self.arrows_value.setText(str(across))
         if not self._pending.isActive():
             self._pending.start()
+
+    def _on_tolerance(self, tolerance: float) -> None:
+        run = self._book.shown
+        if run is not None:
+            self._book.set_tolerance(run.number, tolerance)
 
     def _apply_arrows(self) -> None:
         run = self._book.shown

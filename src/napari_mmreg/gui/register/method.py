@@ -17,6 +17,8 @@ from napari_mmreg.gui.shared.settings import Defaults
 from napari_mmreg.gui.shared.snapshot import RunSettings
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.combo import Combo
+from napari_mmreg.models.budgets import BALANCED
+from napari_mmreg.models.registry import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +44,8 @@ class MethodBox(QWidget):
         names = {"auto": strings.AUTO_MODEL} | {m.name: m.title for m in models}
         self.model = Combo.of(names, strings.MODEL_TIP)
         self.purpose = style.quiet_label()
+        self.budget = Combo.of(strings.BUDGETS, strings.BUDGET_TIP)
+        self.budget.select(BALANCED)
         self.device = Combo.of(strings.DEVICES, strings.DEVICE_TIP)
         self.device.select(defaults.device)
         self.refine = QCheckBox(strings.REFINE)
@@ -55,7 +59,9 @@ class MethodBox(QWidget):
         self.correct = QCheckBox(strings.CORRECT)
         self.correct.setToolTip(strings.CORRECT_TIP)
         layout = style.column(self)
-        layout.addLayout(style.row(style.field_label(strings.MODEL), self.model))
+        layout.addLayout(
+            style.row(style.field_label(strings.MODEL), self.model, self.budget, stretch=1)
+        )
         layout.addLayout(style.row(style.field_label(""), self.purpose))
         layout.addLayout(
             style.row(style.field_label(strings.DEVICE), self.device, self.refine, stretch=1)
@@ -87,6 +93,7 @@ class MethodBox(QWidget):
 
     def _on_model(self) -> None:
         self.purpose.setText(self._purposes.get(self.model.value, ""))
+        self.budget.setVisible(self.model.value == AUTO)
         self._propose_fusion(self._fusions.get(self.model.value, NO_FUSION))
 
     def _on_fusion(self) -> None:
@@ -157,6 +164,7 @@ def collect(method: MethodBox, advanced: AdvancedBox, arrows: int) -> RunSetting
     """Return what both boxes are set to."""
     return RunSettings(
         model=method.model.value,
+        budget=method.budget.value,
         device=method.device.value,
         refine=method.refine.isChecked(),
         seed=advanced.seed.value(),

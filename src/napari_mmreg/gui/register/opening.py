@@ -107,6 +107,7 @@ def _settings(settings: RunSettings, saved: SavedResult) -> RunSettings:
     return replace(
         settings,
         model=str(provenance.get("model", saved.report["model"])),
+        budget=str(provenance.get("parameters", {}).get("budget") or settings.budget),
         refine=bool(provenance.get("parameters", {}).get("refine", True)),
         seed=int(provenance.get("seed") or 0),
         fusion="none",

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 REGISTERED = "registered"
 RERENDERED = "moving as seen by the fixed sensor"
 RISK = "misregistration"
-LOCALISATION = "misregistration before"
+RISK_BEFORE = "misregistration before"
+LOCALISATION = "misregistration found by the model"
 FIXED_EXCLUDED, MOVING_EXCLUDED = "left out of fixed", "left out of moving"
 COMPARE = "compare"
 
@@ -141,12 +142,13 @@ def build(
     check()
     valid = np.asarray(result.valid)
     check()
-    layers = [_registered(snapshot, result), _risk(snapshot, result)]
+    layers = [_registered(snapshot, result), risk(snapshot, result, result.default_tolerance)]
     check()
     motions: dict[str, Motion] = {}
     if result.status != "failed":  # nothing was moved: there would be nothing to see
         motions, bent = _motions(snapshot, result, valid, check)
         layers += [*motions["whole"].layers.values(), bent]
+    layers += [_risk_before(snapshot, result)]
     layers += _rerendered(snapshot, result) + _localised(snapshot, result)
     layers += match_layers(snapshot, result) + _excluded(snapshot, result)
     parts = [spec for motion in motions.values() for spec in motion.layers.values()]
@@ -278,11 +280,20 @@ def _limits(own: tuple[float, float] | None, data: NDArray[Any]) -> tuple[float,
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _risk(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
-    kwargs = shared_kwargs(snapshot, RISK)
-    kwargs["name"] += " (uncalibrated)"
-    likely = np.asarray(result.misregistration, np.float32)
-    return LayerSpec(RISK, "image", likely, kwargs | PROBABILITY)
+def risk(snapshot: Snapshot, result: RegistrationResult, tolerance: float) -> LayerSpec:
+    """Return the layer of how likely the result is off by more than a tolerance in fixed pixels."""
+    likely = (
+        result.misregistration
+        if tolerance == result.default_tolerance
+        else result.chance_off(tolerance)
+    )
+    return LayerSpec(RISK, "image", likely, shared_kwargs(snapshot, RISK) | PROBABILITY)
+
+
+def _risk_before(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:
+    likely = result.misregistration_before
+    kwargs = shared_kwargs(snapshot, RISK_BEFORE)
+    return LayerSpec(RISK_BEFORE, "image", likely, kwargs | PROBABILITY)
 
 
 def renumbered(bundle: Bundle, number: int) -> Bundle:

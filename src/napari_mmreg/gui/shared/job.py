@@ -97,6 +97,7 @@ def engine_options(snapshot: Snapshot) -> tuple[dict[str, Any], str]:
     initial, note = choose_start(snapshot)
     options = {
         "model": settings.model,
+        "budget": settings.budget,
         "device": settings.device,
         "refine": settings.refine,
         "initial": initial,

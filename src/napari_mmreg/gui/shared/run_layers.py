@@ -70,6 +70,14 @@ def sample_arrows(record: RunRecord, across: int) -> None:
         _set_arrows(layer, spec, record.bundle.snapshot.slice)
 
 
+def set_tolerance(record: RunRecord, tolerance: float) -> None:
+    """Let a run's map of risk say how likely it is off by more than this, in fixed pixels."""
+    record.tolerance = tolerance
+    spec, layer = record.spec(bundles.RISK), record.layers.get(bundles.RISK)
+    if spec is not None and layer is not None:
+        replace_data(layer, deepened(spec.data, spec.kind, record.bundle.snapshot.slice))
+
+
 def _set_arrows(layer: Any, spec: LayerSpec, at: Slice | None) -> None:
     layer.name = spec.kwargs["name"]
     replace_data(layer, deepened(spec.data, spec.kind, at))

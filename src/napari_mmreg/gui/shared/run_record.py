@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.bundle import REGISTERED, Bundle
+from napari_mmreg.gui.shared.bundle import REGISTERED, RISK, Bundle, risk
 from napari_mmreg.gui.shared.kinds import KINDS, Kind, offered
 from napari_mmreg.gui.shared.layer_spec import LayerSpec
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
@@ -33,6 +33,8 @@ class RunRecord:
         The part of the motion that its layers show.
     arrows : int
         About how many across the longer side; 0 for what the run was set to.
+    tolerance : float
+        Of its map of risk, in fixed pixels; 0 for the default.
     """
 
     bundle: Bundle
@@ -42,9 +44,11 @@ class RunRecord:
     seen: set[str] = field(default_factory=set)
     part: Part = "whole"
     arrows: int = 0
+    tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         self.arrows = self.arrows or self.bundle.snapshot.settings.arrows
+        self.tolerance = self.tolerance or self.bundle.result.default_tolerance
 
     @property
     def number(self) -> int:
@@ -73,7 +77,9 @@ class RunRecord:
         return [spec.role for spec in self.bundle.layers]
 
     def spec(self, role: str) -> LayerSpec | None:
-        """Return what a layer is made from, with the motion and arrows of the moment."""
+        """Return what a layer is made from, with motion, arrows and tolerance of the moment."""
+        if role == RISK and role in self.order:
+            return risk(self.bundle.snapshot, self.bundle.result, self.tolerance)
         motion = self.bundle.motions.get(self.part)
         if motion is None or role not in MOVING_ROLES:
             return next((spec for spec in self.bundle.layers if spec.role == role), None)

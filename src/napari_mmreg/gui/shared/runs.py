@@ -234,6 +234,12 @@ class RunBook:
         if record is not None:
             run_layers.sample_arrows(record, across)
 
+    def set_tolerance(self, number: int, tolerance: float) -> None:
+        """Let a run's map of risk say how likely it is off by more than this, in fixed pixels."""
+        record = self._runs.get(number)
+        if record is not None:
+            run_layers.set_tolerance(record, tolerance)
+
     def _make_now(self, record: RunRecord) -> None:
         """Make all wanted layers at once; what the user selected stays selected."""
         for _layer in keeping_selection(self._viewer, self._make_wanted(record)):

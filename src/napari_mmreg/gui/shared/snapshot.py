@@ -16,6 +16,7 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared.modalities import METADATA_KEY, guess_modality
 from napari_mmreg.gui.shared.placement import Placement, place
 from napari_mmreg.gui.shared.slices import Slice, slice_of
+from napari_mmreg.models.budgets import BALANCED
 
 Start = Literal["auto", "layers", "centre", "mirror"]
 
@@ -29,7 +30,7 @@ class RunSettings:
 
     Attributes
     ----------
-    model, device, refine, seed : as in `napari_mmreg.register`
+    model, budget, device, refine, seed : as in `napari_mmreg.register`
     start : {"auto", "layers", "centre", "mirror"}
         Start from the layers' places in the world, from centred frames, or from the former
         where someone placed the layers and the latter where nobody did; ``"mirror"`` does the
@@ -46,6 +47,7 @@ class RunSettings:
     """
 
     model: str = "auto"
+    budget: str = BALANCED
     device: str = "auto"
     refine: bool = True
     seed: int = 0

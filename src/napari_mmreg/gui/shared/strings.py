@@ -30,7 +30,13 @@ METHOD = "Method"
 MODEL = "Model"
 MODEL_TIP = "Which model registers. What each is for is said below."
 AUTO_MODEL = "Auto"
-AUTO_PURPOSE = "The best model for most pairs. Start here."
+AUTO_PURPOSE = "Asks several models until one is sure. Start here."
+BUDGET = "Budget"
+BUDGETS = {"fast": "Fast", "balanced": "Balanced", "best": "Best"}
+BUDGET_TIP = (
+    "How many models Auto may ask. Fast: SAS-Net, then the classical search. Balanced: RFNet, the "
+    "classical search, RegNetMamba-2, until one is sure. Best: five models, always all."
+)
 DEVICE = "Device"
 DEVICES = {"auto": "Auto", "cpu": "CPU", "cuda": "GPU (CUDA)"}
 DEVICE_TIP = "Auto uses the GPU if there is one."
@@ -109,6 +115,7 @@ INFO_WORD = "Stopped"
 DONE_WORD = "Done"
 NEXT_WORD = "Next"
 SIMILARITY = "Similarity {before:.2f} → {after:.2f}"
+MEAN_ERROR = "probably within {error:.1f} px"
 MATCHES = "{count:.0f} matches"
 SECONDS = "{seconds:.1f} s"
 STARTED_FROM_LAYERS = "Started from the positions of the layers."
@@ -200,8 +207,9 @@ KINDS = {
     ),
     "amount": ("Amount", "How far each place moved."),
     "grid": ("Grid", "A square grid bent by the whole transform, outside the moving image too."),
-    "risk": ("Risk", "How likely the result is off by more than 2 px at 256-px scale."),
-    "before": ("Risk before", "Where the model found the pair misregistered as it came."),
+    "risk": ("Risk", "How likely the result is off by more than the tolerance."),
+    "before": ("Risk before", "The same for the pair as it came, by the same measurements."),
+    "localised": ("Located", "Where the model itself found the pair misregistered as it came."),
     "matches": ("Matches", "The single matches that the model's answer was made from."),
     "fused": ("Fused", "Both images combined into one."),
     "rendered": ("Rendered", "The moving image as the fixed sensor would show it."),
@@ -216,6 +224,11 @@ MOTION_TIP = (
 NOTHING_BENDS = "Beyond the best affine map nothing moves by more than {still:g} px."
 ARROWS = "Arrows"
 ARROWS_TIP = "Number of flow arrows along the longer side."
+TOLERANCE = "Tolerance"
+TOLERANCE_TIP = (
+    "Risk is the probability that the result is off by more than this, in pixels of the fixed "
+    "image. At first 2 px at 256-px scale."
+)
 
 # Compare
 COMPARE = "Compare"
@@ -277,7 +290,7 @@ CURSOR_OUTSIDE = "Outside the fixed image."
 CURSOR_UNKNOWN = "Outside the moving image."
 CURSOR_TEXT = "Moved {length:.1f} px (row {row:+.1f}, col {col:+.1f})"
 CURSOR_PHYSICAL = "Moved {length:.1f} px = {physical:.3g} {unit} (row {row:+.1f}, col {col:+.1f})"
-CURSOR_RISK = "risk {risk:.0%} (uncalibrated)"
+CURSOR_RISK = "probably within {within:.1f} px (risk {risk:.0%})"
 
 # Transforms that layers carry
 NO_TRANSFORM = (

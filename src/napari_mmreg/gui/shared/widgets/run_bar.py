@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -116,6 +117,9 @@ class StatusLine(QWidget):
         after = result.metrics.get("similarity_after")
         if before is not None and after is not None:
             parts.append(strings.SIMILARITY.format(before=before, after=after))
+        within = result.mean_error(0.9)
+        if math.isfinite(within):
+            parts.append(strings.MEAN_ERROR.format(error=within))
         if "matches" in result.metrics:
             parts.append(strings.MATCHES.format(count=result.metrics["matches"]))
         if result.timings:
