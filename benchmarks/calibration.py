@@ -51,7 +51,7 @@ PLANS = {
     "aside": dict.fromkeys(("N256", "R256", "X256", "Z256"), 0)
     | dict.fromkeys(("H256", "T256"), 3)
     | dict.fromkeys(("M256", "Q256", "W256"), 2),
-    "val": dict.fromkeys(("N256", "R256"), 4) | dict.fromkeys(("H256", "S256", "T256", "Z256"), 2),
+    "val": dict.fromkeys(("N256", "R256"), 2) | dict.fromkeys(("H256", "S256", "T256", "Z256"), 1),
 }
 """Pairs of each modality by protocol; 0: all."""
 
@@ -62,6 +62,9 @@ PIXELS, LARGEST = 80, 40.0
 TOLERANCES = (1.5, 2.0, 2.0, 2.0, 2.7), (2.0, 3.0, 5.0)
 """Of pixels and of the whole, in px at 256-px scale: probabilities are fitted to be right there,
 where one stands more often the more so."""
+
+TEXTURE = 7
+"""Which of the features of a pixel is the logarithm of its texture."""
 
 RESULTS = Path(__file__).parent / "results" / "calibration.md"
 Rows = NDArray[np.float64]
@@ -306,6 +309,53 @@ def calibration_error(score: Rows, wrong: NDArray[np.bool_], bins: int = 15) -> 
     return float(sum(gaps) / len(score))
 
 
+def average_precision(score: Rows, wrong: NDArray[np.bool_]) -> float:
+    """Return the area under the curve of precision and recall; NaN if nothing is wrong."""
+    hits = wrong[np.argsort(-score, kind="stable")]
+    if not hits.any():
+        return float("nan")
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return float(precision[hits].mean())
+
+
+def sparsification(score: Rows, error: Rows) -> float:
+    """Return the area between the sparsification curve and the best possible one (AUSE).
+
+    The curve is the mean error of what is left when the pixels of the highest score are taken out,
+    as a share of the mean of all; errors count as `LARGEST` at most.
+    """
+    error = np.minimum(error, LARGEST)
+
+    def left(order: NDArray[np.int_]) -> Rows:
+        return np.asarray(np.cumsum(error[order]) / np.arange(1, len(order) + 1))
+
+    gap = left(np.argsort(score, kind="stable")) - left(np.argsort(error, kind="stable"))
+    return float(gap.mean() / error.mean())
+
+
+def plot(model: error_model.ErrorModel, samples: Sequence[Sample], path: Path) -> None:
+    """Draw how often pixels are off that are called off with a probability."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
+    axes.plot([0, 1], [0, 1], color="0.7", label="perfect")
+    said = model.pixel(np.hstack([pixel_rows(model.whole, s) for s in samples]))
+    was = model.before(said, np.concatenate([s.displacement for s in samples]))
+    truths = [np.concatenate([getattr(s, n) for s in samples]) for n in ("error", "error_before")]
+    for name, estimate, truth in zip(("result", "input"), (said, was), truths, strict=True):
+        chance = estimate.exceeds()
+        parts = np.array_split(np.argsort(chance), 15)
+        axes.plot(
+            [chance[part].mean() for part in parts],
+            [(truth[part] > TOLERANCE).mean() for part in parts],
+            marker="o",
+            label=name,
+        )
+    axes.set(xlabel="probability given", ylabel="share that is off by more than 2 px")
+    axes.legend()
+    figure.savefig(path, dpi=110)
+
+
 def score(model: error_model.ErrorModel, samples: Sequence[Sample]) -> list[str]:
     """Return a table: all results, each protocol, each modality."""
     groups = {"all": samples}
@@ -313,9 +363,10 @@ def score(model: error_model.ErrorModel, samples: Sequence[Sample]) -> list[str]
         for name in sorted({getattr(sample, kind) for sample in samples}):
             groups[name] = [sample for sample in samples if getattr(sample, kind) == name]
     lines = [
-        "| | results | more than 2 px off | AUROC | ECE | Brier | before: AUROC | ECE "
-        "| under the 90 % quantile | mean above 5 px: AUROC | mean under its 90 % quantile |",
-        "| --- " * 11 + "|",
+        "| | results | more than 2 px off | AUROC | AUPRC | ECE | Brier | AUSE | AUSE of texture "
+        "| under the 90 % quantile | before: AUROC | ECE | mean above 5 px: AUROC "
+        "| mean under its 90 % quantile |",
+        "| --- " * 14 + "|",
     ]
     for name, members in groups.items():
         said = model.pixel(np.hstack([pixel_rows(model.whole, s) for s in members]))
@@ -326,11 +377,13 @@ def score(model: error_model.ErrorModel, samples: Sequence[Sample]) -> list[str]
         was_wrong = np.concatenate([s.error_before for s in members]) > TOLERANCE
         whole = model.whole(np.stack([s.whole for s in members], axis=1))
         mean = np.array([s.mean for s in members])
+        flat = -np.concatenate([s.pixels[TEXTURE] for s in members])
         lines.append(
             f"| {name} | {len(members)} | {wrong.mean():.0%} | {auroc(chance, wrong):.3f} "
-            f"| {calibration_error(chance, wrong):.3f} | {np.square(chance - wrong).mean():.3f} "
+            f"| {average_precision(chance, wrong):.3f} | {calibration_error(chance, wrong):.3f} "
+            f"| {np.square(chance - wrong).mean():.3f} | {sparsification(chance, truth):.3f} "
+            f"| {sparsification(flat, truth):.3f} | {(truth <= said.quantile(0.9)).mean():.0%} "
             f"| {auroc(was, was_wrong):.3f} | {calibration_error(was, was_wrong):.3f} "
-            f"| {(truth <= said.quantile(0.9)).mean():.0%} "
             f"| {auroc(whole.exceeds(WRONG).astype(float), mean > WRONG):.3f} "
             f"| {(mean <= whole.quantile(0.9)).mean():.0%} |"
         )
@@ -389,10 +442,12 @@ def main() -> None:
     text = "\n".join([*score(model, samples), "", *operating_points(model, samples), ""])
     print(text)
     if args.split == "val":
+        plot(model, samples, RESULTS.with_suffix(".png"))
         command = "python -m benchmarks.calibration val FOLDER"
         RESULTS.write_text(
             "# What results say of their own error, against the truth\n\n"
-            f"`{command}`; pairs of `val`, errors in px at 256-px scale.\n\n{text}",
+            f"`{command}`; pairs of `val`, errors in px at 256-px scale.\n\n{text}\n"
+            "![Reliability](calibration.png)\n",
             encoding="utf-8",
         )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.samples import load_sample
-from results import make_result
+from results import make_result, off
 
 SHAPE = (96, 112)
 
@@ -79,5 +79,5 @@ class Oracle:
             found,
             status=status,
             reasons=(f"said of {number}",),
-            grid_misregistration=np.full(fixed.shape[:2], risk, np.float32),
+            grid_errors=off(np.full(fixed.shape[:2], risk)),
         )

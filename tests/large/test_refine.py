@@ -22,7 +22,7 @@ from napari_mmreg.geometry import (
 from napari_mmreg.large import refine as module
 from napari_mmreg.large import refine_tiles
 from napari_mmreg.large.blend import nodes
-from results import make_result
+from results import make_result, off
 
 SHAPE = (1000, 1300)
 
@@ -49,7 +49,7 @@ def scene():
         moving,
         turn,
         fixed_from_grid=MatrixTransform(np.diag([10.0, 10.0, 1.0])),
-        grid_misregistration=np.full((100, 130), 0.2, np.float32),
+        grid_errors=off(np.full((100, 130), 0.2)),
     )
     return fixed, moving, whole, result
 
@@ -127,7 +127,7 @@ def test_what_is_lost_or_flat_is_left_alone(scene, rigged):
     rigged.setattr(module, "FIRST", 1000)
     risk = np.full((100, 130), 0.2, np.float32)
     risk[:, 65:] = 1
-    better = refine_tiles(fixed, moving, replace(result, grid_misregistration=risk), device="cpu")
+    better = refine_tiles(fixed, moving, replace(result, grid_errors=off(risk)), device="cpu")
     (only,) = better.provenance["refined_tiles"]
     assert 0 < only["tried"] < only["tiles"]
     rigged.setattr(module, "FLAT", 10.0)

@@ -108,7 +108,34 @@ def test_the_runs_are_there_when_the_dock_is_opened_again(make_dock, engine, pic
     assert again._results.isVisibleTo(again)
     assert "[1] compare" in viewer.layers
     again.layers.toggles["risk"].click()
-    assert viewer.layers["[1] misregistration (uncalibrated)"].visible
+    assert viewer.layers["[1] misregistration"].visible
+
+
+def test_the_tolerance_of_the_map_of_risk(make_dock, engine, pictures, qtbot):
+    viewer, dock = make_dock(engine, pictures=pictures)
+    _run(qtbot, dock)
+    tolerance = dock.layers.tolerance
+    assert not tolerance.isVisibleTo(dock)
+    dock.layers.toggles["risk"].click()
+    assert tolerance.isVisibleTo(dock)
+    result = dock.runs.run.bundle.result
+    assert tolerance.value() == result.default_tolerance
+    layer = viewer.layers["[1] misregistration"]
+    former = layer.data.mean()
+    tolerance.setValue(2 * result.default_tolerance)
+    assert layer.data.mean() < former
+    np.testing.assert_allclose(layer.data, result.chance_off(2 * result.default_tolerance))
+    tolerance.setValue(result.default_tolerance)
+    np.testing.assert_allclose(layer.data.mean(), former)
+
+
+def test_the_budget_is_asked_for_auto_alone(make_dock, engine, pictures):
+    _, dock = make_dock(engine, pictures=pictures)
+    budget = dock.method.budget
+    assert budget.isVisibleTo(dock)
+    assert budget.value == "balanced"
+    dock.method.model.select("classical")
+    assert not budget.isVisibleTo(dock)
 
 
 def test_a_saved_result_is_opened(make_dock, engine, pictures, qtbot, tmp_path, monkeypatch):

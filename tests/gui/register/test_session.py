@@ -59,7 +59,7 @@ def test_result_layers_look_right(session, pair):
     assert registered.contrast_limits == pair[1].contrast_limits
     risk = run.layers[roles.RISK]
     assert risk.contrast_limits == [0, 1]
-    assert "uncalibrated" in risk.name
+    assert risk.name == "[1] misregistration"
     arrows = run.layers[ARROWS]
     assert isinstance(arrows, Vectors)
     assert arrows.vector_style == "arrow"
@@ -318,7 +318,10 @@ def test_the_cursor_reads_displacement_and_risk(session, viewer, pair):
     run = _run(session, *pair)
     session.hover.follow(run)
     _point_at(viewer, pair[0], (30, 40))
-    assert session.hover.text == "Moved 2.5 px (row +2.0, col -1.5) · risk 25% (uncalibrated)"
+    assert (
+        session.hover.text
+        == "Moved 2.5 px (row +2.0, col -1.5) · probably within 1.7 px (risk 25%)"
+    )
     _point_at(viewer, pair[0], (-30, 40))
     assert session.hover.text == strings.CURSOR_OUTSIDE
     session.hover.follow(None)

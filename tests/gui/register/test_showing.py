@@ -14,6 +14,7 @@ from napari_mmreg.gui.shared.bundle import REGISTERED, RISK, renumbered
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.gui.shared.motion import ARROWS, FLOW, GRID, MAGNITUDE
 from napari_mmreg.gui.shared.runs import RunBook
+from results import off
 
 
 def visible(viewer):
@@ -32,7 +33,7 @@ def test_choosing_a_run_hides_the_others_and_shows_what_is_wanted(session, viewe
     assert "[1] deformed grid" in viewer.layers  # hidden, not gone
     session.runs.toggle("risk", on=True)
     session.runs.show(2)
-    assert visible(viewer) == ["[2] registered", "[2] misregistration (uncalibrated)"]
+    assert visible(viewer) == ["[2] registered", "[2] misregistration"]
 
 
 def test_a_kept_run_stays_next_to_the_others(session, viewer, pair, make_run):
@@ -113,7 +114,7 @@ def test_runs_come_back_when_the_last_dock_was_closed(viewer, pair, make_run, en
     assert again.runs.shown.number == 2
     assert again.runs.seen == {"registered", "arrows"}
     again.runs.toggle("risk", on=True)
-    assert "[2] misregistration (uncalibrated)" in viewer.layers
+    assert "[2] misregistration" in viewer.layers
     again.runs.remove(1)
     assert not any(layer.name.startswith("[1]") for layer in viewer.layers)
     again.close()
@@ -226,7 +227,7 @@ def test_worst_places_are_looked_at_in_turn(session, viewer, pair, make_run):
         run.bundle,
         result=replace(
             run.bundle.result,
-            grid_misregistration=risk,
+            grid_errors=off(risk),
             transform=MatrixTransform.identity(),
         ),
     )
