@@ -1,7 +1,8 @@
 """Random use of the docks in a real window; `test_stress.py` runs it in a process of its own.
 
 A wrong OpenGL context, a layer removed while a frame is pending: such faults end the process, so
-they cannot be tested in the one that runs all other tests.
+they cannot be tested in the one that runs all other tests. Most of them end it only now and then,
+but the watches see each of them whenever it occurs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import faulthandler
 import gc
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import ClassVar
 
 import napari
@@ -21,6 +23,9 @@ from napari_mmreg import register
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register.dock import RegisterDock
 from napari_mmreg.gui.shared import strings
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from layer_watch import ContextWatch, ListWatch
 
 MOST_RUNS = 4
 
@@ -39,6 +44,7 @@ class Stress:
         self.add_images()
         self.open_dock()
         self.pause(200)
+        self.watches = ContextWatch(self.viewer), ListWatch(self.viewer.layers)
         # napari collects garbage with every removed layer: not through all that is imported.
         gc.collect()
         gc.freeze()
@@ -211,8 +217,14 @@ def main(steps: int, seed: int) -> None:
     stress.begin()
     for _ in range(steps):
         stress.step()
+    for watch in stress.watches:
+        watch.stop()
     stress.viewer.close()
     print("alive", steps, dict(stress.done))
+    faults = [fault for watch in stress.watches for fault in watch.faults]
+    if faults:
+        print(len(faults), "faults; the first:", faults[0], file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

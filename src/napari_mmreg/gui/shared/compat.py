@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from napari_mmreg.gui.shared.placement import Placement, unit_factors
 _OVERLAY = "napari_mmreg_cursor"
 
 _guarded: WeakSet[Any] = WeakSet()
-"""The layer events of viewers whose removals are guarded already."""
+"""The OpenGL contexts of canvases whose removals are guarded already."""
 
 
 def bare_viewer(viewer: Any) -> Any:
@@ -23,34 +23,54 @@ def bare_viewer(viewer: Any) -> Any:
 
 
 def guard_removals(viewer: Any) -> None:
-    """Make the canvas's own OpenGL context current whenever layers are removed.
+    """Free what removed layers held in the canvas's own OpenGL context, whatever is current.
 
     napari 0.9 frees the textures, buffers and shaders of a removed layer at once
     (``context.finish()``), in whichever context is current. That is often the one Qt composes the
     window with: what is freed there is still bound in the canvas's context, and one of the next
-    frames reads freed memory, which ends the process. The guard stays for as long as the viewer:
-    result layers can be removed after every dock was closed.
+    frames reads freed memory, which ends the process.
+
+    An event of the layer list comes too late: napari calls a plugin's callbacks after all of its
+    own, wherever they ask to be put. So the call itself is guarded. The guard stays for as long as
+    the viewer: result layers can be removed after every dock was closed.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
         One without a window is left alone.
     """
-    viewer = bare_viewer(viewer)  # napari has no public way to the canvas
-    events = viewer.layers.events
-    window = getattr(viewer, "window", None)
-    if window is None or events in _guarded:
+    window = getattr(bare_viewer(viewer), "window", None)
+    if window is None:
         return
-    _guarded.add(events)
-    canvas = window._qt_viewer.canvas._scene_canvas  # noqa: SLF001
+    canvas = window._qt_viewer.canvas._scene_canvas  # noqa: SLF001  napari has no public way
+    if canvas.context in _guarded:
+        return
+    _guarded.add(canvas.context)
+    finish, living = canvas.context.finish, ref(canvas)
 
-    def make_current(_event: Any) -> None:
-        with suppress(RuntimeError, AttributeError):  # the window is gone already
-            canvas.set_current()
+    def finish_in_own_context() -> None:
+        canvas = living()
+        if canvas is not None:
+            with suppress(RuntimeError, AttributeError):  # the window is gone already
+                _enter(canvas)
+        finish()
 
-    # Connected later than napari's own callback, so called before it.
-    events.removed.connect(make_current, position="first")
-    events.end_batch.connect(make_current, position="first")
+    canvas.context.finish = finish_in_own_context
+
+
+def _enter(canvas: Any) -> None:
+    """Make a canvas's OpenGL context current, with no array of a former draw left enabled.
+
+    vispy enables the arrays of each draw and never disables them. One that is still enabled when
+    its buffer is freed points to an offset from address 0, which some drivers read (napari #8471).
+    """
+    from vispy.gloo import gl
+
+    if not canvas.native.isValid():  # never shown: nothing was drawn
+        return
+    canvas.set_current()
+    for array in range(gl.glGetParameter(gl.GL_MAX_VERTEX_ATTRIBS)):
+        gl.glDisableVertexAttribArray(array)
 
 
 def replace_data(layer: Any, data: Any) -> None:
