@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_mmreg.alignment.levels import Level, build_level, homography_scores
+from napari_mmreg.alignment.levels import Level, Tensors, build_level, homography_scores
 from napari_mmreg.alignment.lucas_kanade import align
 from napari_mmreg.nn.homography import corners, distortion_penalty
 
@@ -23,8 +23,6 @@ KEEP, SEPARATION = 4, 0.02
 
 PENALTY = 1.0
 """Correlation that an distortion_penalty of one costs."""
-
-Tensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def coarse_to_fine(

@@ -227,5 +227,5 @@ def _is_small(level: Level, mask: Tensor, displacement: Tensor, capture: float) 
 
 def _mind_difference(level: Level, image: Tensor, mask: Tensor) -> float:
     """Mean absolute difference of the fixed image's MIND-SSC and another one's, over a mask."""
-    apart = (mind_ssc(level.fixed) - mind_ssc(image)).abs().mean(1, keepdim=True)
+    apart = (level.self_similarity - mind_ssc(image)).abs().mean(1, keepdim=True)
     return float((apart * mask).sum() / mask.sum().clamp(min=1))
