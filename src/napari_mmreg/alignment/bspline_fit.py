@@ -100,7 +100,7 @@ def fit_bspline(
     gy = F.pad((fixed[..., 2:, :] - fixed[..., :-2, :]) / 2, (0, 0, 1, 1))
     tensor = torch.cat([(gx * gx).sum(1), (gx * gy).sum(1), (gy * gy).sum(1)])
     smooth = BENDING * control.roughness(2) + MEMBRANE * control.roughness(1)
-    eye = torch.eye(2 * count, dtype=fixed.dtype, device=fixed.device)
+    smooth_blocks = control.blocks(smooth)
     base = pixel_grid(rows, cols, fixed)[None]
     value = fixed.new_zeros(1, ky, kx, 2) if start is None else control.fit(start)
     for _ in range(iterations):
@@ -110,16 +110,14 @@ def fit_bspline(
         known = sample(mask, where, padding="zeros")[:, 0]
         weight = known / (residual.square().sum(1) + ROBUST).sqrt()
         normal = control.gram(tensor * weight)
-        strength = (normal[0].diagonal().mean() + normal[2].diagonal().mean()) / 2 + 1e-6
+        curvature = normal[::2, : control.groups].diagonal(0, -2, -1).sum()
+        strength = curvature / (2 * count) + 1e-6
         slope = torch.cat([(gx * residual).sum(1) * weight, (gy * residual).sum(1) * weight])
-        right = control.gather(slope)
-        penalty = strength * smooth
-        flat = value[0].flatten(0, 1)
-        upper = torch.cat([normal[0] + penalty, normal[1]], dim=1)
-        lower = torch.cat([normal[1], normal[2] + penalty], dim=1)
-        matrix = torch.cat([upper, lower]) + 1e-4 * strength * eye
-        side = torch.cat([right[0] + penalty @ flat[:, 0], right[1] + penalty @ flat[:, 1]])
-        step = torch.linalg.solve(matrix, side).view(2, count).T.reshape(1, ky, kx, 2)
+        right = control.gather(slope).T + strength * (smooth @ value[0].flatten(0, 1))
+        matrix = control.normal_equations(
+            normal[None], strength * smooth_blocks[None], 1e-4 * strength
+        )
+        step = control.solve(matrix, right.T[None])
         value = value - step.clamp(-MAX_STEP, MAX_STEP)
         if float(step.abs().max()) < TOLERANCE:
             break
