@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.alignment.bspline import control_grid
-from napari_mmreg.alignment.levels import Level, describe
+from napari_mmreg.alignment.levels import Level, Warped, describe
 from napari_mmreg.nn.sampling import pixel_grid, sample
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ MAX_STEP = 4.0
 TOLERANCE = 0.02
 
 
-def warp_level(
-    level: Level, transform: Transform, displacement: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def warp_level(level: Level, transform: Transform, displacement: Tensor | None = None) -> Warped:
     """Warp the moving image and the masks of a level by a transform of the pair's grid.
 
     Parameters
@@ -41,7 +39,21 @@ def warp_level(
         Fixed to moving (pull).
     displacement : Tensor of shape (1, h, w, 2), optional
         (x, y) in pixels of the level; `transform` maps what it leads to.
+
+    Returns
+    -------
+    Warped
+        Without a displacement, one object as long as level and transform are kept.
     """
+    if displacement is not None:
+        return level.warp(_mapped(level, transform, displacement))
+    if transform not in level.warps:
+        level.warps[transform] = level.warp(_mapped(level, transform, None))
+    return level.warps[transform]
+
+
+def _mapped(level: Level, transform: Transform, displacement: Tensor | None) -> Tensor:
+    """Return where a level's pixels lie in its moving image, (1, h, w, 2), (x, y)."""
     rows, cols = level.shape
     step = np.array([level.full_shape[0] / rows, level.full_shape[1] / cols])
     grid = np.stack(np.meshgrid(np.arange(rows), np.arange(cols), indexing="ij"), axis=-1)
@@ -49,8 +61,7 @@ def warp_level(
         grid = grid + displacement[0].flip(-1).cpu().numpy()
     where = (transform.map((grid + 0.5) * step - 0.5) + 0.5) / step - 0.5
     known = np.nan_to_num(where, nan=-1e4).astype(np.float32)
-    place = torch.from_numpy(known).flip(-1)[None].to(level.fixed.device)
-    return level.warp(place)
+    return torch.from_numpy(known).flip(-1)[None].to(level.fixed.device)
 
 
 def resize_displacement(displacement: Tensor, shape: tuple[int, int]) -> Tensor:

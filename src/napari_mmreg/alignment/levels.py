@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_mmreg.geometry import Transform
     from napari_mmreg.imaging import Pair
 
 MARGIN = 3
@@ -55,6 +56,24 @@ class Tensors(tuple[Tensor, Tensor, Tensor, Tensor]):  # noqa: SLOT001  it carri
         new = super().__new__(cls, tuple(parts))
         new.levels = {}
         return new
+
+
+class Warped(tuple[Tensor, Tensor]):  # noqa: SLOT001  it keeps its descriptions
+    """An image on a level's grid and a mask, (1, 1, h, w), and their descriptions, made once."""
+
+    def __new__(cls, image: Tensor, mask: Tensor) -> Self:
+        """Bind both."""
+        return super().__new__(cls, (image, mask))
+
+    @cached_property
+    def features(self) -> Tensor:
+        """Orientation channels, (1, C, h, w)."""
+        return describe(*self)
+
+    @cached_property
+    def self_similarity(self) -> Tensor:
+        """MIND-SSC, (1, 12, h, w)."""
+        return mind_ssc(self[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +111,16 @@ class Level:
         return mind_ssc(self.fixed)
 
     @cached_property
+    def unmoved(self) -> Warped:
+        """The moving image as it came."""
+        return Warped(self.moving, self.moving_mask * self.fixed_mask)
+
+    @cached_property
+    def warps(self) -> WeakKeyDictionary[Transform, Warped]:
+        """The moving image under the transforms that were asked for, as long as they are kept."""
+        return WeakKeyDictionary()
+
+    @cached_property
     def _shrink(self) -> Tensor:
         like = torch.empty(0, dtype=torch.float64, device=self.fixed.device)
         return resize_matrix(self.full_shape, self.shape, like)
@@ -106,11 +135,11 @@ class Level:
         full: Tensor = torch.linalg.inv(self._shrink) @ matrices @ self._shrink
         return full.div(full[..., 2:, 2:])
 
-    def warp(self, where: Tensor) -> tuple[Tensor, Tensor]:
+    def warp(self, where: Tensor) -> Warped:
         """Sample the moving image and what both masks allow at (B, h, w, 2) positions."""
         image = sample(self.moving, where)
         mask = sample(self.moving_mask, where, padding="zeros")
-        return image, (mask > 0.9).float() * self.fixed_mask
+        return Warped(image, (mask > 0.9).float() * self.fixed_mask)
 
 
 def describe(image: Tensor, mask: Tensor) -> Tensor:

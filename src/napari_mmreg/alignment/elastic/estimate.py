@@ -74,7 +74,7 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
     for number, size in enumerate((COARSE, FINE if finer else COARSE), start=1):
         level = build_level(tensors, size)
         before = resize_displacement(displacement, level.shape)
-        moving, mask = warp_level(level, start, before)
+        moving, mask = warp_level(level, start, before if number > 1 else None)
         encoded = _encoded(level, network)
         output = network(level.fixed, moving, level.fixed_mask, mask, run.check, encoded)
         found = output.flow(level.shape).permute(0, 2, 3, 1)
