@@ -78,7 +78,7 @@ def align(
         weight = (inside[:, 0] / (residual.square().sum(1) + ROBUST).sqrt()).flatten(1)
         right = ((known.along_x * residual).sum(1).flatten(1) * weight) @ known.by_x
         right = right + ((known.along_y * residual).sum(1).flatten(1) * weight) @ known.by_y
-        hessian = (weight @ known.products)[:, known.places]
+        hessian = (weight @ known.products).view(-1, 8, 8)
         hessian, right = basis.T @ hessian @ basis, right @ basis
         step = _solve(hessian, right)
         rest = rest @ torch.linalg.inv(_small_homography((step @ basis.T).double()))
@@ -100,10 +100,8 @@ class _Linearised:
         Its channels, and their derivatives in units of half a frame.
     by_x, by_y : Tensor of shape (N, 8)
         Derivatives of x and y by the parameters of a homography.
-    products : Tensor of shape (N, 36)
-        What each pixel adds to the Hessian of the eight parameters, upper triangle row by row.
-    places : Tensor of int64, shape (8, 8)
-        Where the Hessian's entries are in that triangle.
+    products : Tensor of shape (N, 64)
+        What each pixel adds to the Hessian of the eight parameters.
     """
 
     fixed: Tensor
@@ -112,7 +110,6 @@ class _Linearised:
     by_x: Tensor
     by_y: Tensor
     products: Tensor
-    places: Tensor
 
 
 _LINEARISED: WeakKeyDictionary[Level, dict[int, _Linearised]] = WeakKeyDictionary()
@@ -132,11 +129,9 @@ def _linearised(level: Level, stride: int) -> _Linearised:
     xx, xy, yy = (
         (one * two).sum((0, 1)).reshape(-1, 1) for one, two in ((gx, gx), (gx, gy), (gy, gy))
     )
-    i, j = torch.triu_indices(8, 8, device=gx.device)
-    products = jx[:, i] * (xx * jx + xy * jy)[:, j] + jy[:, i] * (xy * jx + yy * jy)[:, j]
-    places = torch.empty(8, 8, dtype=torch.int64, device=gx.device)
-    places[i, j] = places[j, i] = torch.arange(len(i), device=gx.device)
-    kept[stride] = _Linearised(fixed, gx, gy, jx, jy, products, places)
+    products = jx[:, :, None] * (xx * jx + xy * jy)[:, None]
+    products += jy[:, :, None] * (xy * jx + yy * jy)[:, None]
+    kept[stride] = _Linearised(fixed, gx, gy, jx, jy, products.flatten(1))
     return kept[stride]
 
 
