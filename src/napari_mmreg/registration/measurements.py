@@ -26,13 +26,11 @@ from torch import Tensor
 from napari_mmreg.alignment.bspline_fit import warp_level
 from napari_mmreg.alignment.levels import (
     build_level,
-    describe,
     masked_correlation,
     pair_tensors,
     shift_correlation,
 )
 from napari_mmreg.geometry.affine_fit import beyond_affine
-from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.nn.sampling import gaussian_blur
 from napari_mmreg.registration.evidence import better_shift, overlap_share, rival_peak
 
@@ -118,12 +116,11 @@ def measure(pair: Pair, transform: Transform, run: Run, elastic: ElasticNetwork)
     tensors = pair_tensors(pair, run.device)
     level = build_level(tensors, SIZE)
     unit = 256 / max(level.shape)
-    input_mask = level.moving_mask * level.fixed_mask
-    moving, mask = warp_level(level, transform)
-    registered = describe(moving, mask)
-    before = masked_correlation(level.features, describe(level.moving, input_mask), input_mask)
-    after = masked_correlation(level.features, registered, mask)
-    correlation = shift_correlation(level.features, registered, mask)
+    unmoved, registered = level.unmoved, warp_level(level, transform)
+    mask = registered[1]
+    before = masked_correlation(level.features, unmoved.features, unmoved[1])
+    after = masked_correlation(level.features, registered.features, mask)
+    correlation = shift_correlation(level.features, registered.features, mask)
     peak, margin = _peak(correlation)
     distance, gain = better_shift(_array(correlation))
     run.check()
@@ -151,7 +148,7 @@ def measure(pair: Pair, transform: Transform, run: Run, elastic: ElasticNetwork)
         look=look,
         displacement=displacement.to(texture),
         bend=bend.to(texture),
-        residual=_local_difference(mind_ssc(level.fixed), mind_ssc(moving), mask),
+        residual=_local_difference(level.self_similarity, registered.self_similarity, mask),
         texture=gaussian_blur(texture, LOCAL)[0, 0],
         mask=mask[0, 0] > 0.5,
         rival=_rival(pair, transform, run, correlation),
@@ -209,8 +206,8 @@ def _resized(part: Tensor, shape: tuple[int, int]) -> Tensor:
 def _rival(pair: Pair, transform: Transform, run: Run, coarse: Tensor) -> float:
     """Return the best other peak on the measuring grid or on a finer one; see `rival_peak`."""
     level = build_level(pair_tensors(pair, run.device), FINE)
-    moving, mask = warp_level(level, transform)
-    fine = shift_correlation(level.features, describe(moving, mask), mask)
+    registered = warp_level(level, transform)
+    fine = shift_correlation(level.features, registered.features, registered[1])
     run.check()
     return max(rival_peak(_array(coarse)), rival_peak(_array(fine)))
 
