@@ -313,6 +313,11 @@ def summarise(result: RegistrationResult) -> None:
         say(f"              {reason}")
     device = result.provenance.get("device", "")
     say(f"Model         {result.model} on {device}, {sum(result.timings.values()):.1f} s")
+    if result.status != "failed":
+        say(
+            f"Mean error    probably {result.mean_error():.1f} px, with 90 % below "
+            f"{result.mean_error(0.9):.1f} px (of the fixed image)"
+        )
     say(
         f"Similarity    {metrics['similarity_before']:.3f} before, "
         f"{metrics['similarity_after']:.3f} after"

@@ -37,6 +37,9 @@ LOCALISATION = "misregistration found by the model"
 FIXED_EXCLUDED, MOVING_EXCLUDED = "left out of fixed", "left out of moving"
 COMPARE = "compare"
 
+PROBABILITIES = (RISK, RISK_BEFORE, LOCALISATION)
+"""Maps of probability, which come with a colour bar."""
+
 PROBABILITY = {
     "contrast_limits": (0.0, 1.0),
     "colormap": "inferno",

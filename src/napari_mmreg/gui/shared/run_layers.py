@@ -25,7 +25,10 @@ def make_layer(spec: LayerSpec, at: Slice | None = None) -> Layer:
             kwargs.pop(key, None)
     if isinstance(kwargs.get("edge_colormap"), tuple):
         kwargs["edge_colormap"] = Colormap(kwargs["edge_colormap"], name="mmreg arrows")
-    return Layer.create(deepened(spec.data, spec.kind, at), kwargs, spec.kind)
+    layer = Layer.create(deepened(spec.data, spec.kind, at), kwargs, spec.kind)
+    if spec.role in bundles.PROBABILITIES:
+        layer.colorbar.visible = True
+    return layer
 
 
 def place_in(layers: Sequence[Any], record: RunRecord, role: str) -> int:
