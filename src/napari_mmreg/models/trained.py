@@ -112,9 +112,10 @@ class TrainedModel(ABC):
             passes: list[Pass] = []
             for number, size in enumerate(self.sizes, start=1):
                 level = build_level(tensors, size)
-                matrix, near = (passes[-1].found, passes[-1].near) if passes else (start, False)
+                before = passes[-1] if passes else None
+                matrix = start if before is None else before.found
                 last = number == len(self.sizes)
-                inputs = warp_inputs(level, matrix, self.multiple, near=near, last=last)
+                inputs = warp_inputs(level, matrix, self.multiple, before, last=last)
                 output = self.call_network(inputs)
                 passes.append(fit_pass(level, matrix, inputs, output, self.cell))
                 run.step(number / len(self.sizes))
