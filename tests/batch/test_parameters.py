@@ -23,7 +23,7 @@ def test_what_a_file_leaves_out_has_its_default(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("modle: hrnet\n", "names modle. The parameters are model, device"),
+        ("modle: hrnet\n", "names modle. The parameters are model, budget, device"),
         ("- model\n", "does not list parameters"),
         ("a: [\n", "cannot be read as YAML"),
         ("refine: maybe\n", "refine has to be true or false"),
