@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.protocols import pixel_positions
 from napari_mmreg.errors import InputError, MissingExtraError
+from napari_mmreg.models.budgets import BALANCED, BUDGETS
+from napari_mmreg.models.registry import AUTO
 
 Picture = NDArray[np.uint8]
 Field = NDArray[np.floating]
@@ -34,17 +36,20 @@ class Method:
     register: Callable[[Picture, Picture], Answer]
 
 
-def our_method(model: str, device: str = "cpu", *, refine: bool = True) -> Method:
-    """Return one of our models behind `napari_mmreg.register`."""
+def our_method(
+    model: str, device: str = "cpu", *, refine: bool = True, budget: str = BALANCED
+) -> Method:
+    """Return one of our models, or ``"auto"``, behind `napari_mmreg.register`."""
 
     def call(fixed: Picture, moving: Picture) -> Answer:
         from napari_mmreg.registration import register
 
-        result = register(fixed, moving, model=model, device=device, refine=refine)
+        result = register(fixed, moving, model=model, device=device, refine=refine, budget=budget)
         grid = pixel_positions(*fixed.shape[:2])
         return Answer(grid + result.displacement, result.status)
 
-    return Method(model if refine else f"{model}, no refinement", call)
+    name = f"{model}, {budget}" if budget != BALANCED else model
+    return Method(name if refine else f"{name}, no refinement", call)
 
 
 def load_method(text: str, device: str = "cpu") -> Method:
@@ -53,8 +58,8 @@ def load_method(text: str, device: str = "cpu") -> Method:
     Parameters
     ----------
     text : str
-        One of our models (``classical``; ``classical:bare`` leaves the refinement out), a peer
-        (`PEERS`), or ``path/to/file.py::function`` with ``function(fixed, moving)`` returning
+        One of our models (``classical``; ``classical:bare`` leaves the refinement out),
+        ``auto``, ``auto:fast`` or ``auto:best``, a peer (`PEERS`), or ``path/to/file.py::function`` with ``function(fixed, moving)`` returning
         the (row, col) positions, float (H, W, 2).
     device : str
         For our models.
@@ -72,11 +77,12 @@ def load_method(text: str, device: str = "cpu") -> Method:
 
     name, _, variant = text.partition(":")
     ours = [info.name for info in list_models()]
+    if name == AUTO and (variant or BALANCED) in BUDGETS:
+        return our_method(name, device, budget=variant or BALANCED)
     if name in ours and variant in ("", "bare"):
         return our_method(name, device, refine=not variant)
-    raise InputError(
-        f"There is no method {text!r}. Models: {', '.join(ours)}. Peers: {', '.join(PEERS)}."
-    )
+    known = ", ".join([AUTO, *ours])
+    raise InputError(f"There is no method {text!r}. Models: {known}. Peers: {', '.join(PEERS)}.")
 
 
 def _external(text: str) -> Method:

@@ -27,7 +27,7 @@ Map = NDArray[np.float32]
 WRONG = 5.0
 """Mean error, in px at 256-px scale, from which on a registration is wrong."""
 
-DOUBTFUL, FAILED = 0.25, 0.95
+DOUBTFUL, FAILED = 0.2, 0.97
 """Probabilities of that from which on a result is doubtful, or not used."""
 
 MAX_FOLDING = 0.002
