@@ -226,6 +226,14 @@ def main() -> None:
         kept = [old for old in kept if old["label"] != arguments.label] + [record]
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         RESULTS.with_suffix(".md").write_text(table(kept), encoding="utf-8")
+        _renew_section(table(kept))
+
+
+def _renew_section(text: str) -> None:
+    """Put the tables at the end of those of `benchmarks.accuracy`."""
+    tables = RESULTS.parents[1] / "RESULTS.md"
+    before = tables.read_text(encoding="utf-8").split("\n" + text.splitlines()[0])[0]
+    tables.write_text(f"{before}\n{text}", encoding="utf-8")
 
 
 def _without_paths(words: Iterable[str]) -> list[str]:
@@ -234,7 +242,7 @@ def _without_paths(words: Iterable[str]) -> list[str]:
 
 
 _INTRODUCTION = """\
-# Time of whole registrations
+## Time of whole registrations
 
 Every pair goes through all methods in turn, in one process; processor seconds, medians over pairs,
 and the median of each method's time over the peer's on the same pair. Our models run as

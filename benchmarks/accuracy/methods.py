@@ -59,8 +59,9 @@ def load_method(text: str, device: str = "cpu") -> Method:
     ----------
     text : str
         One of our models (``classical``; ``classical:bare`` leaves the refinement out),
-        ``auto``, ``auto:fast`` or ``auto:best``, a peer (`PEERS`), or ``path/to/file.py::function`` with ``function(fixed, moving)`` returning
-        the (row, col) positions, float (H, W, 2).
+        ``auto``, ``auto:fast`` or ``auto:best``, a peer (`PEERS`), or
+        ``path/to/file.py::function`` with ``function(fixed, moving)`` returning the (row, col)
+        positions, float (H, W, 2).
     device : str
         For our models.
 

@@ -117,7 +117,7 @@ def search(
         score = product / (one * two).clamp(min=1e-3).sqrt()
         score = score * (overlap / (0.75 * usable)).clamp(0, 1).sqrt()
         score = torch.where(overlap < MIN_OVERLAP * usable, -1.0, score)
-        peak = _highest_near(score, 4) == score
+        peak = highest_near(score, 4) == score
         best = torch.where(peak, score, -1.0).flatten(1).topk(PEAKS)
         values.append(best.values)
         places.append(best.indices)
@@ -143,7 +143,7 @@ def _centred(maps: Tensor, mask: Tensor) -> Tensor:
     return (maps - (maps * mask).sum(dim=(2, 3), keepdim=True) / count) * mask
 
 
-def _highest_near(maps: Tensor, reach: int) -> Tensor:
+def highest_near(maps: Tensor, reach: int) -> Tensor:
     """Return the maximum over windows of 2 `reach` + 1, a power of two plus 1, of (B, h, w).
 
     Doubling the window by shifted maxima takes a tenth of the time of `max_pool2d`.
