@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SECOND_OPINION = "classical"
 
 SURE = 0.15
-"""Probability of a wrong answer below which ``"auto"`` asks no further engine. Chosen on the 396 cases
-of `train` behind the error model, cross-validated: less asks more engines for no better answer."""
+"""Probability of a wrong answer below which ``"auto"`` asks no further engine. Chosen on the 396
+cases of `train` behind the error model, cross-validated: less asks more for no better answer."""
 
 
 @dataclass(frozen=True, slots=True)
