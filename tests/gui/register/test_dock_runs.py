@@ -61,7 +61,8 @@ def test_only_what_is_asked_for_is_added(make_dock, engine, pictures, qtbot):
     own = [layer.name for layer in viewer.layers if layer.name.startswith("[")]
     assert own == ["[1] registered", "[1] compare"]
     offered = [name for name, b in dock.layers.toggles.items() if not b.isHidden()]
-    assert offered == ["registered", "arrows", "colour", "amount", "grid", "risk"]
+    kinds = ["registered", "arrows", "colour", "amount", "grid", "risk", "before"]
+    assert offered == kinds
     grid = dock.layers.toggles["grid"]
     grid.click()
     assert viewer.layers["[1] deformed grid"].visible

@@ -40,7 +40,7 @@ class CorrectionJob(RegistrationJob):
         from napari_mmreg.registration import assess
 
         def correct(fixed: Any, moving: Any, **options: Any) -> Any:
-            del options["model"], options["refine"]
+            del options["model"], options["budget"], options["refine"]
             name = str(self._history["name"])
             return assess(
                 fixed, moving, self._transform, model=name, history=self._history, **options

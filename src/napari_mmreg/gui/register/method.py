@@ -46,6 +46,7 @@ class MethodBox(QWidget):
         self.purpose = style.quiet_label()
         self.budget = Combo.of(strings.BUDGETS, strings.BUDGET_TIP)
         self.budget.select(BALANCED)
+        self.budget.setAccessibleName(strings.BUDGET)
         self.device = Combo.of(strings.DEVICES, strings.DEVICE_TIP)
         self.device.select(defaults.device)
         self.refine = QCheckBox(strings.REFINE)

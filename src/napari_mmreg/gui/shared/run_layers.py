@@ -26,7 +26,7 @@ def make_layer(spec: LayerSpec, at: Slice | None = None) -> Layer:
     if isinstance(kwargs.get("edge_colormap"), tuple):
         kwargs["edge_colormap"] = Colormap(kwargs["edge_colormap"], name="mmreg arrows")
     layer = Layer.create(deepened(spec.data, spec.kind, at), kwargs, spec.kind)
-    if spec.role in bundles.PROBABILITIES:
+    if at is None and spec.role in bundles.PROBABILITIES:  # it would stay in other slices
         layer.colorbar.visible = True
     return layer
 
