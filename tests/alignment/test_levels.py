@@ -6,6 +6,7 @@ import pytest
 import torch
 from skimage import data
 
+from napari_mmreg.alignment.bspline_fit import warp_level
 from napari_mmreg.alignment.levels import (
     build_level,
     homography_scores,
@@ -13,9 +14,11 @@ from napari_mmreg.alignment.levels import (
     pair_tensors,
     shift_correlation,
 )
+from napari_mmreg.alignment.lucas_kanade import align
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.imaging import prepare_pair
 from napari_mmreg.nn.homography import matrix_tensor
+from napari_mmreg.run import Run
 
 FIXED = data.camera()[100:340, 60:380]
 SHIFT = MatrixTransform.translation((14, -22))
@@ -77,7 +80,16 @@ def test_a_pair_is_cleaned_once_and_nothing_outlives_it():
     pair = prepare_pair(FIXED, MOVING)
     first = pair_tensors(pair, "cpu")
     assert pair_tensors(pair, "cpu") is first
-    kept = weakref.ref(first[0])
-    del pair, first
+    made = build_level(first, 64)
+    assert build_level(first, 64) is made
+    turned = MatrixTransform.from_params(rotation_degrees=3)
+    warped = warp_level(made, turned)
+    assert warp_level(made, turned) is warped
+    assert warped.features.shape == made.features.shape
+    align(made, torch.eye(3, dtype=torch.float64)[None], Run(), iterations=1)
+    kept, level = weakref.ref(first[0]), weakref.ref(made)
+    del pair, first, made, warped
+    gc.collect()
+    assert level() is None
     gc.collect()
     assert kept() is None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from skimage import data, filters
 
 from napari_mmreg.alignment.levels import build_level, pair_tensors
@@ -11,7 +12,7 @@ from napari_mmreg.errors import Cancelled
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.imaging import prepare_pair
 from napari_mmreg.models import load_model
-from napari_mmreg.models.classical.search import search
+from napari_mmreg.models.classical.search import highest_near, search
 from napari_mmreg.nn.homography import matrix_tensor
 from napari_mmreg.run import Run
 
@@ -122,6 +123,13 @@ def test_search_starts_within_its_steps():
     assert (scores[:-1] >= scores[1:]).all()
     start = MatrixTransform.from_xy(found[0].numpy())
     assert error(start, truth, pair) < 8
+
+
+@pytest.mark.parametrize("reach", [1, 2, 4])
+def test_highest_near_equals_a_pooled_maximum(reach):
+    maps = torch.randn(2, 13, 17)
+    expected = F.max_pool2d(maps[:, None], 2 * reach + 1, 1, reach)[:, 0]
+    assert torch.equal(highest_near(maps, reach), expected)
 
 
 def test_alignment_improves_a_start():

@@ -12,6 +12,7 @@ from napari_mmreg.models.weights import (
     load_weights,
     read_config,
     save_weights,
+    shared_network,
     weights_folder,
 )
 
@@ -37,6 +38,17 @@ def test_round_trip(folder):
     assert torch.equal(network[0].weight, expected[0].weight)
     config = read_config(folder)
     assert (config.model, config.constructor, config.extra) == ("m", {"width": 3}, {"step": 7})
+
+
+def test_a_shared_network_is_read_once_until_its_files_change(folder):
+    first = shared_network(folder, build)
+    assert shared_network(str(folder), build) is first
+    assert load_weights(folder, build) is not first
+    save_weights(folder, "m", build({"width": 4}).state_dict(), {"width": 4})
+    assert shared_network(folder, build)[0].in_features == 4
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="is missing"):
+        shared_network(folder, build)
 
 
 def test_loading_leaves_the_random_state_alone(folder):

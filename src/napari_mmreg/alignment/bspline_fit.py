@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_mmreg.alignment.bspline import control_grid
-from napari_mmreg.alignment.levels import Level, describe
+from napari_mmreg.alignment.levels import Level, Warped, describe
 from napari_mmreg.nn.sampling import pixel_grid, sample
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ MAX_STEP = 4.0
 TOLERANCE = 0.02
 
 
-def warp_level(
-    level: Level, transform: Transform, displacement: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def warp_level(level: Level, transform: Transform, displacement: Tensor | None = None) -> Warped:
     """Warp the moving image and the masks of a level by a transform of the pair's grid.
 
     Parameters
@@ -41,7 +39,21 @@ def warp_level(
         Fixed to moving (pull).
     displacement : Tensor of shape (1, h, w, 2), optional
         (x, y) in pixels of the level; `transform` maps what it leads to.
+
+    Returns
+    -------
+    Warped
+        Without a displacement, one object as long as level and transform are kept.
     """
+    if displacement is not None:
+        return level.warp(_mapped(level, transform, displacement))
+    if transform not in level.warps:
+        level.warps[transform] = level.warp(_mapped(level, transform, None))
+    return level.warps[transform]
+
+
+def _mapped(level: Level, transform: Transform, displacement: Tensor | None) -> Tensor:
+    """Return where a level's pixels lie in its moving image, (1, h, w, 2), (x, y)."""
     rows, cols = level.shape
     step = np.array([level.full_shape[0] / rows, level.full_shape[1] / cols])
     grid = np.stack(np.meshgrid(np.arange(rows), np.arange(cols), indexing="ij"), axis=-1)
@@ -49,8 +61,7 @@ def warp_level(
         grid = grid + displacement[0].flip(-1).cpu().numpy()
     where = (transform.map((grid + 0.5) * step - 0.5) + 0.5) / step - 0.5
     known = np.nan_to_num(where, nan=-1e4).astype(np.float32)
-    place = torch.from_numpy(known).flip(-1)[None].to(level.fixed.device)
-    return level.warp(place)
+    return torch.from_numpy(known).flip(-1)[None].to(level.fixed.device)
 
 
 def resize_displacement(displacement: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -100,7 +111,7 @@ def fit_bspline(
     gy = F.pad((fixed[..., 2:, :] - fixed[..., :-2, :]) / 2, (0, 0, 1, 1))
     tensor = torch.cat([(gx * gx).sum(1), (gx * gy).sum(1), (gy * gy).sum(1)])
     smooth = BENDING * control.roughness(2) + MEMBRANE * control.roughness(1)
-    eye = torch.eye(2 * count, dtype=fixed.dtype, device=fixed.device)
+    smooth_blocks = control.blocks(smooth)
     base = pixel_grid(rows, cols, fixed)[None]
     value = fixed.new_zeros(1, ky, kx, 2) if start is None else control.fit(start)
     for _ in range(iterations):
@@ -110,16 +121,14 @@ def fit_bspline(
         known = sample(mask, where, padding="zeros")[:, 0]
         weight = known / (residual.square().sum(1) + ROBUST).sqrt()
         normal = control.gram(tensor * weight)
-        strength = (normal[0].diagonal().mean() + normal[2].diagonal().mean()) / 2 + 1e-6
+        curvature = normal[::2, : control.groups].diagonal(0, -2, -1).sum()
+        strength = curvature / (2 * count) + 1e-6
         slope = torch.cat([(gx * residual).sum(1) * weight, (gy * residual).sum(1) * weight])
-        right = control.gather(slope)
-        penalty = strength * smooth
-        flat = value[0].flatten(0, 1)
-        upper = torch.cat([normal[0] + penalty, normal[1]], dim=1)
-        lower = torch.cat([normal[1], normal[2] + penalty], dim=1)
-        matrix = torch.cat([upper, lower]) + 1e-4 * strength * eye
-        side = torch.cat([right[0] + penalty @ flat[:, 0], right[1] + penalty @ flat[:, 1]])
-        step = torch.linalg.solve(matrix, side).view(2, count).T.reshape(1, ky, kx, 2)
+        right = control.gather(slope).T + strength * (smooth @ value[0].flatten(0, 1))
+        matrix = control.normal_equations(
+            normal[None], strength * smooth_blocks[None], 1e-4 * strength
+        )
+        step = control.solve(matrix, right.T[None])
         value = value - step.clamp(-MAX_STEP, MAX_STEP)
         if float(step.abs().max()) < TOLERANCE:
             break

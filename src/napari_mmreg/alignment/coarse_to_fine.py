@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_mmreg.alignment.levels import Level, build_level, homography_scores
+from napari_mmreg.alignment.levels import Level, Tensors, build_level, homography_scores
 from napari_mmreg.alignment.lucas_kanade import align
 from napari_mmreg.nn.homography import corners, distortion_penalty
 
@@ -23,8 +23,6 @@ KEEP, SEPARATION = 4, 0.02
 
 PENALTY = 1.0
 """Correlation that an distortion_penalty of one costs."""
-
-Tensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def coarse_to_fine(
@@ -53,13 +51,20 @@ def coarse_to_fine(
         Correlation of the oriented gradient channels on the fine grid.
     """
     middle, fine = build_level(tensors, MIDDLE), build_level(tensors, FINE)
-    starts = starts[_merit(middle, starts).argsort(descending=True, stable=True)]
-    kinds = [starts[non_max_suppression(starts, *middle.full_shape, KEEP, SEPARATION)]]
+    merits = _merit(middle, starts)
+    order = merits.argsort(descending=True, stable=True)
+    starts, merits = starts[order], merits[order]
+    chosen = non_max_suppression(starts, *middle.full_shape, KEEP, SEPARATION)
+    kinds, merits = [starts[chosen]], merits[chosen]
     for freedom in freedoms:
         kinds.append(align(middle, kinds[-1], run, freedom=freedom))
-    best = _best(middle, torch.cat(kinds))
-    best = _best(fine, torch.cat([best, align(fine, best, run, stride=2)]))
-    return best[0], float(homography_scores(fine, best)[0])
+    # Those that it began with are known already.
+    merits = torch.cat([merits, _merit(middle, torch.cat(kinds[1:]))])
+    best = torch.cat(kinds)[int(merits.argmax())][None]
+    both = torch.cat([best, align(fine, best, run, stride=2)])
+    similarities = homography_scores(fine, both)
+    winner = int((similarities - _cost(fine, both)).argmax())
+    return both[winner], float(similarities[winner])
 
 
 def align_coarsely(tensors: Tensors, starts: Tensor, run: Run) -> Tensor:
@@ -86,11 +91,8 @@ def non_max_suppression(
 
 def _merit(level: Level, matrices: Tensor) -> Tensor:
     """Similarity, less what speaks against the homography itself."""
-    return homography_scores(level, matrices) - PENALTY * distortion_penalty(
-        matrices, *level.full_shape
-    )
+    return homography_scores(level, matrices) - _cost(level, matrices)
 
 
-def _best(level: Level, matrices: Tensor) -> Tensor:
-    """Return the best of several homographies, (1, 3, 3)."""
-    return matrices[int(_merit(level, matrices).argmax())][None]
+def _cost(level: Level, matrices: Tensor) -> Tensor:
+    return PENALTY * distortion_penalty(matrices, *level.full_shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,14 +16,16 @@ from napari_mmreg.imaging.field_of_view import without_border
 from napari_mmreg.imaging.normalise import fill_invalid
 from napari_mmreg.nn.gradients import downscale, orientation_channels
 from napari_mmreg.nn.homography import positions, resize_matrix
+from napari_mmreg.nn.mind import mind_ssc
 from napari_mmreg.nn.sampling import sample
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
+    from napari_mmreg.geometry import Transform
     from napari_mmreg.imaging import Pair
-
-Tensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 MARGIN = 3
 """Pixels next to missing data that are not used: filters look across the edge there."""
@@ -36,6 +38,42 @@ FAR_SMALLER = 0.5
 
 SIGMA, SMOOTH = 0.6, 1.0
 """Blur before and after the derivative, in pixels of the level. Finer than usual: measured."""
+
+
+class Tensors(tuple[Tensor, Tensor, Tensor, Tensor]):  # noqa: SLOT001  it carries `levels`
+    """Fixed, moving, fixed mask and moving mask, (1, 1, H, W) float32; not to be changed.
+
+    Attributes
+    ----------
+    levels : dict of int to Level
+        What `build_level` has made of them: search, alignment, bending and checks share these.
+    """
+
+    levels: dict[int, Level]
+
+    def __new__(cls, parts: Iterable[Tensor]) -> Self:
+        """Bind four tensors."""
+        new = super().__new__(cls, tuple(parts))
+        new.levels = {}
+        return new
+
+
+class Warped(tuple[Tensor, Tensor]):  # noqa: SLOT001  it keeps its descriptions
+    """An image on a level's grid and a mask, (1, 1, h, w), and their descriptions, made once."""
+
+    def __new__(cls, image: Tensor, mask: Tensor) -> Self:
+        """Bind both."""
+        return super().__new__(cls, (image, mask))
+
+    @cached_property
+    def features(self) -> Tensor:
+        """Orientation channels, (1, C, h, w)."""
+        return describe(*self)
+
+    @cached_property
+    def self_similarity(self) -> Tensor:
+        """MIND-SSC, (1, 12, h, w)."""
+        return mind_ssc(self[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +106,21 @@ class Level:
         return describe(self.fixed, self.fixed_mask)
 
     @cached_property
+    def self_similarity(self) -> Tensor:
+        """MIND-SSC of the fixed image, (1, 12, h, w)."""
+        return mind_ssc(self.fixed)
+
+    @cached_property
+    def unmoved(self) -> Warped:
+        """The moving image as it came."""
+        return Warped(self.moving, self.moving_mask * self.fixed_mask)
+
+    @cached_property
+    def warps(self) -> WeakKeyDictionary[Transform, Warped]:
+        """The moving image under the transforms that were asked for, as long as they are kept."""
+        return WeakKeyDictionary()
+
+    @cached_property
     def _shrink(self) -> Tensor:
         like = torch.empty(0, dtype=torch.float64, device=self.fixed.device)
         return resize_matrix(self.full_shape, self.shape, like)
@@ -82,11 +135,11 @@ class Level:
         full: Tensor = torch.linalg.inv(self._shrink) @ matrices @ self._shrink
         return full.div(full[..., 2:, 2:])
 
-    def warp(self, where: Tensor) -> tuple[Tensor, Tensor]:
+    def warp(self, where: Tensor) -> Warped:
         """Sample the moving image and what both masks allow at (B, h, w, 2) positions."""
         image = sample(self.moving, where)
         mask = sample(self.moving_mask, where, padding="zeros")
-        return image, (mask > 0.9).float() * self.fixed_mask
+        return Warped(image, (mask > 0.9).float() * self.fixed_mask)
 
 
 def describe(image: Tensor, mask: Tensor) -> Tensor:
@@ -98,7 +151,7 @@ _TENSORS: WeakKeyDictionary[Pair, dict[str, Tensors]] = WeakKeyDictionary()
 
 
 def pair_tensors(pair: Pair, device: str) -> Tensors:
-    """Return fixed, moving, fixed mask and moving mask as (1, 1, h, w) float32; not to be changed.
+    """Return a pair's images and masks in torch.
 
     Predicting, refining and checking ask for the same; they are kept as long as the pair is.
     """
@@ -124,7 +177,7 @@ def _clean_tensors(pair: Pair, device: str) -> Tensors:
 
     fixed, fixed_mask = clean(pair.fixed, pair.fixed_mask)
     moving, moving_mask = clean(pair.moving, pair.moving_mask)
-    return image(fixed), image(moving), mask(fixed_mask), mask(moving_mask)
+    return Tensors((image(fixed), image(moving), mask(fixed_mask), mask(moving_mask)))
 
 
 def _closed(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -135,7 +188,13 @@ def _closed(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def build_level(tensors: Tensors, size: int) -> Level:
-    """Shrink a pair so that its longer side has at most `size` pixels."""
+    """Shrink a pair so that its longer side has at most `size` pixels; made once a size."""
+    if size not in tensors.levels:
+        tensors.levels[size] = _shrunk(tensors, size)
+    return tensors.levels[size]
+
+
+def _shrunk(tensors: Tensors, size: int) -> Level:
     fixed, moving, fixed_mask, moving_mask = tensors
     rows, cols = fixed.shape[-2:]
     factor = size / max(rows, cols)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -65,27 +67,19 @@ def align(
     moving = describe(image, mask)
     unit = unit_matrix(rows, cols, start)
     back = torch.linalg.inv(unit)
-    fixed, gx, gy = _gradients(level.features, stride)
-    basis = _basis(freedom, rows, cols, gx)
-    jx, jy = (part @ basis for part in _jacobian(rows, cols, stride, gx))
-    xx = gx.square().sum((0, 1)).reshape(-1, 1)
-    yy = gy.square().sum((0, 1)).reshape(-1, 1)
-    xy = (gx * gy).sum((0, 1)).reshape(-1, 1)
-    stacked = torch.cat([jx, jy])
-    curved = torch.cat([xx * jx + xy * jy, xy * jx + yy * jy])
-
+    known = _linearised(level, stride)
+    basis = _basis(freedom, rows, cols, known.fixed)
     rest = torch.eye(3, dtype=torch.float64, device=start.device).repeat(len(start), 1, 1)
     for _ in range(iterations):
         run.check()
         where = positions(back @ rest @ unit, rows, cols, stride)
-        residual = sample(moving, where) - fixed
-        known = sample(mask, where, padding="zeros")
-        weight = known[:, 0] / (residual.square().sum(1) + ROBUST).sqrt()
-        flat = weight.flatten(1)
-        right = ((gx * residual).sum(1).flatten(1) * flat) @ jx
-        right = right + ((gy * residual).sum(1).flatten(1) * flat) @ jy
-        twice = torch.cat([flat, flat], dim=1)
-        hessian = torch.stack([(stacked * w[:, None]).T @ curved for w in twice])
+        residual = sample(moving, where) - known.fixed
+        inside = sample(mask, where, padding="zeros")
+        weight = (inside[:, 0] / (residual.square().sum(1) + ROBUST).sqrt()).flatten(1)
+        right = ((known.along_x * residual).sum(1).flatten(1) * weight) @ known.by_x
+        right = right + ((known.along_y * residual).sum(1).flatten(1) * weight) @ known.by_y
+        hessian = (weight @ known.products).view(-1, 8, 8)
+        hessian, right = basis.T @ hessian @ basis, right @ basis
         step = _solve(hessian, right)
         rest = rest @ torch.linalg.inv(_small_homography((step @ basis.T).double()))
         rest = rest / rest[:, 2:, 2:]
@@ -96,14 +90,49 @@ def align(
     return torch.where(fine[:, None, None], found, matrices)
 
 
-def _gradients(features: Tensor, stride: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Features and their derivatives in units of half a frame, strided."""
-    rows, cols = features.shape[-2:]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Linearised:
+    """What the steps need of a fixed image, strided; N pixels.
+
+    Attributes
+    ----------
+    fixed, along_x, along_y : Tensor of shape (1, C, h, w)
+        Its channels, and their derivatives in units of half a frame.
+    by_x, by_y : Tensor of shape (N, 8)
+        Derivatives of x and y by the parameters of a homography.
+    products : Tensor of shape (N, 64)
+        What each pixel adds to the Hessian of the eight parameters.
+    """
+
+    fixed: Tensor
+    along_x: Tensor
+    along_y: Tensor
+    by_x: Tensor
+    by_y: Tensor
+    products: Tensor
+
+
+_LINEARISED: WeakKeyDictionary[Level, dict[int, _Linearised]] = WeakKeyDictionary()
+
+
+def _linearised(level: Level, stride: int) -> _Linearised:
+    """Linearise the fixed image of a level, once as long as the level is kept."""
+    kept = _LINEARISED.setdefault(level, {})
+    if stride in kept:
+        return kept[stride]
+    features, (rows, cols) = level.features, level.shape
     gx = F.pad((features[..., :, 2:] - features[..., :, :-2]) / 2, (1, 1, 0, 0))
     gy = F.pad((features[..., 2:, :] - features[..., :-2, :]) / 2, (0, 0, 1, 1))
     parts = (features, gx * ((cols - 1) / 2), gy * ((rows - 1) / 2))
-    one, two, three = (part[..., ::stride, ::stride].contiguous() for part in parts)
-    return one, two, three
+    fixed, gx, gy = (part[..., ::stride, ::stride].contiguous() for part in parts)
+    jx, jy = _jacobian(rows, cols, stride, gx)
+    xx, xy, yy = (
+        (one * two).sum((0, 1)).reshape(-1, 1) for one, two in ((gx, gx), (gx, gy), (gy, gy))
+    )
+    products = jx[:, :, None] * (xx * jx + xy * jy)[:, None]
+    products += jy[:, :, None] * (xy * jx + yy * jy)[:, None]
+    kept[stride] = _Linearised(fixed, gx, gy, jx, jy, products.flatten(1))
+    return kept[stride]
 
 
 def _jacobian(rows: int, cols: int, stride: int, like: Tensor) -> tuple[Tensor, Tensor]:

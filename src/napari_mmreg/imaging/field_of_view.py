@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_mmreg.imaging.median import median_of_nine
 from napari_mmreg.imaging.outline import drawn_share, free_outline, largest_part
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def aperture(grey: NDArray[np.float32], *, certain: bool = False) -> NDArray[np.
     if factor < 1:
         shape = [max(16, round(side * factor)) for side in grey.shape]
         unit = resize(unit, shape, order=1, anti_aliasing=True).astype(np.float32)
-    calm = ndimage.median_filter(unit, 3, mode="nearest")
+    calm = median_of_nine(unit)
     for level, tolerance, corners in _corner_levels(calm):
         contrast = np.abs(calm - level)
         inside, rounded = _drawn_inside(contrast <= tolerance)

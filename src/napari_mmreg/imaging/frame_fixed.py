@@ -21,6 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_mmreg.imaging.grey import to_grey
+from napari_mmreg.imaging.median import median_of_nine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,7 +164,7 @@ def _defects(one: NDArray[np.float32], two: NDArray[np.float32]) -> NDArray[np.b
 
 
 def _outliers(grey: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    calm = ndimage.median_filter(grey, 3, mode="nearest")
+    calm = median_of_nine(grey)
     low, high = (float(value) for value in np.percentile(calm, (0.5, 99.5)))
     limit = OUTLIER * max(high - low, 1e-6)
     return grey - calm > limit, calm - grey > limit

@@ -54,6 +54,9 @@ class NetworkInput:
         The pass before found a plausible homography, by which the moving image is warped.
     last : bool
         No pass follows: renderings are made now.
+    fixed_features : object
+        What the network handed on of the same fixed image in the pass before; None if there was
+        none on this grid.
     """
 
     fixed: Tensor
@@ -62,6 +65,7 @@ class NetworkInput:
     moving_mask: Tensor
     near: bool = False
     last: bool = True
+    fixed_features: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class NetworkOutput:
     localisation : Tensor of shape (H, W), or None
         Probability that the images, as they were given, are displaced by more than 2 px at
         256-px scale.
+    fixed_features : object
+        What need not be found again of the fixed image in a second pass; the network's own.
     """
 
     target_points: Tensor
@@ -89,10 +95,11 @@ class NetworkOutput:
     matches: Tensor | None = None
     rendered: Tensor | None = None
     localisation: Tensor | None = None
+    fixed_features: Any = None
 
 
 def warp_inputs(
-    level: Level, matrix: Tensor, multiple: int, *, near: bool = False, last: bool = True
+    level: Level, matrix: Tensor, multiple: int, before: Pass | None = None, *, last: bool = True
 ) -> NetworkInput:
     """Warp the moving image of a level by a homography of the pair's grid; pad both images."""
     rows, cols = level.shape
@@ -104,8 +111,9 @@ def warp_inputs(
         F.pad(sample(level.moving, where), margin, mode="replicate"),
         F.pad(level.fixed_mask, margin),
         F.pad(inside, margin),
-        near,
+        before is not None and before.near,
         last,
+        before.output.fixed_features if before is not None and before.level is level else None,
     )
 
 
@@ -221,6 +229,7 @@ def _crop(output: NetworkOutput, rows: int, cols: int) -> NetworkOutput:
         output.matches,
         None if rendered is None else rendered[:, :rows, :cols],
         None if likely is None else likely[:rows, :cols],
+        output.fixed_features,
     )
 
 

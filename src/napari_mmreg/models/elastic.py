@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from napari_mmreg.models.weights import load_weights, weights_folder
+from napari_mmreg.models.weights import shared_network, weights_folder
 
 if TYPE_CHECKING:
     from napari_mmreg.alignment.elastic.network import ElasticNetwork
@@ -13,7 +13,7 @@ NAME = "elastic"
 
 
 def load_elastic(device: str = "cpu") -> ElasticNetwork:
-    """Load the elastic stage with its weights.
+    """Return the elastic stage with its weights, which all runs share.
 
     Raises
     ------
@@ -22,5 +22,5 @@ def load_elastic(device: str = "cpu") -> ElasticNetwork:
     """
     from napari_mmreg.alignment.elastic.network import ElasticNetwork
 
-    network = load_weights(weights_folder(NAME), ElasticNetwork.from_json, device)
+    network = shared_network(weights_folder(NAME), ElasticNetwork.from_json, device)
     return cast("ElasticNetwork", network)

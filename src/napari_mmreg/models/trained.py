@@ -19,7 +19,7 @@ from napari_mmreg.models.cascade import (
     make_prediction,
     warp_inputs,
 )
-from napari_mmreg.models.weights import load_weights, weights_folder
+from napari_mmreg.models.weights import shared_network, weights_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +35,8 @@ class TrainedModel(ABC):
     Parameters
     ----------
     network : nn.Module, optional
-        By default the network with the weights that are installed.
+        By default the network with the weights that are installed, which all models of a name
+        share.
 
     Attributes
     ----------
@@ -58,9 +59,18 @@ class TrainedModel(ABC):
     cell: ClassVar[int] = 1
 
     def __init__(self, network: nn.Module | None = None) -> None:
-        if network is None:
-            network = load_weights(weights_folder(self.info.name), self.build_network)
-        self.network: Any = network
+        self._given = network is not None
+        self.network: Any = network if self._given else self._installed("cpu")
+
+    def _installed(self, device: str) -> nn.Module:
+        return shared_network(weights_folder(self.info.name), self.build_network, device)
+
+    def move_network(self, device: str) -> None:
+        """Have the network on a device; what others share is not moved, but loaded there."""
+        if self._given:
+            self.network.to(device)
+        else:
+            self.network = self._installed(device)
 
     @staticmethod
     @abstractmethod
@@ -93,7 +103,7 @@ class TrainedModel(ABC):
         Cancelled
             If the run was cancelled.
         """
-        self.network.to(run.device)
+        self.move_network(run.device)
         with torch.inference_mode():
             tensors = pair_tensors(pair, run.device)
             start = self.start(pair, run)
@@ -102,9 +112,10 @@ class TrainedModel(ABC):
             passes: list[Pass] = []
             for number, size in enumerate(self.sizes, start=1):
                 level = build_level(tensors, size)
-                matrix, near = (passes[-1].found, passes[-1].near) if passes else (start, False)
+                before = passes[-1] if passes else None
+                matrix = start if before is None else before.found
                 last = number == len(self.sizes)
-                inputs = warp_inputs(level, matrix, self.multiple, near=near, last=last)
+                inputs = warp_inputs(level, matrix, self.multiple, before, last=last)
                 output = self.call_network(inputs)
                 passes.append(fit_pass(level, matrix, inputs, output, self.cell))
                 run.step(number / len(self.sizes))

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +150,46 @@ def load_weights(
             f"napari-mmreg: {error}. Install the weights that belong to it."
         ) from error
     return network.to(device).eval().requires_grad_(False)
+
+
+def shared_network(
+    folder: str | Path, build: Callable[[Mapping[str, Any]], nn.Module], device: str = "cpu"
+) -> nn.Module:
+    """Return a network with its weights that everybody shares: read it, never change or move it.
+
+    What `load_weights` does, once as long as the files stay as they are; of a series, or in a
+    window, loading and checking would cost a tenth of every run.
+
+    Parameters
+    ----------
+    folder, build, device
+        As of `load_weights`.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    ModelError
+        As `load_weights`.
+    """
+    found = [
+        (status.st_mtime_ns, status.st_size)
+        for name in (_CONFIG, _WEIGHTS)
+        if (path := Path(folder) / name).is_file() and (status := path.stat())
+    ]
+    return _kept_network(str(Path(folder).resolve()), tuple(found), build, device)
+
+
+@lru_cache(maxsize=12)
+def _kept_network(
+    folder: str,
+    stamp: tuple[tuple[int, int], ...],  # noqa: ARG001  other files are another network
+    build: Callable[[Mapping[str, Any]], nn.Module],
+    device: str,
+) -> nn.Module:
+    return load_weights(folder, build, device)
 
 
 def _read_state(path: Path, sha256: str) -> dict[str, Tensor]:

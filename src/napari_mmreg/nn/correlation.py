@@ -150,12 +150,14 @@ def dual_softmax(
     Tensor
         Shape (B, N, M), in [0, 1]; no row and no column sums to more than 1.
     """
-    scores = similarity / temperature
+    scores = similarity if temperature == 1.0 else similarity / temperature
     hidden = torch.zeros((), dtype=torch.bool, device=scores.device)
     if first_mask is not None:
         hidden = hidden | ~first_mask.unsqueeze(2)
     if second_mask is not None:
         hidden = hidden | ~second_mask.unsqueeze(1)
+    if hidden.ndim == 0:
+        return scores.softmax(1) * scores.softmax(2)
     # The smallest number and not -inf: a row with nothing left must not become NaN.
     scores = scores.masked_fill(hidden, torch.finfo(scores.dtype).min)
     return (scores.softmax(1) * scores.softmax(2)).masked_fill(hidden, 0)

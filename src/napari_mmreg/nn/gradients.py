@@ -47,6 +47,7 @@ def orientation_channels(
     Returns
     -------
     Tensor of shape (B, orientations, H, W)
+        Made in place where it can be: not to be differentiated.
 
     References
     ----------
@@ -56,13 +57,15 @@ def orientation_channels(
     gx, gy = image_gradient(gaussian_blur(image, sigma))
     angle = torch.arange(orientations, device=image.device, dtype=image.dtype)
     angle = (angle * (math.pi / orientations)).view(1, -1, 1, 1)
-    channels = (gx * torch.cos(angle) + gy * torch.sin(angle)).abs()
+    channels = (gx * torch.cos(angle)).addcmul_(gy, torch.sin(angle)).abs_()
     channels = gaussian_blur(channels, smooth)
-    channels = 0.5 * channels + 0.25 * (channels.roll(1, 1) + channels.roll(-1, 1))
+    mixed = 0.5 * channels
+    for step in (1, -1):  # the directions go round
+        mixed += channels.roll(step, 1).mul_(0.25)
     # What is common to all directions is texture or noise: it says little about where.
-    channels = channels - 0.8 * channels.amin(dim=1, keepdim=True)
-    length = channels.square().sum(dim=1, keepdim=True).sqrt()
-    return channels / (length + noise_floor(length, mask))
+    mixed -= 0.8 * mixed.amin(dim=1, keepdim=True)
+    length = mixed.square().sum(dim=1, keepdim=True).sqrt_()
+    return mixed.div_(length + noise_floor(length, mask))
 
 
 def noise_floor(length: Tensor, mask: Tensor | None) -> Tensor:

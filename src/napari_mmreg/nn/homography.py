@@ -161,12 +161,13 @@ def fit_homography(
     """
     middle = points.double().mean(0)
     size = float((points.double() - middle).abs().amax().clamp(min=1.0))
-    one, two = (points.double() - middle) / size, (places.double() - middle) / size
+    one, two = ((part.double() - middle).T.contiguous() / size for part in (points, places))
+    powers = _powers(*one)
     robust = trust = weights.double()
     matrix = torch.eye(3, dtype=torch.float64, device=points.device)
     for turn, scale in enumerate(scales):
-        matrix = _least_squares(one, two, robust, perspective=turn >= len(scales) - 2)
-        squared = (transformed(matrix, one) - two).square().sum(1) * size**2
+        matrix = _least_squares(powers, two, robust, perspective=turn >= len(scales) - 2)
+        squared = _squared_distance(matrix, one, two) * size**2
         robust = trust / (1 + squared.nan_to_num(1e9) / scale**2).square()
     back = torch.eye(3, dtype=torch.float64, device=points.device) / size
     back[:2, 2], back[2, 2] = -middle / size, 1.0
@@ -174,23 +175,44 @@ def fit_homography(
     return found / found[2, 2]
 
 
-def _least_squares(one: Tensor, two: Tensor, weights: Tensor, *, perspective: bool) -> Tensor:
-    """Weighted linear fit of a homography whose last entry is 1, drawn to the identity a bit."""
-    x, y = one.unbind(1)
-    zero, unit = torch.zeros_like(x), torch.ones_like(x)
-    rows = torch.cat(
+def _powers(x: Tensor, y: Tensor) -> Tensor:
+    """Return the products of (x, y, 1) with itself, (6, N), upper triangle row by row."""
+    return torch.stack([x * x, x * y, x, y * y, y, torch.ones_like(x)])
+
+
+def _squared_distance(matrix: Tensor, one: Tensor, two: Tensor) -> Tensor:
+    """Return how far mapped points (2, N) are from their places (2, N), squared."""
+    mapped = matrix[:, :2] @ one + matrix[:, 2:]
+    return (mapped[:2] / mapped[2:] - two).square().sum(0)
+
+
+def _least_squares(powers: Tensor, two: Tensor, weights: Tensor, *, perspective: bool) -> Tensor:
+    """Weighted linear fit of a homography whose last entry is 1, drawn to the identity a bit.
+
+    The normal equations need the matches only through sums of the powers of points, see `_powers`,
+    times places (2, N): no matrix of one row per match is made.
+    """
+    u, v = two
+    weighted = torch.stack([weights, weights * u, weights * v, weights * (u * u + v * v)])
+    plain, with_u, with_v, with_both = (powers @ weighted.T).T[:, _SYMMETRIC].unbind(0)
+    zero = torch.zeros_like(plain)
+    normal = torch.cat(
         [
-            torch.stack([x, y, unit, zero, zero, zero, -two[:, 0] * x, -two[:, 0] * y], 1),
-            torch.stack([zero, zero, zero, x, y, unit, -two[:, 1] * x, -two[:, 1] * y], 1),
+            torch.cat([plain, zero, -with_u[:, :2]], 1),
+            torch.cat([zero, plain, -with_v[:, :2]], 1),
+            torch.cat([-with_u[:2], -with_v[:2], with_both[:2, :2]], 1),
         ]
     )
+    right = torch.cat([with_u[:, 2], with_v[:, 2], -with_both[:2, 2]])
     count = 8 if perspective else 6
-    rows = rows[:, :count]
-    start = one.new_tensor([1.0, 0, 0, 0, 1, 0, 0, 0])[:count]
-    right = torch.cat([two[:, 0], two[:, 1]]) - rows @ start
-    weighted = rows * torch.cat([weights, weights])[:, None]
-    ridge = 1e-4 * weights.sum().clamp(min=1e-6) * torch.eye(count).to(one)
-    step = torch.linalg.solve(weighted.T @ rows + ridge, weighted.T @ right)
+    normal, right = normal[:count, :count], right[:count]
+    start = powers.new_tensor([1.0, 0, 0, 0, 1, 0, 0, 0])[:count]
+    ridge = 1e-4 * weights.sum().clamp(min=1e-6) * torch.eye(count).to(powers)
+    step = torch.linalg.solve(normal + ridge, right - normal @ start)
     full = F.pad(start + step, (0, 9 - count))
     full[8] = 1.0
     return full.view(3, 3)
+
+
+_SYMMETRIC = [[0, 1, 2], [1, 3, 4], [2, 4, 5]]
+"""Places of the entries of a symmetric 3 x 3 matrix in its upper triangle."""

@@ -167,14 +167,27 @@ def robust_affine(points: Tensor, places: Tensor, weights: Tensor, seed: int = 0
         affine = fit_affine(points[rows, picks], places[rows, picks], equal)
         size = torch.linalg.det(affine[..., :2])
         sane = (size > 0.2) & (size < 5.0)
-        residual = squared_residual(affine, points[:, None], places[:, None])
-        score = (trust[:, None] * torch.exp(-0.5 * residual)).sum(2).masked_fill(~sane, -1.0)
+        score = _weight_near(affine, points, places, trust).masked_fill(~sane, -1.0)
         best = affine[torch.arange(len(points)), score.argmax(1)]
         for scale in SCALES[:-1]:
             near = _geman_mcclure(squared_residual(best, points, places), scale)
             best = fit_affine(points, places, trust * near)
     near = _geman_mcclure(squared_residual(best, points, places), SCALES[-1])
     return fit_affine(points, places, (weights + 1e-9) * near)
+
+
+def _weight_near(affine: Tensor, points: Tensor, places: Tensor, trust: Tensor) -> Tensor:
+    """Return the weight (B, K) of the matches that each of many affines (B, K, 2, 3) brings close.
+
+    A coordinate at a time, in place: all pairs of affines and matches do not fit the cache.
+    """
+    whole = torch.cat([points, torch.ones_like(points[..., :1])], -1).mT
+    x, y = (
+        torch.baddbmm(places[..., axis][:, None], affine[:, :, axis], whole, beta=-1)
+        for axis in (0, 1)
+    )
+    close = x.square_().addcmul_(y, y).mul_(-0.5).exp_()
+    return (close @ trust[..., None])[..., 0]
 
 
 def squared_residual(affine: Tensor, points: Tensor, places: Tensor) -> Tensor:

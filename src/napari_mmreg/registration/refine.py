@@ -16,14 +16,13 @@ from napari_mmreg.alignment.elastic.estimate import bend_pair
 from napari_mmreg.alignment.levels import (
     Level,
     Tensors,
+    Warped,
     build_level,
-    describe,
     masked_correlation,
     pair_tensors,
 )
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
 from napari_mmreg.nn.homography import matrix_tensor
-from napari_mmreg.nn.mind import mind_ssc
 
 if TYPE_CHECKING:
     from napari_mmreg.alignment.elastic.network import ElasticNetwork
@@ -158,10 +157,9 @@ def _refined_by_network(
     bend = bend_pair(tensors, before, elastic, run)
     if not bend.folding <= MAX_FOLDING or bend.significance < MIN_SIGNIFICANCE:
         return Refined(before)
-    image, mask = warp_level(level, before)
-    bent, both = warp_level(level, bend.transform)
-    both = both * mask
-    ratio = _mind_difference(level, bent, both) / max(_mind_difference(level, image, both), 1e-9)
+    straight, bent = warp_level(level, before), warp_level(level, bend.transform)
+    both = bent[1] * straight[1]
+    ratio = _mind_difference(level, bent, both) / max(_mind_difference(level, straight, both), 1e-9)
     if ratio > MAX_RATIO or not (moves or _worth_moving(level, bend.transform)):
         return Refined(before)
     return Refined(bend.transform, bend.error_scale)
@@ -175,8 +173,8 @@ def _polished(tensors: Tensors, transform: MatrixTransform, run: Run) -> MatrixT
 
 
 def _similarity(level: Level, transform: Transform) -> float:
-    moving, mask = warp_level(level, transform)
-    return float(masked_correlation(level.features, describe(moving, mask), mask))
+    warped = warp_level(level, transform)
+    return float(masked_correlation(level.features, warped.features, warped[1]))
 
 
 def _worth_moving(level: Level, transform: Transform) -> bool:
@@ -190,8 +188,9 @@ def _worth_moving(level: Level, transform: Transform) -> bool:
         return False
     unit = 256 / max(level.full_shape)
     small = float(np.nanmean(moved)) * unit < NEARLY_ALIGNED
-    before = _mind_difference(level, level.moving, level.moving_mask * level.fixed_mask)
-    after = _mind_difference(level, *warp_level(level, transform))
+    warped = warp_level(level, transform)
+    before = _mind_difference(level, level.unmoved, level.unmoved[1])
+    after = _mind_difference(level, warped, warped[1])
     return after < (SMALL_RATIO if small else RATIO) * before
 
 
@@ -200,18 +199,18 @@ def _bent(tensors: Tensors, transform: Transform, run: Run, capture: float) -> T
     displacement: Tensor | None = None
     for size in (COARSE, FINE) if capture >= 4 else (FINE,):
         level = build_level(tensors, size)
-        moving, mask = warp_level(level, transform)
+        warped = warp_level(level, transform)
         if displacement is not None:
             displacement = resize_displacement(displacement, level.shape)
-        displacement = fit_bspline(level, moving, mask, displacement, ITERATIONS, run)
-    if displacement is None or not _is_small(level, mask, displacement, capture):
+        displacement = fit_bspline(level, *warped, displacement, ITERATIONS, run)
+    if displacement is None or not _is_small(level, warped[1], displacement, capture):
         return transform
     whole = resize_displacement(displacement, level.full_shape)[0].flip(-1).cpu().numpy()
     bent = transform.compose(DisplacementTransform(np.ascontiguousarray(whole)))
-    image, both = warp_level(level, bent)
-    both = both * mask
-    better = _mind_difference(level, image, both) < (1 - MIN_GAIN) * _mind_difference(
-        level, moving, both
+    after = warp_level(level, bent)
+    both = after[1] * warped[1]
+    better = _mind_difference(level, after, both) < (1 - MIN_GAIN) * _mind_difference(
+        level, warped, both
     )
     return bent if better else transform
 
@@ -225,7 +224,7 @@ def _is_small(level: Level, mask: Tensor, displacement: Tensor, capture: float) 
     return float(inside.mean()) <= MAX_MEAN and float(inside.max()) <= 2 * capture
 
 
-def _mind_difference(level: Level, image: Tensor, mask: Tensor) -> float:
+def _mind_difference(level: Level, warped: Warped, mask: Tensor) -> float:
     """Mean absolute difference of the fixed image's MIND-SSC and another one's, over a mask."""
-    apart = (mind_ssc(level.fixed) - mind_ssc(image)).abs().mean(1, keepdim=True)
+    apart = (level.self_similarity - warped.self_similarity).abs().mean(1, keepdim=True)
     return float((apart * mask).sum() / mask.sum().clamp(min=1))

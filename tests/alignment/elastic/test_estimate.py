@@ -52,6 +52,16 @@ def error(transform, field):
     return float(np.linalg.norm(away, axis=-1)[12:-12, 12:-12].mean())
 
 
+def test_a_fixed_image_that_is_encoded_before_gives_the_same_answer(network):
+    images = [torch.from_numpy(image)[None, None] for image in pictures(96)]
+    full = torch.ones_like(images[0])
+    with torch.inference_mode():
+        encoded = network.encoder(images[0], full)
+        one = network(*images, full, full).flow((96, 96))
+        two = network(*images, full, full, encoded=encoded).flow((96, 96))
+    torch.testing.assert_close(one, two, atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize(("largest", "sigma"), [(8.0, 16.0), (5.0, 20.0)])
 def test_most_of_a_bend_is_found(network, largest, sigma):
     field = smooth_field((256, 256), largest, sigma)

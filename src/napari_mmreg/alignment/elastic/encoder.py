@@ -34,6 +34,33 @@ class ImageChannels:
     followed: Tensor
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What the encoder makes of a batch of images.
+
+    Attributes
+    ----------
+    channels : tuple of ImageChannels
+        At strides 2 and 4; cell j is at pixel 2 j or 4 j.
+    matched : Tensor of shape (B, D, ceil(H / 4), ceil(W / 4))
+        Of length 1, to be correlated.
+    """
+
+    channels: tuple[ImageChannels, ImageChannels]
+    matched: Tensor
+
+    def split(self, count: int) -> tuple[Encoded, Encoded]:
+        """Take the first `count` images from the others."""
+        return self._part(slice(count)), self._part(slice(count, None))
+
+    def _part(self, images: slice) -> Encoded:
+        fine, coarse = (
+            ImageChannels(channels.context[images], channels.followed[images])
+            for channels in self.channels
+        )
+        return Encoded((fine, coarse), self.matched[images])
+
+
 def quiet(layer: nn.Conv2d) -> nn.Conv2d:
     """Let a layer begin by saying almost nothing."""
     nn.init.normal_(layer.weight, std=0.01)
@@ -93,20 +120,13 @@ class Encoder(nn.Module):
         )
         self.following_base = nn.ModuleList([_gradient_map(config.followed) for _ in range(2)])
 
-    def forward(self, image: Tensor, mask: Tensor) -> tuple[list[ImageChannels], Tensor]:
+    def forward(self, image: Tensor, mask: Tensor) -> Encoded:
         """Describe grey images.
 
         Parameters
         ----------
         image, mask : Tensor of shape (B, 1, H, W)
             Grey values, and 1 where there is data.
-
-        Returns
-        -------
-        channels : list of ImageChannels
-            At strides 2 and 4; cell j is at pixel 2 j or 4 j.
-        matched : Tensor of shape (B, D, ceil(H / 4), ceil(W / 4))
-            Of length 1, to be correlated.
         """
         robust = robust_channels(image, mask)
         maps, features = [], robust
@@ -122,11 +142,12 @@ class Encoder(nn.Module):
             )
             maps[i] = self.merge[i](maps[i] + above)
         half = F.avg_pool2d(F.pad(robust, (1, 1, 1, 1), mode="replicate"), 3, 1)[..., ::2, ::2]
-        channels = [
+        fine, coarse = (
             ImageChannels(
                 self.contexts[i](maps[i]),
                 self.following[i](maps[i]) + self.following_base[i](base),
             )
             for i, base in enumerate((robust, half))
-        ]
-        return channels, unit_channels(self.matching(maps[1]) + self.matching_base(half))
+        )
+        matched = unit_channels(self.matching(maps[1]) + self.matching_base(half))
+        return Encoded((fine, coarse), matched)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mmreg.alignment.bspline_fit import resize_displacement, warp_level
-from napari_mmreg.alignment.levels import Tensors, build_level
+from napari_mmreg.alignment.levels import Level, Tensors, build_level
 from napari_mmreg.geometry import DisplacementTransform, Transform, folding_fraction
 from napari_mmreg.nn.sampling import pixel_grid, sample
 
 if TYPE_CHECKING:
+    from napari_mmreg.alignment.elastic.encoder import Encoded
     from napari_mmreg.alignment.elastic.network import ElasticNetwork
     from napari_mmreg.run import Run
 
@@ -72,8 +74,9 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
     for number, size in enumerate((COARSE, FINE if finer else COARSE), start=1):
         level = build_level(tensors, size)
         before = resize_displacement(displacement, level.shape)
-        moving, mask = warp_level(level, start, before)
-        output = network(level.fixed, moving, level.fixed_mask, mask, run.check)
+        moving, mask = warp_level(level, start, before if number > 1 else None)
+        encoded = _encoded(level, network)
+        output = network(level.fixed, moving, level.fixed_mask, mask, run.check, encoded)
         found = output.flow(level.shape).permute(0, 2, 3, 1)
         displacement = _compose(before, found)
         run.step(number / 2)
@@ -94,6 +97,18 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
         folding_fraction(field),
         float(moved.mean()) if moved.numel() else 0.0,
     )
+
+
+_ENCODED: WeakKeyDictionary[Level, tuple[ElasticNetwork, Encoded]] = WeakKeyDictionary()
+
+
+def _encoded(level: Level, network: ElasticNetwork) -> Encoded:
+    """Return what the encoder makes of the fixed image, once as long as the level is kept."""
+    known = _ENCODED.get(level)
+    if known is None or known[0] is not network:
+        known = network, network.encoder(level.fixed, level.fixed_mask)
+        _ENCODED[level] = known
+    return known[1]
 
 
 def _compose(first: Tensor, second: Tensor) -> Tensor:

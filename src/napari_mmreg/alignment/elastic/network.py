@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from napari_mmreg.alignment.bspline import ControlGrid, control_grid
 from napari_mmreg.alignment.elastic.config import ElasticConfig
-from napari_mmreg.alignment.elastic.encoder import Encoder, ImageChannels, quiet
+from napari_mmreg.alignment.elastic.encoder import Encoded, Encoder, ImageChannels, quiet
 from napari_mmreg.alignment.elastic.matcher import Matcher, Votes
 from napari_mmreg.alignment.elastic.solver import (
     fit_votes,
@@ -124,6 +124,7 @@ class ElasticNetwork(nn.Module):
         fixed_mask: Tensor,
         moving_mask: Tensor,
         check: Callable[[], None] = lambda: None,
+        encoded: Encoded | None = None,
     ) -> ElasticOutput:
         """Estimate what is left of a misalignment.
 
@@ -135,23 +136,26 @@ class ElasticNetwork(nn.Module):
             1 where there is data.
         check : callable
             Called now and then; raises to cancel.
+        encoded : Encoded, optional
+            What the encoder has made of the fixed images before.
         """
-        batch = len(fixed)
-        channels, matched = self.encoder(
-            torch.cat([fixed, moving]), torch.cat([fixed_mask, moving_mask])
-        )
         masks = fixed_mask, moving_mask
-        steps, pooled = self._vote(channels[1], matched, masks, check)
+        if encoded is None:
+            both = self.encoder(torch.cat([fixed, moving]), torch.cat(masks))
+            pair = both.split(len(fixed))
+        else:
+            pair = encoded, self.encoder(moving, moving_mask)
+        steps, pooled = self._vote(pair, masks, check)
         votes = steps[-1].votes
         assert votes is not None  # noqa: S101  # for the type checker
         gain, spread = votes.gain[:, None], votes.log_spread[:, None]
         field, parts = steps[-1].field, gain
         for index, stride in ((1, COARSE), (0, FINE)):
-            size = channels[index].context.shape[-2:]
+            sides = pair[0].channels[index], pair[1].channels[index]
+            size = sides[0].context.shape[-2:]
             if stride == FINE:
                 gain, spread = _resize(gain, size), _resize(spread, size)
                 field = upsample_flow(field.permute(0, 3, 1, 2), size, 2).permute(0, 2, 3, 1)
-            sides = _split(channels[index], batch)
             seen = gain, spread
             new, parts = self._follow(index, stride, sides, masks, field, seen, pooled, check)
             steps += [ElasticStep(stride, found, None, field) for found in new]
@@ -171,19 +175,17 @@ class ElasticNetwork(nn.Module):
 
     def _vote(
         self,
-        channels: ImageChannels,
-        matched: Tensor,
+        pair: tuple[Encoded, Encoded],
         masks: tuple[Tensor, Tensor],
         check: Callable[[], None],
     ) -> tuple[list[ElasticStep], Tensor]:
         """Match, fit a field, and match again around it."""
-        batch = len(matched) // 2
-        fixed, moving = matched[:batch], matched[batch:]
-        context, moving_context = channels.context[:batch], channels.context[batch:]
+        fixed, moving = (side.matched for side in pair)
+        context, moving_context = (side.channels[1].context for side in pair)
         known, moving_known = (mask[..., ::COARSE, ::COARSE] for mask in masks)
         base = pixel_grid(fixed.shape[-2], fixed.shape[-1], fixed)[None]
         grid = self._grid(1, COARSE, fixed)
-        field = torch.zeros_like(base).expand(batch, -1, -1, -1)
+        field = torch.zeros_like(base).expand(len(fixed), -1, -1, -1)
         steps: list[ElasticStep] = []
         for look in range(self.config.looks):
             check()
@@ -273,14 +275,6 @@ def _mean(maps: Tensor) -> Tensor:
 
 def _deviation(maps: Tensor) -> Tensor:
     return maps.std((2, 3))
-
-
-def _split(channels: ImageChannels, batch: int) -> tuple[ImageChannels, ImageChannels]:
-    both = channels.context, channels.followed
-    return (
-        ImageChannels(*(part[:batch] for part in both)),
-        ImageChannels(*(part[batch:] for part in both)),
-    )
 
 
 def _resize(maps: Tensor, size: torch.Size) -> Tensor:

@@ -75,8 +75,8 @@ def fit_votes(
     x, y = target.unbind(-1)
     xx, xy, yy = precision.unbind(1)
     right = grid.gather(torch.stack([xx * x + xy * y, xy * x + yy * y], 1))
-    matrix = _system(grid, precision, penalty, ridge)
-    return grid.field(_solve(matrix, right.flatten(1), grid))
+    matrix = grid.normal_equations(grid.gram(precision), grid.blocks(penalty), ridge)
+    return grid.field(grid.solve(matrix, right))
 
 
 def follow_gradients(
@@ -124,11 +124,12 @@ def follow_gradients(
         Weight of every cell in the last step.
     """
     base = pixel_grid(start.shape[1], start.shape[2], start)[None]
-    control, fields = grid.fit(start), []
+    control, fields, smooth = grid.fit(start), [], grid.blocks(penalty)
+    field = grid.field(control)
     difference = weight = confidence
     for _ in range(steps):
         check()
-        where = base + grid.field(control)
+        where = base + field
         residual = sample(moving, where) - fixed.channels
         difference = residual.square().sum(1)
         known = sample(moving_mask, where, padding="zeros")[:, 0]
@@ -136,23 +137,9 @@ def follow_gradients(
         slope = [(g * residual).sum(1) * weight for g in (fixed.along_x, fixed.along_y)]
         flat = control.flatten(1, 2)
         right = grid.gather(torch.stack(slope, 1)).flatten(2) + (penalty @ flat).transpose(1, 2)
-        matrix = _system(grid, fixed.curvature * weight[:, None], penalty, ridge)
-        control = control - _solve(matrix, right.flatten(1), grid).clamp(-MAX_STEP, MAX_STEP)
-        fields.append(grid.field(control))
+        gram = grid.gram(fixed.curvature * weight[:, None])
+        step = grid.solve(grid.normal_equations(gram, smooth, ridge), right)
+        control = control - step.clamp(-MAX_STEP, MAX_STEP)
+        field = grid.field(control)
+        fields.append(field)
     return fields, difference, weight
-
-
-def _system(grid: ControlGrid, weights: Tensor, penalty: Tensor, ridge: float) -> Tensor:
-    """Return the matrix (B, 2 n, 2 n) of the normal equations for weights xx, xy, yy."""
-    count = penalty.shape[-1]
-    eye = torch.eye(2 * count, dtype=penalty.dtype, device=penalty.device)
-    xx, xy, yy = grid.gram(weights).unbind(1)
-    upper = torch.cat([xx + penalty, xy], 2)
-    lower = torch.cat([xy, yy + penalty], 2)
-    return torch.cat([upper, lower], 1) + ridge * eye
-
-
-def _solve(matrix: Tensor, right: Tensor, grid: ControlGrid) -> Tensor:
-    """Solve for control points (B, ky, kx, 2)."""
-    found = torch.cholesky_solve(right[..., None], torch.linalg.cholesky(matrix))
-    return found.view(-1, 2, *grid.shape).permute(0, 2, 3, 1)

@@ -58,6 +58,7 @@ class FusionRegisterModel(TrainedModel):
         displacement: NDArray[np.float32] | None = None,
     ) -> Correction:
         """Register what is misaligned in a fused image, see `correct.correct`."""
+        self.move_network(run.device)
         return correct.correct(self.network, fixed, registered, fused, valid, run, displacement)
 
     def call_network(self, inputs: NetworkInput) -> NetworkOutput:

@@ -184,6 +184,22 @@ class Scale:
     basis: Tensor | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """Features of one image, finest first.
+
+    Attributes
+    ----------
+    shared : list of Tensor (B, C, h, w)
+        Gated by the private ones.
+    private : list of Tensor (B, C, h, w)
+        Empty if they are not told apart.
+    """
+
+    shared: list[Tensor]
+    private: list[Tensor]
+
+
 class CDAP(nn.Module):
     """Cross-scale disentanglement and adaptive projection of both pyramids."""
 
@@ -211,9 +227,9 @@ class CDAP(nn.Module):
         # Bring a scale's shared features to the channels of the next finer one (training).
         self.bridges = nn.ModuleList(conv(coarse, fine, 1) for fine, coarse in pairwise(ranks))
 
-    def forward(self, fixed: list[Tensor], moving: list[Tensor]) -> list[Scale]:
-        """Return the features of all scales, finest first."""
-        shared, private = zip(self._side(fixed, FIXED), self._side(moving, MOVING), strict=True)
+    def forward(self, fixed: Side, moving: Side) -> list[Scale]:
+        """Return the features of all scales, finest first, of what `side` makes of each image."""
+        shared, private = (fixed.shared, moving.shared), (fixed.private, moving.private)
         scales = []
         for level, (ours, theirs) in enumerate(zip(*shared, strict=True)):
             basis = None
@@ -223,17 +239,17 @@ class CDAP(nn.Module):
             scales.append(Scale((ours, theirs), own, basis))
         return scales
 
-    def _side(self, pyramid: list[Tensor], modality: int) -> tuple[list[Tensor], list[Tensor]]:
+    def side(self, pyramid: list[Tensor], modality: int) -> Side:
         """Return one image's gated shared features and its private ones."""
         if not self.shared:
-            return pyramid, []
+            return Side(pyramid, [])
         own = cast("nn.ModuleList", self.private[modality])
         shared = [extract(f, modality) for extract, f in zip(self.shared, pyramid, strict=True)]
         private = [extract(f, modality) for extract, f in zip(own, pyramid, strict=True)]
         gated = [
             gate(shared[i], private[i], _neighbours(shared, i)) for i, gate in enumerate(self.gates)
         ]
-        return gated or shared, private
+        return Side(gated or shared, private)
 
 
 def _neighbours(pyramid: list[Tensor], level: int) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_mmreg.models.hrnet.config import STRIDES, HRNetConfig
-from napari_mmreg.models.hrnet.features import CDAP, FIXED, MOVING, Backbone, Scale
+from napari_mmreg.models.hrnet.features import CDAP, FIXED, MOVING, Backbone, Scale, Side
 from napari_mmreg.models.hrnet.hppm import PooledAffine, increment_head
 from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.global_affine import (
@@ -49,6 +49,8 @@ class HRNetOutput:
         Weight of each cell's match in the global step.
     log_scale : Tensor of shape (B, 1, h, w), or None
         Logarithm of the expected length of the error in pixels, on the grid of stride 2.
+    fixed_side : Side
+        See `HRNet.describe`.
     """
 
     flow: Tensor
@@ -57,6 +59,7 @@ class HRNetOutput:
     scales: list[Scale]
     matches: Tensor | None
     log_scale: Tensor | None
+    fixed_side: Side
 
 
 class HRNet(nn.Module):
@@ -91,6 +94,7 @@ class HRNet(nn.Module):
         fixed_mask: Tensor | None = None,
         moving_mask: Tensor | None = None,
         start: Tensor | None = None,
+        fixed_side: Side | None = None,
     ) -> HRNetOutput:
         """Register a batch.
 
@@ -102,6 +106,8 @@ class HRNet(nn.Module):
             Where the images have data.
         start : Tensor of shape (B, 2, 3), optional
             Replaces the global step for the increments, on (x, y, 1) in pixels (training).
+        fixed_side : Side, optional
+            What `describe` made of the fixed images before.
 
         Raises
         ------
@@ -111,14 +117,10 @@ class HRNet(nn.Module):
         rows, cols = fixed.shape[-2:]
         if rows % STRIDES[-1] or cols % STRIDES[-1]:
             raise ValueError(f"Sides must be multiples of {STRIDES[-1]}; they are {rows} x {cols}.")
-        pyramids = [
-            self.backbone(robust_channels(image, mask), modality)
-            for image, mask, modality in (
-                (fixed, fixed_mask, FIXED),
-                (moving, moving_mask, MOVING),
-            )
-        ]
-        scales: list[Scale] = self.cdap(*pyramids)
+        if fixed_side is None:
+            fixed_side = self.describe(fixed, fixed_mask, FIXED)
+        moving_side = self.describe(moving, moving_mask, MOVING)
+        scales: list[Scale] = self.cdap(fixed_side, moving_side)
         affine, matches = self._global(scales, (rows, cols), fixed_mask)
         increments = self._increments(
             scales, affine if start is None else start, fixed_mask, moving_mask
@@ -128,7 +130,13 @@ class HRNet(nn.Module):
             if increments
             else affine_flow(affine, rows, cols, 1)
         )
-        return HRNetOutput(flow, affine, increments, scales, matches, self._log_scale(increments))
+        return HRNetOutput(
+            flow, affine, increments, scales, matches, self._log_scale(increments), fixed_side
+        )
+
+    def describe(self, image: Tensor, mask: Tensor | None, modality: int) -> Side:
+        """Return the features of images (B, 1, H, W), the same whatever they are matched with."""
+        return self.cdap.side(self.backbone(robust_channels(image, mask), modality), modality)
 
     def _global(
         self, scales: list[Scale], size: tuple[int, int], fixed_mask: Tensor | None

@@ -171,6 +171,7 @@ class AffineNet(nn.Module):
         originals: tuple[Tensor, Tensor],
         masks: tuple[Tensor | None, Tensor | None],
         taught: Tensor | None = None,
+        before: AffineAnswer | None = None,
     ) -> AffineAnswer:
         """Register a batch.
 
@@ -181,10 +182,14 @@ class AffineNet(nn.Module):
         masks : pair of Tensor (B, 1, H, W) or None
         taught : Tensor of shape (B, 2, 3), optional
             Replaces the first answer for the second matching, in pixels (training).
+        before : AffineAnswer, optional
+            To the same fixed images: their features are taken from it.
         """
-        fixed, moving = (
-            self.encoder(*images) for images in zip(shown, originals, masks, strict=True)
-        )
+        if before is None:
+            fixed = self.encoder(shown[0], originals[0], masks[0])
+        else:
+            fixed = before.quarter[0], before.eighth[0]
+        moving = self.encoder(shown[1], originals[1], masks[1])
         quarter, eighth = (fixed[0], moving[0]), (fixed[1], moving[1])
         if self.regression is not None:
             size = (shown[0].shape[-2], shown[0].shape[-1])

@@ -74,6 +74,7 @@ class RFNet(nn.Module):
         moving: Tensor,
         fixed_mask: Tensor | None = None,
         moving_mask: Tensor | None = None,
+        before: AffineAnswer | None = None,
     ) -> RFNetOutput:
         """Register a batch.
 
@@ -83,6 +84,8 @@ class RFNet(nn.Module):
             Grey values in [0, 1]; sides are multiples of 8.
         fixed_mask, moving_mask : Tensor of shape (B, 1, H, W), optional
             Where the images have data.
+        before : AffineAnswer, optional
+            See `AffineNet`.
 
         Raises
         ------
@@ -90,14 +93,19 @@ class RFNet(nn.Module):
             If a side is not a multiple of 8.
         """
         masks = (fixed_mask, moving_mask)
-        shown, coarse = self.register_coarsely(fixed, moving, masks)
+        shown, coarse = self.register_coarsely(fixed, moving, masks, before=before)
         fine = self.register_finely(fixed, moving, masks, coarse, coarse.affine)
         rows, cols = fixed.shape[-2:]
         field = upsample_flow(fine.field / QUARTER, (rows, cols), QUARTER)
         return RFNetOutput(composed(coarse.affine, field), shown, coarse, fine, field)
 
     def register_coarsely(
-        self, fixed: Tensor, moving: Tensor, masks: Masks, taught: Tensor | None = None
+        self,
+        fixed: Tensor,
+        moving: Tensor,
+        masks: Masks,
+        taught: Tensor | None = None,
+        before: AffineAnswer | None = None,
     ) -> tuple[tuple[Tensor, Tensor], AffineAnswer]:
         """Show the moving image in the fixed one's look; find the affine, see `AffineNet`."""
         rows, cols = fixed.shape[-2:]
@@ -106,7 +114,7 @@ class RFNet(nn.Module):
         shown = (fill_outside(fixed, masks[0]), fill_outside(moving, masks[1]))
         if self.config.translate:
             shown = (shown[0], self.translator(shown[1], shown[0]))
-        return shown, self.affine(shown, (fixed, moving), masks, taught)
+        return shown, self.affine(shown, (fixed, moving), masks, taught, before)
 
     def register_finely(
         self,
