@@ -72,7 +72,7 @@ class Stress:
             self.wait_for_run()
 
     def wait_for_run(self) -> None:
-        while self.dock.runner.busy or self.dock._arriving is not None:
+        while self.dock.busy:
             self.pause()
 
     def cancel(self) -> None:
@@ -138,6 +138,14 @@ class Stress:
     def delete_several(self) -> None:
         self.delete(3)
 
+    def delete_run(self) -> None:
+        """Remove all that belongs to the shown run by hand, its comparison, too."""
+        run = self.dock.runs.run
+        if run is not None:
+            own = {la for la in self.viewer.layers if la.name.startswith(f"[{run.number}] ")}
+            self.viewer.layers.selection = own
+            self.viewer.layers.remove_selected()
+
     def move(self) -> None:
         count = len(self.viewer.layers)
         if count:
@@ -182,6 +190,7 @@ class Stress:
         "toggle": 150,
         "delete": 16,
         "delete_several": 4,
+        "delete_run": 4,
         "move": 10,
         "clear": 2,
         "tile": 4,

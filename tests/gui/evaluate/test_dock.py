@@ -98,7 +98,7 @@ def _register(qtbot, viewer, engine):
     dock = RegisterDock(viewer, engine, MODELS)
     viewer.window.add_dock_widget(dock, name="Register images")
     dock.run_bar.button.click()
-    qtbot.waitUntil(lambda: not dock.runner.busy and dock._arriving is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock.busy, timeout=WAIT)
     return dock
 
 

@@ -50,7 +50,7 @@ def test_matches_are_seen_and_become_landmarks(make_napari_viewer, thermal, matc
     dock.method.model.select("matching")
     dock.method.device.select("cpu")
     dock.run_bar.button.click()
-    qtbot.waitUntil(lambda: not dock.runner.busy and dock._arriving is None, timeout=180_000)
+    qtbot.waitUntil(lambda: not dock.busy, timeout=180_000)
     run = dock.runs.run
     matches = run.bundle.result.matches
     assert f"{len(matches)} matches" in dock.status.text
@@ -81,6 +81,7 @@ def test_matches_are_seen_and_become_landmarks(make_napari_viewer, thermal, matc
     button.click()
     assert strings.NO_MATCHES_LEFT in landmarks.status.text
     dock.session.runs.remove(run.number)
+    qtbot.waitUntil(lambda: not landmarks.busy, timeout=20_000)
     landmarks._measure()
     assert button.toolTip() == strings.SEED_TIP
     landmarks.shut_down()

@@ -259,7 +259,7 @@ def test_a_models_result_is_measured_and_corrected(
     register = RegisterDock(viewer, fake_engine(shift=(3.0, 1.0)), [ModelInfo("m", "M", "", "")])
     viewer.window.add_dock_widget(register, name="Register images")
     register.run_bar.button.click()
-    qtbot.waitUntil(lambda: not register.runner.busy and register._arriving is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: not register.busy, timeout=WAIT)
     window = open_window(viewer=viewer, show=False)
     controller = window.controller
     run = register.session.runs.runs[0]
@@ -380,7 +380,7 @@ def test_errors_are_sentences(window, tmp_path, monkeypatch):
     assert "do not define a transform yet" in window.dock.status.text
 
 
-def test_without_images_nothing_breaks(open_window):
+def test_without_images_nothing_breaks(open_window, qtbot):
     window = open_window(show=False)
     assert window.dock.pairs.hint.text() == strings.HINT_NO_IMAGES
     assert not window.dock.pairs.mark.isEnabled()
@@ -388,9 +388,9 @@ def test_without_images_nothing_breaks(open_window):
     assert strings.HINT_NO_IMAGES in window.dock.status.text
     layer = window.viewer.add_image(np.zeros((64, 64)), name="one")
     other = window.viewer.add_image(np.zeros((64, 64)), name="two")
-    assert window.controller.ready
+    qtbot.waitUntil(lambda: window.controller.ready, timeout=WAIT)
     window.viewer.layers.remove(layer)
-    assert not window.controller.ready
+    qtbot.waitUntil(lambda: not window.controller.ready, timeout=WAIT)
     window.viewer.layers.remove(other)
 
 

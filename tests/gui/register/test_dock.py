@@ -46,7 +46,7 @@ def make_dock(make_napari_viewer):
 
 
 def _finished(dock):
-    return not dock.runner.busy and dock._arriving is None
+    return not dock.busy
 
 
 def _run(qtbot, dock):
@@ -328,6 +328,7 @@ def test_runs_are_chosen_saved_and_removed(make_dock, engine, pictures, qtbot, m
     assert dock.runs.run.number == 2
     assert [n for n in ("[1] compare", "[2] compare") if n in viewer.layers] == ["[2] compare"]
     dock.runs.runs.choose(1)
+    qtbot.waitUntil(lambda: _finished(dock), timeout=WAIT)
     assert "[1] compare" in viewer.layers
 
     saved = []
@@ -339,10 +340,12 @@ def test_runs_are_chosen_saved_and_removed(make_dock, engine, pictures, qtbot, m
     assert "/some/folder" in dock.status.text
 
     dock.runs.remove.click()
+    qtbot.waitUntil(lambda: _finished(dock), timeout=WAIT)
     assert not any(layer.name.startswith("[1]") for layer in viewer.layers)
     assert dock.runs.run.number == 2
     assert "[2] compare" in viewer.layers
     dock.runs.remove.click()
+    qtbot.waitUntil(lambda: _finished(dock), timeout=WAIT)
     assert len(viewer.layers) == 2
     assert not dock._results.isVisibleTo(dock)
 

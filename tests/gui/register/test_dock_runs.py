@@ -106,6 +106,7 @@ def test_the_runs_are_there_when_the_dock_is_opened_again(make_dock, engine, pic
     assert again.runs.runs.numbers == [1]
     assert again.runs.runs.item(0).text() == "1 · mine"
     assert again._results.isVisibleTo(again)
+    qtbot.waitUntil(lambda: not again.busy, timeout=WAIT)
     assert "[1] compare" in viewer.layers
     again.layers.toggles["risk"].click()
     assert viewer.layers["[1] misregistration (uncalibrated)"].visible

@@ -39,7 +39,7 @@ def dock(viewer):
 
 
 def _finished(dock):
-    return not dock.runner.busy and dock._arriving is None
+    return not dock.busy
 
 
 def test_a_run_from_button_to_layers(viewer, dock, qtbot, tmp_path):

@@ -298,13 +298,6 @@ def test_large_images_are_composed_at_the_resolution_of_the_screen(session, view
     np.testing.assert_allclose(near.data[:5, :5, 1], (part - low) / (high - low) * 255, atol=2.5)
 
 
-def test_removing_the_run_removes_its_comparison(session, viewer, pair):
-    run = _run(session, *pair)
-    session.comparison.show(run, "overlay", 0.5)
-    session.runs.remove(run.number)
-    assert set(viewer.layers) == set(pair)
-
-
 # Hover
 
 

@@ -271,7 +271,7 @@ def dock(make_napari_viewer, pictures, engine):
 
 
 def wait(qtbot, dock):
-    qtbot.waitUntil(lambda: not dock.runner.busy and dock._arriving is None, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.busy, timeout=20_000)
 
 
 @pytest.mark.gui

@@ -86,12 +86,12 @@ class LandmarksDock(ScrollingDock):
         )
 
     def _connect(self) -> None:
-        self.images.changed.connect(self._on_images)
+        self.images.changed.connect(self.when_settled(self._on_images))
         self.images.failed.connect(self.say_error)
         self.follow(self.controller.events.edited, self._on_edited)
         self.follow(self.controller.events.measured, self._on_measured)
         self.follow(self.controller.events.said, self._on_said)
-        self.follow(self.controller.runs.events.changed, self._on_runs)
+        self.follow(self.controller.runs.events.changed, self.when_settled(self._on_runs))
         self.pairs.open_clicked.connect(self._on_open)
         self.pairs.save_clicked.connect(self._on_save)
         self.pairs.propose_clicked.connect(self._on_propose)

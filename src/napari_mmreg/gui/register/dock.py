@@ -90,6 +90,7 @@ class RegisterDock(ScrollingDock):
         self._results = self._build()
         self._scroll_timer = self.timer(_SCROLL_DELAY_MS, self._scroll_to_result)
         self._camera_timer = self.timer(_CAMERA_INTERVAL_MS, self.session.comparison.refresh)
+        self._compare_later = self.when_settled(self._compare)
         self._sharing = Sharing(self.session, self.compare)
         self._keys = shortcuts.Shortcuts(
             napari_viewer, self._on_register_key, self.cancel, self.look_at_worst, self._on_hold
@@ -137,7 +138,7 @@ class RegisterDock(ScrollingDock):
         self.next_steps.flip_chosen.connect(self._try_flip)
         self.next_steps.landmarks_chosen.connect(self._try_landmarks)
         self.next_steps.mask_chosen.connect(self._try_mask)
-        self.follow(self.session.runs.events.changed, self._on_others)
+        self.follow(self.session.runs.events.changed, self._compare_later)
         compare = self.compare
         for moved in (compare.mode.activated, compare.source.activated, compare.amount.sliderMoved):
             moved.connect(self._uncover)
@@ -234,10 +235,10 @@ class RegisterDock(ScrollingDock):
         self._results.setVisible(run is not None)
         self.updateGeometry()
         self.session.look_at(run)
-        self._on_others()
+        self._compare_later()
 
-    def _on_others(self) -> None:
-        """Offer the other runs for comparison, as they are called now."""
+    def _compare(self) -> None:
+        """Compare the shown run, and offer the others as they are called now."""
         run = self.runs.run
         others = [] if run is None else comparable(run, self.session.runs.runs)
         self.compare.set_run(run, others)
@@ -341,6 +342,7 @@ class RegisterDock(ScrollingDock):
         if run is not None:
             self.finish_delivery()
             self.session.runs.remove(run.number)
+            self._compare()
             self.status.clear()
 
     def _uncover(self) -> None:

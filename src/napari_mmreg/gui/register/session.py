@@ -50,13 +50,11 @@ class Session:
         self.hover = Hover(viewer)
         self._places: list[Place] | None = None
         self._place = -1
-        self.runs.events.changed.connect(self._on_runs_changed)
 
     def close(self) -> None:
         """Let go of the viewer; result layers stay, the compare layer goes."""
         self.comparison.hide()
         self.hover.close()
-        self.runs.events.changed.disconnect(self._on_runs_changed)
         self.runs.close()
 
     def snapshot(
@@ -161,8 +159,3 @@ class Session:
         """Add the layers that a `FuseJob` made to their run one by one, instead of former ones."""
         added = self.runs.add_layers(bundle.snapshot.run, bundle.layers, FILES)
         yield from keeping_selection(self._viewer, added)
-
-    def _on_runs_changed(self) -> None:
-        known: list[RunRecord] = self.runs.runs
-        if self.comparison.run is not None and self.comparison.run not in known:
-            self.comparison.hide()

@@ -30,8 +30,9 @@ class ScrollingDock(QWidget):
     """A dock of parts below each other, with a status line and one job at a time.
 
     A subclass calls `stack` once with its parts, `follow` for what it hears of the viewer, `timer`
-    for its timers, `run_job` for what a worker thread does and `deliver` for layers; it overrides
-    `on_idle` for what follows a job and `on_close` for what else is to be done when it closes.
+    for its timers, `when_settled` for what changes layers after an event, `run_job` for what a
+    worker thread does and `deliver` for layers; it overrides `on_idle` for what follows a job and
+    `on_close` for what else is to be done when it closes.
 
     Parameters
     ----------
@@ -107,6 +108,17 @@ class ScrollingDock(QWidget):
         self._timers.append(timer)
         return timer
 
+    def when_settled(self, callback: Callable[[], None]) -> Callable[..., None]:
+        """Return what lets the event loop call back once, however often it was called until then.
+
+        For whatever adds, moves or removes layers after an event: napari may tell of a change in
+        the middle of a longer one, and fails if its list is changed meanwhile. Closing stops it.
+        """
+        later = _Later(self)
+        later.timeout.connect(callback)
+        self._timers.append(later)
+        return later.call
+
     def follow(self, emitter: Any, callback: Callable[..., None]) -> None:
         """Connect to an event of napari's or of ours until the dock closes."""
         emitter.connect(callback)
@@ -181,8 +193,9 @@ class ScrollingDock(QWidget):
 
     @property
     def busy(self) -> bool:
-        """Whether a job runs or its layers still arrive."""
-        return self.runner.busy or self._arriving is not None
+        """Whether a job runs, its layers still arrive, or a change of layers is yet followed."""
+        following = any(isinstance(each, _Later) and each.isActive() for each in self._timers)
+        return self.runner.busy or self._arriving is not None or following
 
     def run_job(self, job: Job[T], done: Callable[[T], None]) -> None:
         """Execute a job in a worker thread.
@@ -280,6 +293,18 @@ class ScrollingDock(QWidget):
 
     def on_close(self) -> None:
         """Do what else the subclass has to do when it closes; called once."""
+
+
+class _Later(QTimer):
+    """Calls back once from the event loop; napari and Qt hold its method weakly."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setSingleShot(True)
+
+    def call(self, _event: Any = None) -> None:
+        """Call back when the event loop is next free."""
+        self.start(0)
 
 
 def _dock_of(widget: QWidget) -> QDockWidget | None:
