@@ -169,7 +169,7 @@ def table(records: Sequence[dict[str, Any]]) -> str:
             "|---|---|---|---|---|---|---|---|---|",
         ]
         for row in record["rows"]:
-            apart = f"{row['apart_most']:.3f}" if "apart_most" in row else ""
+            apart = f"{row['apart_most']:.5f}" if "apart_most" in row else ""
             lines.append(
                 f"| {row['method']} | {row['cpu_s']:.3f} | {row['ratio']:.2f} | "
                 f"{row['wall_s']:.3f} | {row['error']:.2f} | {row['mean_error']:.2f} | "

@@ -19,7 +19,7 @@ def test_ratios_are_taken_pair_by_pair():
     assert (second["apart_most"], second["apart_over"]) == (0.5, 1)
     record = {"label": "Now", "pairs": 3, "protocol": "N256", "threads": 1, "command": "c"}
     record |= {"rows": [first, second], "environment": {"commit": "a", "torch": "2"}}
-    assert "| ours | 2.000 | 2.00 | 1.000 | 2.00 | 3.00 | 2 | 0.500 | 1 |" in table([record])
+    assert "| ours | 2.000 | 2.00 | 1.000 | 2.00 | 3.00 | 2 | 0.50000 | 1 |" in table([record])
 
 
 def test_displacements_are_compared_with_those_that_were_kept(tmp_path):

@@ -80,3 +80,9 @@ def test_a_small_transform_resamples_large_images():
     expected = np.kron(SHIFT.resample(small, (40, 60)), np.ones((3, 3), np.uint8))
     assert_array_equal(SHIFT.resample(large, (120, 180), order=0), expected)
     assert SHIFT.with_frames(None, None).resample(large, (9, 9)).shape == (9, 9)
+
+
+def test_a_transform_that_fits_is_handed_back_itself():
+    told = SHIFT.with_provenance({"seed": 1})
+    assert told.for_shapes((40, 60), (50, 70)) is told
+    assert told.for_shapes((80, 120), (50, 70)) is not told

@@ -161,7 +161,7 @@ class ControlGrid:
             Of the weights xx, xy, yy.
         penalty : Tensor of shape (B, 2 * groups - 1, size, size)
             Blocks of what is added for x and y alike.
-        ridge : float or Tensor of shape (B, 1, 1)
+        ridge : float or Tensor of shape ()
             Added to the diagonal.
         """
         xx, xy, yy = gram.unbind(1)

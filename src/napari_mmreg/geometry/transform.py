@@ -191,6 +191,8 @@ class Transform(ABC):
             scale = fixed.scale_to(fixed_shape, "fixed")
             result = result.compose(resizing(scale).inverse())
             fixed = fixed.resized(check_shape(fixed_shape))
+        if result is self:
+            return self
         fitting = result.with_frames(fixed, moving)
         return fitting.with_provenance(self._provenance) if self._provenance else fitting
 

@@ -67,6 +67,11 @@ class NetworkInput:
     last: bool = True
     fixed_features: Any = None
 
+    @property
+    def images(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Both images and both masks, in the order in which networks take them."""
+        return self.fixed, self.moving, self.fixed_mask, self.moving_mask
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkOutput:

@@ -28,13 +28,7 @@ class HRNetModel(TrainedModel):
 
     def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """One forward pass."""
-        found = self.network(
-            inputs.fixed,
-            inputs.moving,
-            inputs.fixed_mask,
-            inputs.moving_mask,
-            fixed_side=inputs.fixed_features,
-        )
+        found = self.network(*inputs.images, fixed_side=inputs.fixed_features)
         flow = found.flow[0].permute(1, 2, 0)
         error = F.interpolate(found.log_scale, scale_factor=2, mode="bilinear").exp()
         target = pixel_grid(flow.shape[0], flow.shape[1], flow) + flow

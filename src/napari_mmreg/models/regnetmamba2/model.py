@@ -78,7 +78,7 @@ class RegNetMamba2Model(TrainedModel):
     def agreement(self, level: Level, before: Tensor) -> tuple[Tensor, float]:
         """Match cells after a homography; return it improved, and the matches' consensus."""
         inputs = warp_inputs(level, before, COARSE)
-        features = self.network(inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask)
+        features = self.network(*inputs.images)
         temperature = self.network.log_temperatures[0].exp()
         affine, consensus = coarse_affine(features, temperature, inputs.fixed_mask)
         step = torch.eye(3, dtype=torch.float64, device=affine.device)
@@ -87,7 +87,7 @@ class RegNetMamba2Model(TrainedModel):
 
     def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """One forward pass and its matches."""
-        features = self.network(inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask)
+        features = self.network(*inputs.images)
         shape = (inputs.fixed.shape[-2], inputs.fixed.shape[-1])
         found = match(features, self.network.log_temperatures, shape, inputs.fixed_mask)
         return NetworkOutput(

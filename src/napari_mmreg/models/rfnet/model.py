@@ -31,13 +31,7 @@ class RFNetModel(TrainedModel):
 
     def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """One forward pass."""
-        found = self.network(
-            inputs.fixed,
-            inputs.moving,
-            inputs.fixed_mask,
-            inputs.moving_mask,
-            before=inputs.fixed_features,
-        )
+        found = self.network(*inputs.images, before=inputs.fixed_features)
         flow = found.flow[0].permute(1, 2, 0)
         rows, cols = flow.shape[:2]
         error = expected_error(found.fine, (rows, cols))[0, 0]

@@ -42,9 +42,7 @@ class SASNetModel(TrainedModel):
     def call_network(self, inputs: NetworkInput) -> NetworkOutput:
         """One forward pass; without a search where the images are near, with a picture at last."""
         nothing = torch.eye(2, 3, device=inputs.fixed.device)[None] if inputs.near else None
-        found = self.network(
-            inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask, taught=nothing
-        )
+        found = self.network(*inputs.images, taught=nothing)
         flow = found.flow[0].permute(1, 2, 0)
         rendered = None
         if inputs.last:
