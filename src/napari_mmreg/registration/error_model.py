@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 NAME = "trust"
 FILE = "config.json"
 PARTS = ("centre", "deviation", "weights")
-LIMIT = 4.0
-"""Standard deviations beyond which a measurement counts as this far away only."""
+LIMIT = 2.0
+"""Standard deviations beyond which a measurement counts as this far away only: in a modality that
+the fit has not seen, measurements lie further out, and a line drawn on has no meaning there."""
 
 Rows = NDArray[np.float64]
 

@@ -7,7 +7,6 @@ from scipy import ndimage
 from skimage import data
 from skimage.transform import resize
 
-from napari_mmreg.alignment.elastic import estimate
 from napari_mmreg.alignment.elastic.estimate import bend_pair
 from napari_mmreg.alignment.levels import pair_tensors
 from napari_mmreg.errors import Cancelled
@@ -131,22 +130,3 @@ def test_refinement_leaves_unrelated_images(network):
 def test_cancel(network):
     with pytest.raises(Cancelled):
         bend(prepare_pair(*pictures(64)), IDENTITY, network, Run(cancel=lambda: True))
-
-
-def test_what_may_be_noise_is_taken_in_part():
-    rows, cols = np.mgrid[:64, :96].astype(np.float32)
-    affine = np.stack([0.02 * rows - 3, 0.01 * cols + 1], axis=-1)
-    wave = (
-        np.sqrt(2) * np.cos((cols + 0.5) / 96 * 8 * np.pi)[..., None] * np.array([1, 0], np.float32)
-    )
-    seen = np.ones((64, 96), bool)
-    for expected, share in ((0.5, 8 / 9), (1.0, 0.5), (2.0, 1 / 9)):
-        error = np.full((64, 96), expected, np.float32)
-        found = estimate.shrunk(affine + wave, error, seen)
-        np.testing.assert_allclose(found, affine + share * wave, atol=0.05)
-
-
-def test_without_data_in_common_nothing_is_taken_away():
-    field = np.random.default_rng(0).normal(size=(20, 30, 2)).astype(np.float32)
-    unseen = np.zeros((20, 30), bool)
-    np.testing.assert_array_equal(estimate.shrunk(field, np.ones((20, 30)), unseen), field)

@@ -15,7 +15,6 @@ from torch import Tensor
 from napari_mmreg.alignment.bspline_fit import resize_displacement, warp_level
 from napari_mmreg.alignment.levels import Level, Tensors, build_level
 from napari_mmreg.geometry import DisplacementTransform, Transform, folding_fraction
-from napari_mmreg.geometry.affine_fit import beyond_affine
 from napari_mmreg.nn.sampling import pixel_grid, sample
 
 if TYPE_CHECKING:
@@ -91,35 +90,13 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
     seen = mask[:, 0] > 0.5
     moved = (displacement.norm(dim=-1) / log_error[:, 0].exp())[seen]
     whole = resize_displacement(displacement, shape)[0].flip(-1).cpu().numpy()
-    both = F.interpolate(mask, size=shape, mode="nearest")[0, 0].cpu().numpy() > 0.5
-    field = shrunk(np.ascontiguousarray(whole, np.float32), error[0, 0].cpu().numpy(), both)
+    field = np.ascontiguousarray(whole, dtype=np.float32)
     return Bend(
         start.compose(DisplacementTransform(field)),
         np.ascontiguousarray(error[0, 0].cpu().numpy(), dtype=np.float32),
         folding_fraction(field),
         float(moved.mean()) if moved.numel() else 0.0,
     )
-
-
-def shrunk(
-    displacement: NDArray[np.float32],
-    error: NDArray[np.float32],
-    seen: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Take as much of what bends as stands out of the error that it may have.
-
-    With m the root mean square of what no affine transform does and e the mean expected error,
-    m^3 / (m^3 + e^3) of it: a Wiener filter that decides more sharply. Chosen on 44 scenes of
-    `train` that the network has not seen, half of them rigid: what was bent without need falls from
-    1.35 to 1.10 px in the median (1.17 before bending), bent ones stay at 1.95 px (1.93).
-    """
-    bend = beyond_affine(displacement)
-    if not seen.any():
-        return displacement
-    moved = np.sqrt(np.square(bend[seen]).sum(axis=-1).mean())
-    expected = error[seen].mean()
-    lost = expected**3 / (moved**3 + expected**3)
-    return np.ascontiguousarray(displacement - lost * bend)
 
 
 _ENCODED: WeakKeyDictionary[Level, tuple[ElasticNetwork, Encoded]] = WeakKeyDictionary()
