@@ -132,7 +132,15 @@ def samples_of(case: Case, protocol: str, engines: dict[str, Any], elastic: Any)
     pair = prepare_pair(check_image(case.fixed, "fixed"), check_image(case.moving, "moving"))
     found: dict[str, Transform] = {NOTHING: MatrixTransform.identity()}
     for name, model in engines.items():
-        answer = find_candidate(model, pair, pair, Run(), refine=True, elastic=elastic)
+        answer = find_candidate(
+            model,
+            pair,
+            pair,
+            Run(),
+            refine=True,
+            elastic=elastic,
+            bend=model.info.needs_weights,
+        )
         found[name] = answer.transform
     before = errors(case, pair, found[NOTHING])
     return [

@@ -19,7 +19,8 @@ def answers(monkeypatch, **said):
     """Let engines answer with (status, expected error, chance of being wrong), by name."""
     asked = []
 
-    def find(model, coarse, fine, run, *, refine, elastic):
+    def find(model, coarse, fine, run, *, refine, elastic, bend):
+        assert bend == (next(iter(said)) != "classical")
         status, error, chance = said[model.info.name]
         asked.append(model.info.name)
         run.step(1.0)
@@ -90,6 +91,19 @@ def test_a_model_that_holds_is_asked_alone(monkeypatch):
     asked = answers(monkeypatch, hrnet=("ok", 3.0, 0.19), classical=("ok", 1.0, 0.0))
     assert chosen(Plan.of("hrnet")) == ("hrnet", ())
     assert asked == ["hrnet"]
+
+
+def test_a_second_answer_has_to_be_clearly_nearer(monkeypatch):
+    answers(monkeypatch, hrnet=("doubtful", 2.0, 0.3), classical=("ok", 1.9, 0.1))
+    assert chosen(Plan.of("hrnet"))[0] == "hrnet"
+    answers(monkeypatch, hrnet=("doubtful", 2.0, 0.3), classical=("ok", 1.5, 0.1))
+    assert chosen(Plan.of("hrnet"))[0] == "classical"
+
+
+def test_the_classical_search_alone_bends_without_a_network(monkeypatch):
+    asked = answers(monkeypatch, classical=("doubtful", 2.0, 0.3))
+    assert chosen(Plan.of("classical")) == ("classical", ())
+    assert asked == ["classical"]
 
 
 def test_models_are_kept_for_the_next_pair(monkeypatch):

@@ -25,6 +25,9 @@ REJECTED = 2.0
 MORE_SIMILAR = 0.02
 """Similarity by which a model's own answer must exceed the images as they came to be kept."""
 
+CLEARLY_LESS = 0.9
+"""Of the expected error of an answer: one that is asked later has to stay below this share."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
@@ -54,11 +57,11 @@ class Candidate:
     rejected: bool = False
 
     def is_better_than(self, other: Candidate) -> bool:
-        """Whether it did not fail where the other did, or else probably is less far off."""
+        """Whether it did not fail where the other did, or else is probably clearly less far off."""
         mine, others = self.certificate, other.certificate
         if (mine.status == "failed") != (others.status == "failed"):
             return others.status == "failed"
-        return mine.expected_error < others.expected_error
+        return mine.expected_error < CLEARLY_LESS * others.expected_error
 
 
 def find_candidate(
@@ -69,6 +72,7 @@ def find_candidate(
     *,
     refine: bool,
     elastic: ElasticNetwork,
+    bend: bool = True,
 ) -> Candidate:
     """Predict on a coarse grid, refine and check on a fine one.
 
@@ -81,7 +85,9 @@ def find_candidate(
     refine : bool
         Whether to improve the model's answer on this very pair.
     elastic : ElasticNetwork
-        What refinement bends trained models' answers with, and checks look with.
+        What refinement bends with, and checks look with.
+    bend : bool
+        Whether refinement bends with it, or with a B-spline that needs no training.
 
     Returns
     -------
@@ -101,8 +107,8 @@ def find_candidate(
     own = found
     if refine:
         with run.stage("Local refinement", 0.6, 0.85):
-            bends = elastic if model.info.needs_weights else None
-            found = refine_transform(fine, found, run, global_part=part, elastic=bends)
+            bends_with = elastic if bend else None
+            found = refine_transform(fine, found, run, global_part=part, elastic=bends_with)
     name, weights = model.info.name, getattr(model, "weights_sha256", None)
     rejected = found is not own and _moved(found, fine) == 0.0 and _moved(own, fine) > REJECTED
     with run.stage("Checking", 0.85, 1.0):

@@ -117,11 +117,14 @@ def ask(
     """
     best: Candidate | None = None
     asked: list[str] = []
+    bend = plan.load().info.needs_weights
     share = 1 / len(plan.engines)
     for number, name in enumerate(plan.engines):
         model = plan.load(name)
         with run.part(number * share, (number + 1) * share):
-            found = find_candidate(model, coarse, fine, run, refine=refine, elastic=elastic)
+            found = find_candidate(
+                model, coarse, fine, run, refine=refine, elastic=elastic, bend=bend
+            )
         asked.append(model.info.title)
         if best is None or found.is_better_than(best):
             best = found
