@@ -55,11 +55,12 @@ def test_auto_goes_on_until_it_is_sure(monkeypatch):
     asked = answers(
         monkeypatch,
         rfnet=("ok", 2.0, 0.2),
+        hrnet=("doubtful", 3.0, 0.4),
         classical=("doubtful", 9.0, 0.6),
         regnetmamba2=("ok", 1.2, 0.02),
     )
     name, notes = chosen(Plan.of("auto"))
-    assert (name, asked) == ("regnetmamba2", ["rfnet", "classical", "regnetmamba2"])
+    assert (name, asked) == ("regnetmamba2", ["rfnet", "hrnet", "classical", "regnetmamba2"])
     assert "RegNetMamba-2" in notes[0]
 
 
@@ -67,6 +68,7 @@ def test_a_failed_answer_never_wins(monkeypatch):
     answers(
         monkeypatch,
         rfnet=("failed", 1.0, 0.99),
+        hrnet=("failed", 1.0, 0.99),
         classical=("doubtful", 6.0, 0.5),
         regnetmamba2=("failed", 2.0, 0.99),
     )

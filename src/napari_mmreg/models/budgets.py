@@ -6,8 +6,8 @@ from napari_mmreg.errors import InputError
 
 BUDGETS = {
     "fast": ("sasnet", "classical"),
-    "balanced": ("rfnet", "classical", "regnetmamba2"),
-    "best": ("rfnet", "classical", "regnetmamba2", "hrnet", "sasnet"),
+    "balanced": ("rfnet", "hrnet", "classical", "regnetmamba2"),
+    "best": ("rfnet", "hrnet", "classical", "regnetmamba2", "sasnet"),
 }
 """Engines in the order in which they are asked."""
 
