@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qtpy.compat import isalive
 
-from napari_mmreg.geometry import MatrixTransform
+from napari_mmreg.geometry import Frame, MatrixTransform
 from napari_mmreg.gui.apply import strings as texts
 from napari_mmreg.gui.apply.dock import ApplyDock
 from napari_mmreg.gui.apply.form import FROM_FILE
@@ -185,6 +185,75 @@ def test_a_transform_file(window, tmp_path, qtbot):
     dock.form.matrix.value = "rowcol"
     press(qtbot, dock)
     assert "1 layer on" in dock.status.text
+
+
+def opened(viewer, path):
+    (layer,) = viewer.open(path, plugin="napari-mmreg")
+    return layer
+
+
+def offered(dock):
+    return [getattr(value, "name", value) for value in dock.form.registration.choices]
+
+
+def test_an_opened_transform_file_is_offered_and_chosen(window, tmp_path, qtbot):
+    viewer, dock = window
+    MatrixTransform.translation(SHIFT).save(tmp_path / "shift.npz")
+    opened(viewer, tmp_path / "shift.npz")
+    assert offered(dock) == ["transform shift.npz", FROM_FILE]
+    form = dock.form
+    parts = form.fixed, form.moving, form.file, form.matrix
+    assert [not part.native.isHidden() for part in parts] == [True, True, False, False]
+    dock.form.choose_layers([viewer.layers["cells"]])
+    press(qtbot, dock)
+    np.testing.assert_allclose(
+        viewer.layers["cells on visible"].data, np.subtract([(30, 40), (50, 20)], SHIFT)
+    )
+    dock.move_button.click()
+    qtbot.waitUntil(lambda: not dock.busy, timeout=WAIT)
+    cells = viewer.layers["cells"]
+    np.testing.assert_allclose(cells.data_to_world((30, 40)), np.subtract((30, 40), SHIFT) * 0.5)
+
+
+def test_opened_transforms_that_bend_or_fit_no_image(window, bent, tmp_path, qtbot):
+    viewer, dock = window
+    rows, cols = viewer.layers["visible"].data.shape
+    frame = Frame((rows, cols)), Frame((rows, cols + 40))
+    bent.save(tmp_path / "bent.npz")
+    MatrixTransform.translation(SHIFT).with_frames(*frame).save(tmp_path / "other.npz")
+    opened(viewer, tmp_path / "bent.npz")
+    dock.form.choose_layers([viewer.layers["nuclei"]])
+    assert dock.run_bar.button.isEnabled()
+    assert not dock.move_button.isEnabled()
+    opened(viewer, tmp_path / "other.npz")
+    assert offered(dock) == ["transform other.npz", "transform bent.npz", FROM_FILE]
+    assert dock.move_button.isEnabled()
+    press(qtbot, dock)
+    assert "was made for" in dock.status.text
+    assert "nuclei on visible" not in viewer.layers
+    for name in ("visible", "infrared"):
+        viewer.layers.remove(name)
+    press(qtbot, dock)
+    assert texts.NO_SIDES in dock.status.text
+
+
+def test_layers_of_runs_are_offered_once_and_removed_ones_no_longer(window, engine, tmp_path):
+    viewer, dock = window
+    session = register(viewer, engine)
+    run = session.runs.runs[0]
+    assert dock.form.registration.choices == (run, FROM_FILE)
+    MatrixTransform.translation(SHIFT).save(tmp_path / "shift.npz")
+    layer = opened(viewer, tmp_path / "shift.npz")
+    assert dock.form.registration.choices == (run, layer, FROM_FILE)
+    assert dock.form.carrier is layer
+    layer.name = "mine"
+    assert dock.form.registration.current_choice == "mine"
+    session.runs.remove(run.number)
+    assert dock.form.registration.choices == (layer, FROM_FILE)
+    assert dock.form.carrier is layer
+    viewer.layers.remove(layer)
+    assert dock.form.from_file
+    session.close()
 
 
 def test_errors_are_sentences(window, engine, qtbot):

@@ -51,7 +51,6 @@ class ApplyDock(ScrollingDock):
         self._began = 0.0
         self._build()
         self._connect()
-        self._on_runs()
         self._on_layers()
         self.form.choose_sides(*self.session.guess_sides())
         self.form.choose_layers(list(napari_viewer.layers.selection))
@@ -154,16 +153,17 @@ class ApplyDock(ScrollingDock):
     # Choosing
 
     def _on_runs(self) -> None:
-        self.form.show_runs(self.session.runs)
+        self.form.show_registrations(self.session.runs, self.session.carriers)
 
     def _on_layers(self) -> None:
+        self._on_runs()
         self.form.show_layers(self.session.layers, self.session.images)
 
     def _on_form(self) -> None:
         busy, ready = self.runner.busy, self.form.ready
         self.run_bar.set_ready(ready=ready)
-        run = self.form.run
-        affine = run is None or run.bundle.result.transform.is_affine
+        transform = self.form.transform
+        affine = transform is None or transform.is_affine
         self.move_button.setEnabled(ready and affine and not busy)
         self.undo_button.setEnabled(bool(self.session.moves) and not busy)
         self.hint.setVisible(not affine)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, Select
@@ -13,9 +13,13 @@ from qtpy.QtWidgets import QComboBox, QLabel, QListWidget, QWidget
 
 from napari_mmreg.gui.apply import strings as texts
 from napari_mmreg.gui.apply.carrying import Way
-from napari_mmreg.gui.apply.registration import Registration, of_file, of_run
+from napari_mmreg.gui.apply.registration import Registration, of_file, of_layer, of_run
+from napari_mmreg.gui.shared.carried import transform_of
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.widgets import style
+
+if TYPE_CHECKING:
+    from napari_mmreg.geometry import Transform
 
 FROM_FILE = "file"
 
@@ -23,7 +27,7 @@ _LIST_HEIGHT = 132
 
 
 class ApplyForm(QObject):
-    """The choices, kept up to date by `show_runs` and `show_layers`.
+    """The choices, kept up to date by `show_registrations` and `show_layers`.
 
     Signals
     -------
@@ -49,11 +53,13 @@ class ApplyForm(QObject):
         self.direction = _combo(texts.DIRECTION, texts.DIRECTION_TIP, texts.DIRECTIONS)
         self.grid = _combo(texts.GRID, texts.GRID_TIP, texts.GRIDS)
         self.order = _combo(texts.INTERPOLATION, texts.INTERPOLATION_TIP, texts.INTERPOLATIONS)
-        self._of_file = (self.file, self.fixed, self.moving, self.matrix)
         self._container = Container(
             widgets=[
                 self.registration,
-                *self._of_file,
+                self.file,
+                self.fixed,
+                self.moving,
+                self.matrix,
                 self.layers,
                 self.direction,
                 self.grid,
@@ -71,7 +77,7 @@ class ApplyForm(QObject):
             # magicgui measures them without napari's font
             label.setFixedWidth(style.LABEL_WIDTH)
         self._container.changed.connect(self._on_changed)
-        self.show_runs([])
+        self.show_registrations([], [])
 
     @property
     def widget(self) -> QWidget:
@@ -81,11 +87,15 @@ class ApplyForm(QObject):
 
     # What there is
 
-    def show_runs(self, runs: Sequence[RunRecord]) -> None:
-        """Offer runs, and a file; a run that is new is chosen."""
-        known = [value for value in self.registration.choices if value != FROM_FILE]
-        new = [run for run in runs if run not in known]
-        choices = [*((run.title, run) for run in runs), (texts.FROM_FILE, FROM_FILE)]
+    def show_registrations(self, runs: Sequence[RunRecord], carriers: Sequence[Any]) -> None:
+        """Offer runs, layers that carry a transform, and a file; what is new is chosen."""
+        known = self.registration.choices
+        new = [each for each in (*runs, *carriers) if each not in known]
+        choices = [
+            *((run.title, run) for run in runs),
+            *((layer.name, layer) for layer in carriers),
+            (texts.FROM_FILE, FROM_FILE),
+        ]
         with self._container.changed.blocked():
             _offer(self.registration, choices, new[0] if new else self.registration.value)
         self._on_changed()
@@ -126,6 +136,19 @@ class ApplyForm(QObject):
         return value if isinstance(value, RunRecord) else None
 
     @property
+    def carrier(self) -> Any:
+        """The layer whose transform is chosen; None if it is another one's."""
+        value = self.registration.value
+        return None if value is None or self.run is not None or self.from_file else value
+
+    @property
+    def transform(self) -> Transform | None:
+        """The transform that is chosen; None if it has to be read."""
+        if self.run is not None:
+            return self.run.bundle.result.transform
+        return None if self.carrier is None else transform_of(self.carrier.metadata)
+
+    @property
     def from_file(self) -> bool:
         """Whether a file is to be read."""
         return bool(self.registration.value == FROM_FILE)
@@ -142,10 +165,12 @@ class ApplyForm(QObject):
         Raises
         ------
         InputError
-            If a file is to be read and something is missing.
+            If something is missing.
         """
         if self.run is not None:
             return of_run(self.run)
+        if self.carrier is not None:
+            return of_layer(self.carrier, self.fixed.value, self.moving.value)
         return of_file(self.path or Path(), self.fixed.value, self.moving.value, self.matrix.value)
 
     @property
@@ -156,12 +181,14 @@ class ApplyForm(QObject):
     @property
     def ready(self) -> bool:
         """Whether nothing is missing."""
-        named = self.run is not None or (self.from_file and self.path is not None)
+        named = not self.from_file or self.path is not None
         return named and bool(self.chosen_layers)
 
     def _on_changed(self) -> None:
-        for part in self._of_file:
+        for part in (self.file, self.matrix):
             part.visible = self.from_file
+        for part in (self.fixed, self.moving):
+            part.visible = self.run is None
         self.changed.emit()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the dock applies: a finished run, or a transform file between two layers."""
+"""What the dock applies: a finished run, or a transform between two layers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.apply import strings as texts
-from napari_mmreg.gui.shared.carried import pixels_of
+from napari_mmreg.gui.shared.carried import pixels_of, transform_of
 from napari_mmreg.gui.shared.placement import Matrix, Placement, place, unit_factors
 from napari_mmreg.gui.shared.run_record import RunRecord
 
@@ -61,10 +61,10 @@ class Registration:
         Raises
         ------
         InputError, TransformError, MissingExtraError
-            If the file cannot be read, or is not of these two images.
+            If the file cannot be read, or the transform is not of these two images.
         """
         if self.known is not None:
-            return self.known
+            return self.known.for_shapes(self.fixed.shape, self.moving.shape)
         from napari_mmreg.io import load_transform
 
         if self.path is None:
@@ -154,6 +154,22 @@ def of_file(path: Path, fixed: Any, moving: Any, order: MatrixOrder | None) -> R
     return Registration(
         path.name, ground_of(fixed), ground_of(moving), path=path, matrix_order=order
     )
+
+
+def of_layer(layer: Any, fixed: Any, moving: Any) -> Registration:
+    """Return the registration that a layer carries, between two image layers.
+
+    Raises
+    ------
+    InputError
+        If something is missing.
+    """
+    if fixed is None or moving is None:
+        raise InputError(texts.NO_SIDES)
+    known = transform_of(layer.metadata)
+    if known is None:  # taken out of the metadata since it was offered
+        raise InputError(texts.NO_TRANSFORM.format(name=layer.name))
+    return Registration(layer.name, ground_of(fixed), ground_of(moving), known=known)
 
 
 def ground_of(layer: Any) -> Ground:

@@ -14,9 +14,10 @@ from napari_mmreg.gui.apply.items import KINDS, take
 from napari_mmreg.gui.apply.moving import Moves
 from napari_mmreg.gui.apply.registration import Registration
 from napari_mmreg.gui.shared import pairing
+from napari_mmreg.gui.shared.carried import transform_of
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.gui.shared.run_record import RunRecord
-from napari_mmreg.gui.shared.runs import RunBook, keeping_selection
+from napari_mmreg.gui.shared.runs import RunBook, keeping_selection, made_by_run
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform
@@ -44,6 +45,16 @@ class ApplySession:
     def runs(self) -> list[RunRecord]:
         """Finished runs, newest first."""
         return self.book.runs[::-1]
+
+    @property
+    def carriers(self) -> list[Any]:
+        """Layers that carry a transform of none of `runs`, as napari lists them; one for each."""
+        found: dict[int, Any] = {}
+        for layer in reversed(self._viewer.layers):
+            transform = transform_of(layer.metadata)
+            if transform is not None and not made_by_run(layer):
+                found.setdefault(id(transform), layer)
+        return list(found.values())
 
     @property
     def layers(self) -> list[Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 # Form
 REGISTRATION = "Registration"
-REGISTRATION_TIP = "A finished run of this window, or a transform from a file."
+REGISTRATION_TIP = (
+    "A finished run of this window, a layer that carries a transform, such as a transform file "
+    "that was opened, or a transform from a file."
+)
 FROM_FILE = "Transform from a file…"
 FILE = "File"
 FILE_TIP = (
@@ -16,7 +19,7 @@ FILE_FILTER = (
 )
 FIXED = "Fixed"
 MOVING = "Moving"
-SIDE_TIP = "The image that the file calls {side}. It says how large its pixels are and where."
+SIDE_TIP = "The image that the transform calls {side}. It says how large its pixels are and where."
 MATRIX = "Matrix on"
 MATRIX_TIP = (
     "What a plain 3x3 matrix acts on, if the file does not say it itself: (x, y, 1) or "
@@ -47,7 +50,7 @@ INTERPOLATION_TIP = (
 # Buttons
 APPLY = "Apply"
 APPLY_TIP = "Add the carried layers as new ones. Yours are not changed."
-NEED = "Register two images first, or choose a transform file; then select layers."
+NEED = "Register two images first, or open or choose a transform file; then select layers."
 INSTEAD = "Without resampling"
 MOVE = "Move the layers instead"
 MOVE_TIP = (
@@ -82,6 +85,7 @@ NAMES = {"fixed": "{name} on {target}", "moving": "{name} on {target}"}
 NO_LAYERS = "Select at least one layer in the list."
 NO_FILE = "Choose the file of the transform."
 NO_SIDES = "Choose the fixed and the moving image that the transform is between."
+NO_TRANSFORM = "“{name}” carries no transform any more. Choose another registration."
 BENDS = (
     "This registration bends the image, which no affine of a layer can say. Use Apply, or register "
     "without local refinement."

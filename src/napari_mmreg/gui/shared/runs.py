@@ -334,6 +334,11 @@ class RunBook:
         self.events.shown()
 
 
+def made_by_run(layer: Any) -> bool:
+    """Whether a run made the layer, also while the run is coming or going."""
+    return layer in _bundles
+
+
 def keeping_selection(viewer: Any, arriving: Iterator[Layer]) -> Iterator[Layer]:
     """Add layers one by one; the user's selection stays, minus layers deleted meanwhile."""
     selected = set(viewer.layers.selection)
