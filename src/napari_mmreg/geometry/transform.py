@@ -7,20 +7,16 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import files, npz
-from napari_mmreg.geometry.frame import Frame
+from napari_mmreg.geometry.framed import Framed
 from napari_mmreg.geometry.labels import looks_like_labels
 from napari_mmreg.geometry.numbers import as_numbers
 from napari_mmreg.geometry.warp import (
@@ -36,7 +32,7 @@ KINDS: dict[str, type[Transform]] = {}
 """The classes that can be read from files, by their `Transform.kind`."""
 
 
-class Transform(ABC):
+class Transform(Framed, ABC):
     """A map from fixed to moving pixels.
 
     Notes
@@ -47,16 +43,13 @@ class Transform(ABC):
     A subclass that sets `kind` can be saved: it says by `to_arrays` and `from_arrays` what is
     written, and is found by its kind when a file is read.
 
-    A transform may know the two images that it was made for (`fixed_frame`, `moving_frame`);
-    files keep them. It then refuses images that are not these, and follows them to another size,
-    see `for_shapes`. Without frames it takes pixels as they are.
+    A transform may know the two images that it was made for, see `Framed`. It then refuses
+    images that are not these, and follows them to another size, see `for_shapes`. Without frames
+    it takes pixels as they are.
     """
 
     kind: ClassVar[str] = ""
     """What files call transforms of this class; empty if they cannot be saved."""
-
-    _frames: tuple[Frame | None, Frame | None] = (None, None)
-    _provenance: Mapping[str, Any] = MappingProxyType({})
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -108,53 +101,6 @@ class Transform(ABC):
     def is_affine(self) -> bool:
         """Whether the transform is one affine matrix."""
         return False
-
-    @property
-    def fixed_frame(self) -> Frame | None:
-        """The fixed image that it was made for, where that is known."""
-        return self._frames[0]
-
-    @property
-    def moving_frame(self) -> Frame | None:
-        """The moving image that it was made for, where that is known."""
-        return self._frames[1]
-
-    def with_frames(self, fixed: Frame | None, moving: Frame | None) -> Self:
-        """Return the same transform, made for these images; with None twice, for any."""
-        if self._frames == (fixed, moving):
-            return self
-        framed = copy.copy(self)
-        framed._frames = (fixed, moving)  # noqa: SLF001  our own, copied
-        return framed
-
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        """Where it comes from, as `with_provenance` was told; read-only, empty if unknown."""
-        return MappingProxyType(dict(self._provenance))
-
-    def with_provenance(self, provenance: Mapping[str, Any]) -> Self:
-        """Return the same transform that remembers where it comes from.
-
-        Parameters
-        ----------
-        provenance : mapping
-            What JSON can hold, such as `RegistrationResult.provenance`; ``.npz`` files keep it.
-
-        Raises
-        ------
-        TransformError
-            If JSON cannot hold it.
-        """
-        try:
-            kept = json.loads(json.dumps(dict(provenance)))
-        except (TypeError, ValueError) as error:
-            raise TransformError(
-                f"The provenance cannot be written as JSON ({error}); use texts, numbers, lists "
-                "and dicts with texts as keys."
-            ) from error
-        told = copy.copy(self)
-        told._provenance = kept  # noqa: SLF001  our own, copied
-        return told
 
     def for_shapes(self, fixed_shape: tuple[int, ...], moving_shape: tuple[int, ...]) -> Transform:
         """Return the transform between the same two images at other sizes.
