@@ -20,7 +20,7 @@ from napari_mmreg.gui.apply.items import (
 from napari_mmreg.gui.apply.registration import Ground, Registration
 from napari_mmreg.gui.shared.placement import Matrix, moving_from_fixed
 from napari_mmreg.gui.shared.task import Job
-from napari_mmreg.run import Progress, Run
+from napari_mmreg.run import Run
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform
@@ -68,7 +68,7 @@ class LoadJob(Job["Transform"]):
     def __repr__(self) -> str:
         return f"reading the transform of {self._registration.title}"
 
-    def _run(self, progress: Progress) -> Transform:  # noqa: ARG002 - it takes no time
+    def _run(self, run: Run) -> Transform:  # noqa: ARG002 - it takes no time
         return self._registration.load()
 
 
@@ -86,8 +86,7 @@ class ApplyJob(Job[list[Made]]):
     def __repr__(self) -> str:
         return f"applying {self.registration.title} to {len(self.items)} layers"
 
-    def _run(self, progress: Progress) -> list[Made]:
-        run = Run(progress=progress, cancel=self._stop.is_set)
+    def _run(self, run: Run) -> list[Made]:
         carrier = Carrier(self.registration, self.registration.load(), self.way)
         made = []
         for number, item in enumerate(self.items):

@@ -12,7 +12,7 @@ from napari_mmreg.gui.batch import strings as texts
 from napari_mmreg.gui.shared.layer_spec import LayerSpec
 from napari_mmreg.gui.shared.task import Job, limited_threads
 from napari_mmreg.io import read_image, read_picture
-from napari_mmreg.run import Progress, Run
+from napari_mmreg.run import Run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,8 +49,7 @@ class BatchJob(Job[BatchSummary]):
     def __repr__(self) -> str:
         return f"the registration of {len(self._pairs)} pairs"
 
-    def _run(self, progress: Progress) -> BatchSummary:
-        run = Run(progress=progress, cancel=self._stop.is_set)
+    def _run(self, run: Run) -> BatchSummary:
         with limited_threads(0):
             return run_batch(
                 self._pairs,
@@ -84,8 +83,8 @@ class OpenJob(Job[list[LayerSpec]]):
     def __repr__(self) -> str:
         return f"opening the pair “{self._pair.id}”"
 
-    def _run(self, progress: Progress) -> list[LayerSpec]:
-        progress(texts.STAGE_OPENING, 0.0)
+    def _run(self, run: Run) -> list[LayerSpec]:
+        run.report(texts.STAGE_OPENING, 0.0)
         pair = self._pair
         if not (self._folder / "registered.tif").is_file():
             reasons = " ".join(self._reasons) or texts.NOT_RUN

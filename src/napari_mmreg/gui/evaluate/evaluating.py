@@ -76,12 +76,12 @@ class EvaluateJob(Job["Evaluation"]):
     def __repr__(self) -> str:
         return texts.ACTIVITY_NAME
 
-    def _run(self, progress: Progress) -> Evaluation:
-        progress(strings.STAGE_LOADING, 0.0)
+    def _run(self, run: Run) -> Evaluation:
+        run.report(strings.STAGE_LOADING, 0.0)
         import torch  # noqa: F401 - so that its threads are limited from the start
 
         with limited_threads(self._threads):
-            return run_evaluation(self.request, progress, self._stop.is_set)
+            return run_evaluation(self.request, run.report, run.cancel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +133,10 @@ class CompareJob(Job["tuple[ModelOutcome, ...]"]):
         if self._inner is not None:
             self._inner.cancel()
 
-    def _run(self, progress: Progress) -> tuple[ModelOutcome, ...]:
+    def _run(self, run: Run) -> tuple[ModelOutcome, ...]:
         """Run one candidate after the other; one that fails does not stop the others."""
         done: list[ModelOutcome] = []
-        run, count = Run(progress=progress, cancel=self._stop.is_set), len(self._candidates)
+        count = len(self._candidates)
         for index, candidate in enumerate(self._candidates):
             self._check()
 
@@ -193,12 +193,11 @@ class FetchJob(Job["Fetched"]):
     def __repr__(self) -> str:
         return texts.FETCH_NAME
 
-    def _run(self, progress: Progress) -> Fetched:
+    def _run(self, run: Run) -> Fetched:
         from napari_mmreg.evaluation.segmentation.sam_download import fetch_sam
 
-        return fetch_sam(
-            self._source, lambda done: progress(self._source.title, done), self._stop.is_set
-        )
+        title = self._source.title
+        return fetch_sam(self._source, lambda done: run.report(title, done), run.cancel)
 
 
 def run_evaluation(

@@ -9,7 +9,7 @@ from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.fused import fused_layers, fusing
 from napari_mmreg.gui.shared.task import Job, limited_threads
-from napari_mmreg.run import Progress, Run
+from napari_mmreg.run import Run
 
 
 class FuseJob(Job[Bundle]):
@@ -35,8 +35,7 @@ class FuseJob(Job[Bundle]):
     def __repr__(self) -> str:
         return f"the fusion of “{self.snapshot.moving.name}”"
 
-    def _run(self, progress: Progress) -> Bundle:
-        run = Run(progress=progress, cancel=self._stop.is_set)
+    def _run(self, run: Run) -> Bundle:
         run.report(strings.STAGE_LOADING, 0.0)
         with limited_threads(self.snapshot.settings.threads), run.part(0.0, 1.0, fusing):
             added = fused_layers(self._bundle, self._method, self._correct, run)

@@ -17,7 +17,7 @@ from napari_mmreg.gui.shared.job import start_of
 from napari_mmreg.gui.shared.pairing import images
 from napari_mmreg.gui.shared.snapshot import RunSettings, Snapshot, read
 from napari_mmreg.gui.shared.task import Job
-from napari_mmreg.run import Progress, Run
+from napari_mmreg.run import Run
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import MatrixTransform
@@ -47,10 +47,9 @@ class OpenJob(Job[Bundle]):
     def __repr__(self) -> str:
         return f"the opening of “{self.folder.name}”"
 
-    def _run(self, progress: Progress) -> Bundle:
+    def _run(self, run: Run) -> Bundle:
         from napari_mmreg.registration.saved import read_saved
 
-        run = Run(progress=progress, cancel=self._stop.is_set)
         run.report(strings.STAGE_LOADING, 0.0)
         saved = read_saved(self.folder)
         if saved.report["status"] == "failed":

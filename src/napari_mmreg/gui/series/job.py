@@ -20,7 +20,7 @@ from napari_mmreg.gui.shared.job import choose_start, spacings_of
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, layer_name
 from napari_mmreg.gui.shared.modalities import METADATA_KEY, engine_modality
 from napari_mmreg.gui.shared.task import Job, limited_threads
-from napari_mmreg.run import Progress, Run
+from napari_mmreg.run import Run
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import Transform
@@ -65,8 +65,7 @@ class SeriesJob(Job[Made]):
     def __repr__(self) -> str:
         return f"the registration of {self.request.number} planes"
 
-    def _run(self, progress: Progress) -> Made:
-        run = Run(progress=progress, cancel=self._stop.is_set)
+    def _run(self, run: Run) -> Made:
         run.report(strings.STAGE_LOADING, 0.0)
         import torch  # noqa: F401 - its threads are limited before the engine uses them
 
@@ -122,8 +121,7 @@ class SaveJob(Job[Path]):
     def __repr__(self) -> str:
         return f"saving {len(self._result)} planes"
 
-    def _run(self, progress: Progress) -> Path:
-        run = Run(progress=progress, cancel=self._stop.is_set)
+    def _run(self, run: Run) -> Path:
         with run.part(0.0, 1.0, lambda _stage: texts.STAGE_SAVE):
             return self._result.save(self._folder, progress=run.report, cancel=run.cancel)
 

@@ -16,7 +16,7 @@ from napari_mmreg.gui.shared.modalities import engine_modality
 from napari_mmreg.gui.shared.placement import frames_overlap, moving_from_fixed
 from napari_mmreg.gui.shared.snapshot import Picture, Snapshot, read
 from napari_mmreg.gui.shared.task import Job, limited_threads
-from napari_mmreg.run import Progress, Run
+from napari_mmreg.run import Run
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry import MatrixTransform, Transform
@@ -56,8 +56,7 @@ class RegistrationJob(Job[Bundle]):
 
         return register
 
-    def _run(self, progress: Progress) -> Bundle:
-        run = Run(progress=progress, cancel=self._stop.is_set)
+    def _run(self, run: Run) -> Bundle:
         run.report(strings.STAGE_LOADING, 0.0)
         register = self._register or self.engine()
         snapshot, settings = self.snapshot, self.snapshot.settings

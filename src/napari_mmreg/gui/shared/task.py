@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from napari_mmreg.errors import Cancelled, InputError, RegistrationError
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.run import Progress
+from napari_mmreg.run import Progress, Run
 
 T = TypeVar("T")
 
@@ -36,7 +36,8 @@ class Outcome(Generic[T]):
 class Job(Generic[T]):
     """Work that can be executed in any thread and told to stop from another.
 
-    A subclass does its work in `_run` and calls `_check` between its steps.
+    A subclass does its work in `_run`, which reports to a `Run` that stops when the job is told
+    to, and calls `_check` between its steps.
 
     Attributes
     ----------
@@ -63,13 +64,13 @@ class Job(Generic[T]):
         """Run to the end. Expected errors come back in the outcome, others are raised."""
         try:
             with one_at_a_time(self._check) if self.exclusive else nullcontext():
-                return Outcome(value=self._run(progress))
+                return Outcome(value=self._run(Run(progress=progress, cancel=self._stop.is_set)))
         except RegistrationError as error:
             return Outcome(error=error)
         except MemoryError:
             return Outcome(error=InputError(strings.OUT_OF_MEMORY))
 
-    def _run(self, progress: Progress) -> T:
+    def _run(self, run: Run) -> T:
         raise NotImplementedError
 
     def _check(self) -> None:
