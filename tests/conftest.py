@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +20,19 @@ if "QT_API" in os.environ:
     os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
 elif importlib.util.find_spec("PyQt6") is not None:
     os.environ.setdefault("PYTEST_QT_API", "pyqt6")
+
+
+def pytest_configure(config):
+    """Give each process its own napari settings, and each of several its own screen."""
+    folder = tempfile.TemporaryDirectory()
+    config.add_cleanup(folder.cleanup)
+    os.environ["NAPARI_CONFIG"] = str(Path(folder.name) / "settings.yaml")
+    if "PYTEST_XDIST_WORKER" in os.environ and os.environ.get("QT_QPA_PLATFORM") != "offscreen":
+        from screens import open_own_screen
+
+        end = open_own_screen()
+        if end is not None:
+            config.add_cleanup(end)
 
 
 @pytest.fixture(scope="session")

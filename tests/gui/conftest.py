@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -23,6 +24,25 @@ def _no_screen() -> str:
     if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         return "Qt's offscreen platform has no OpenGL; run under xvfb-run -a"
     return ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_viewers():
+    """Spare every viewer what takes longest: reading all manifests, looking through all modules.
+
+    napari collects garbage with every viewer and every layer that goes.
+    """
+    import torch  # noqa: F401
+    from napari.viewer import Viewer  # noqa: F401
+    from npe2 import PluginManifest
+
+    found = list(PluginManifest.discover())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
+        gc.collect()
+        gc.freeze()
+        yield
+        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

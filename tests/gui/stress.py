@@ -28,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from layer_watch import ContextWatch, ListWatch
 
 MOST_RUNS = 4
+MOST_TILED = 6
+"""Steps in grid mode at a time: napari builds every tile anew when a layer comes, goes or hides."""
 
 
 class Stress:
@@ -36,6 +38,7 @@ class Stress:
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
         self.done: Counter[str] = Counter()
+        self.tiled = 0
         scene = transform.resize(data.camera(), (96, 112), anti_aliasing=True).astype(np.float32)
         self.fixed, self.moving = scene[4:84, 6:102], 1 - scene[8:88, 3:99]
         self.result = register(self.fixed, self.moving, model="classical", device="cpu")
@@ -157,7 +160,14 @@ class Stress:
         self.add_images()
 
     def tile(self) -> None:
-        self.viewer.canvas.grid.enabled = not self.viewer.canvas.grid.enabled
+        """Show the layers side by side for some steps."""
+        self.viewer.canvas.grid.enabled = True
+        self.tiled = MOST_TILED
+
+    def untile(self) -> None:
+        self.tiled -= 1
+        if self.tiled == 0:
+            self.viewer.canvas.grid.enabled = False
 
     def zoom(self) -> None:
         self.viewer.scene.camera.zoom *= float(self.random.uniform(0.7, 1.5))
@@ -215,6 +225,8 @@ class Stress:
         weights = np.array(list(self.WEIGHTS.values()), dtype=float)
         action = str(self.random.choice(list(self.WEIGHTS), p=weights / weights.sum()))
         self.done[action] += 1
+        if self.tiled:
+            self.untile()
         getattr(self, action)()
         self.pause(int(self.random.integers(0, 15)))
 
