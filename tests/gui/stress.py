@@ -27,8 +27,8 @@ from napari_mmreg.gui.shared import strings
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from layer_watch import ContextWatch, ListWatch
 
-MOST_RUNS = 4
-MOST_TILED = 6
+MOST_RUNS = 3
+MOST_TILED = 4
 """Steps in grid mode at a time: napari builds every tile anew when a layer comes, goes or hides."""
 
 

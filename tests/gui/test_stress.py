@@ -29,7 +29,7 @@ def test_a_window_outlives_random_use(binding, seed):
         env={**os.environ, "QT_API": binding},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr.partition("Extension modules")[0][-3000:]
