@@ -57,7 +57,7 @@ def read_at(bundle: Bundle, pixel: Any) -> Reading | None:
 
 
 def describe(bundle: Bundle, reading: Reading | None) -> str:
-    """Return a reading as a line of text."""
+    """Return a reading as text: what was moved, and below it what is known of the error."""
     if reading is None:
         return strings.CURSOR_OUTSIDE
     if not np.isfinite(reading.length):
@@ -72,7 +72,7 @@ def describe(bundle: Bundle, reading: Reading | None) -> str:
         unit=unit,
     )
     if np.isfinite(reading.risk):
-        text += " · " + strings.CURSOR_RISK.format(risk=reading.risk, within=reading.within)
+        text += "\n" + strings.CURSOR_RISK.format(risk=reading.risk, within=reading.within)
     return text
 
 

@@ -290,7 +290,7 @@ CURSOR_OUTSIDE = "Outside the fixed image."
 CURSOR_UNKNOWN = "Outside the moving image."
 CURSOR_TEXT = "Moved {length:.1f} px (row {row:+.1f}, col {col:+.1f})"
 CURSOR_PHYSICAL = "Moved {length:.1f} px = {physical:.3g} {unit} (row {row:+.1f}, col {col:+.1f})"
-CURSOR_RISK = "probably within {within:.1f} px (risk {risk:.0%})"
+CURSOR_RISK = "Probably within {within:.1f} px (risk {risk:.0%})"
 
 # Transforms that layers carry
 NO_TRANSFORM = (
