@@ -38,7 +38,7 @@ from napari_mmreg.models.elastic import load_elastic
 from napari_mmreg.models.weights import PACKAGED
 from napari_mmreg.registration import error_model
 from napari_mmreg.registration.candidate import find_candidate
-from napari_mmreg.registration.certify import WRONG
+from napari_mmreg.registration.certify import MAX_LIKELY_WRONG, WRONG
 from napari_mmreg.registration.error_estimate import TOLERANCE, ErrorEstimate
 from napari_mmreg.registration.measurements import measure
 from napari_mmreg.run import Run
@@ -405,17 +405,25 @@ def score(model: error_model.ErrorModel, samples: Sequence[Sample]) -> list[str]
 
 
 def operating_points(model: error_model.ErrorModel, samples: Sequence[Sample]) -> list[str]:
-    """Return how many hopeless and right answers pass each threshold of the chance of failure."""
+    """Return how many hopeless and right answers pass each threshold of the chance of failure.
+
+    With more than `MAX_LIKELY_WRONG` of their pixels more likely wrong than right they do not pass.
+    """
     answers = [s for s in samples if s.engine != NOTHING and np.isfinite(s.mean)]
     chance = model.whole(np.stack([s.whole for s in answers], axis=1)).exceeds(WRONG)
+    likely = [model.pixel(pixel_rows(model.whole, s)).exceeds() > 0.5 for s in answers]
+    believable = np.array([pixels.mean() <= MAX_LIKELY_WRONG for pixels in likely])
     hopeless = np.array([s.protocol[0] in HOPELESS for s in answers])
     right = np.array([s.mean < 3 for s in answers]) & ~hopeless
     lines = [
         "| chance of more than 5 px below | hopeless | right (under 3 px) |",
         "| --- " * 3 + "|",
     ]
-    for limit in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5):
-        passed = [f"{(chance[kind] < limit).mean():.1%}" for kind in (hopeless, right)]
+    for limit in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5):
+        passing = (chance < limit) & believable
+        passed = [
+            f"{passing[kind].mean():.1%}" if kind.any() else "-" for kind in (hopeless, right)
+        ]
         lines.append(f"| {limit} | {passed[0]} | {passed[1]} |")
     return lines
 

@@ -27,11 +27,12 @@ Map = NDArray[np.float32]
 WRONG = 5.0
 """Mean error, in px at 256-px scale, from which on a registration is wrong."""
 
-DOUBTFUL, FAILED = 0.2, 0.99
-"""Probabilities of that from which on a result is doubtful, or not used. Chosen on the cases that
-the error model is fitted on, whole modalities left out in turn. Of the results of pairs that can be
-registered, 64 were better than the pair as it came and 26 worse between 0.8 and 0.99, 30 and 34
-above it. Below 0.2 there are 90 % of the right answers and 2 % of the hopeless pairs."""
+DOUBTFUL, FAILED = 0.25, 0.99
+"""Probabilities of that from which on a result is doubtful, or not used. Both are chosen on the
+cases that the error model is fitted on. Scenes left out in turn, a result under the first one that
+`MAX_LIKELY_WRONG` lets pass too is one of 0.2 % of the hopeless pairs and of 90 % of the right
+answers. Modalities left out in turn, of the results of pairs that can be registered 64 were better
+than the pair as it came and 26 worse between 0.8 and the second one, 30 and 34 above it."""
 
 MAX_FOLDING = 0.002
 MIN_OVERLAP = 0.2
@@ -44,7 +45,7 @@ MAX_RIVAL = 0.8
 MAX_SHIFT = 4.0
 """Pixels at 256-px scale by which a shift may still make the images more alike."""
 
-MAX_LIKELY_WRONG = 0.5
+MAX_LIKELY_WRONG = 0.75
 """Share of the area where both have data that may be more likely wrong than right."""
 
 
