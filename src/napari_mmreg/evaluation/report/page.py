@@ -102,7 +102,8 @@ def _images(evaluation: Evaluation) -> Iterator[tuple[NDArray[np.uint8], str]]:
     if grid.misregistration is not None:
         yield (
             pictures.risk_picture(grid.misregistration),
-            "Misregistration map: black 0, yellow 1 (a score, not calibrated for your sensors)",
+            "Misregistration map: probability of being off by more than 2 px (at 256-px scale), "
+            "black 0, yellow 1",
         )
     found = evaluation.objects
     if found is not None:
