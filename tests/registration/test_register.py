@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
+from skimage.transform import resize
 
 import napari_mmreg
 from napari_mmreg.errors import Cancelled, DeviceError, InputError, ModelError
@@ -384,3 +385,9 @@ def test_bad_input_is_refused_before_any_work(engine, changes, error, says):
     with pytest.raises(error, match=says):
         register(given.pop("fixed"), given.pop("moving"), **given)
     assert engine.model is None or engine.model.pairs == ()
+
+
+def test_lines_of_text_do_not_vouch_for_their_mirror_image():
+    page = resize(data.page()[10:190, :180] / 255.0, (160, 160))
+    found = register(page, 1 - page[:, ::-1] ** 0.8, "hrnet", device="cpu")
+    assert found.status != "ok"
