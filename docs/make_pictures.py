@@ -136,6 +136,22 @@ def register_dock(_viewer, dock) -> None:
     dock.advanced.expand(animate=False)
 
 
+def start_by_hand(viewer, dock) -> None:
+    """The moving image turned and dragged roughly into place, with its handles."""
+    dock._start_section.fold(folded=False)
+    _, moving = dock.images.pair
+    moving.affine = MatrixTransform.translation((20, -60)).matrix
+    settle()
+    dock.start_box.by_hand.click()
+    turn = np.deg2rad(12)
+    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    matrix = np.eye(3)
+    matrix[:2, :2] = rotation
+    dock.start_box._placing.about_centre(moving, matrix)
+    viewer.reset_view()
+    viewer.scene.camera.zoom *= 0.8
+
+
 def result_overlay(viewer, dock) -> None:
     """After a run, as it appears."""
     run(dock)
@@ -506,6 +522,7 @@ SCENES = {
     "evaluate_compare": (load_thermal, evaluate_compare),
     "evaluate_report": (load_thermal, evaluate_report),
     "register_dock": (load_ihc, register_dock),
+    "start_by_hand": (load_ihc, start_by_hand),
     "result_overlay": (load_ihc, result_overlay),
     "large": (load_large, large),
     "flow_arrows": (load_thermal, flow_arrows),

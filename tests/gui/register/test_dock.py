@@ -177,11 +177,11 @@ def test_masks_are_labels_layers(make_dock, engine, pictures, qtbot):
     painted = np.zeros(pictures[0].shape, int)
     painted[20:50] = 1
     labels = viewer.add_labels(painted, name="tissue")
-    dock.advanced.moving_mask.select(labels)
+    dock.start_box.areas.moving_mask.select(labels)
     _run(qtbot, dock)
     np.testing.assert_array_equal(engine.calls[0][2]["moving_mask"], painted > 0)
     viewer.layers.remove(labels)
-    assert dock.advanced.moving_mask.value is None
+    assert dock.start_box.areas.moving_mask.value is None
 
 
 # Running

@@ -185,7 +185,7 @@ def test_a_failed_run_adds_nothing_and_says_what_to_try(make_dock, fake_engine, 
 
     steps.paint.click()
     mask = viewer.layers["mask of visible"]
-    assert dock.advanced.fixed_mask.value is mask
+    assert dock.start_box.areas.fixed_mask.value is mask
     assert mask.mode == "paint"
     assert viewer.layers.selection.active is mask
     assert not steps.isVisibleTo(dock)

@@ -52,7 +52,7 @@ class CompareBox(QWidget):
         super().__init__()
         self._comparison = comparison
         self._run: RunRecord | None = None
-        self._held = False
+        self._held = self._suspended = False
         self._steps = {mode: span.start for mode, span in _RANGES.items()}
         self.mode = Combo.of(strings.MODES, strings.MODE_TIP)
         self.mode.select("overlay")
@@ -80,6 +80,11 @@ class CompareBox(QWidget):
         self._pending.setSingleShot(True)
         self._pending.setInterval(_COMPOSE_INTERVAL_MS)
         self._pending.timeout.connect(self._apply_amount)
+        # Later: a layer must not be added while napari takes another one away.
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(0)
+        self._again.timeout.connect(self._show)
         self._flicker = QTimer(self)
         self._flicker.timeout.connect(comparison.flip)
         self.mode.currentIndexChanged.connect(self._on_mode)
@@ -101,6 +106,14 @@ class CompareBox(QWidget):
             self._held = held
             self._show()
 
+    def suspend(self, suspended: bool) -> None:
+        """Hide the comparison for a while, or show it again."""
+        self._suspended = suspended
+        if suspended:
+            self._show()
+        else:
+            self._again.start()
+
     def follow_layer(self) -> None:
         """Turn the comparison off if the user removed its layer."""
         if self._comparison.lost:
@@ -109,6 +122,7 @@ class CompareBox(QWidget):
     def stop(self) -> None:
         """Stop all timers."""
         self._pending.stop()
+        self._again.stop()
         self._flicker.stop()
 
     def _on_pressed(self) -> None:
@@ -170,6 +184,9 @@ class CompareBox(QWidget):
     def _show(self) -> None:
         self._flicker.stop()
         mode = self.mode.value
+        if self._suspended:
+            self._comparison.hide()
+            return
         if self._run is not None and self._held:
             # Of two pictures that follow each other it is the other one alone that is looked at.
             alone = mode in ("off", "flicker")

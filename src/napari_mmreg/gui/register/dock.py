@@ -19,13 +19,15 @@ from napari_mmreg.gui.register.layers_box import LayersBox
 from napari_mmreg.gui.register.method import AdvancedBox, MethodBox, collect
 from napari_mmreg.gui.register.next_steps import NextSteps
 from napari_mmreg.gui.register.runs_box import RunsBox
+from napari_mmreg.gui.register.saving import save_run
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.register.sharing import Sharing
+from napari_mmreg.gui.register.start_box import StartBox
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.activity import Activity
 from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.compat import camera_emitters
-from napari_mmreg.gui.shared.fused import NO_FUSION, save_fused
+from napari_mmreg.gui.shared.fused import NO_FUSION
 from napari_mmreg.gui.shared.job import Register
 from napari_mmreg.gui.shared.kinds import FUSED
 from napari_mmreg.gui.shared.run_record import RunRecord
@@ -75,7 +77,8 @@ class RegisterDock(ScrollingDock):
         self.session = Session(napari_viewer, register)
         self.images = ImagePair(napari_viewer)
         self.method = MethodBox(models, defaults)
-        self.advanced = AdvancedBox(napari_viewer, defaults)
+        self.advanced = AdvancedBox(defaults)
+        self.start_box = StartBox(napari_viewer, self.session, self.images)
         self.run_bar = RunBar()
         self.next_steps = NextSteps(models)
         self.runs = RunsBox(self.session.runs)
@@ -111,8 +114,12 @@ class RegisterDock(ScrollingDock):
             Section("register.cursor", strings.CURSOR, self.cursor_line, side=self.worst),
         ):
             lower.addWidget(part)
+        self._start_section = Section(
+            "register.start", strings.START, self.start_box, side=self.start_box.side, folded=True
+        )
         self.stack(
             Section("register.images", strings.IMAGES, self.images),
+            self._start_section,
             Section("register.method", strings.METHOD, self.method, self.advanced),
             self.run_bar,
             self.status,
@@ -124,6 +131,9 @@ class RegisterDock(ScrollingDock):
     def _connect(self) -> None:
         self.images.changed.connect(self._on_pair)
         self.images.failed.connect(self.say_error)
+        self.start_box.failed.connect(self.say_error)
+        self.start_box.held.connect(self.compare.suspend)
+        self.start_box.areas.drawing.connect(self._on_drawing)
         self.run_bar.started.connect(self.start)
         self.run_bar.cancelled.connect(self.cancel)
         self.runner.progressed.connect(self._on_progress)
@@ -136,6 +146,7 @@ class RegisterDock(ScrollingDock):
         self.worst.clicked.connect(self.look_at_worst)
         self.next_steps.model_chosen.connect(self._try_model)
         self.next_steps.flip_chosen.connect(self._try_flip)
+        self.next_steps.hand_chosen.connect(self._try_hand)
         self.next_steps.landmarks_chosen.connect(self._try_landmarks)
         self.next_steps.mask_chosen.connect(self._try_mask)
         self.follow(self.session.runs.events.changed, self._compare_later)
@@ -152,15 +163,16 @@ class RegisterDock(ScrollingDock):
     def start(self) -> None:
         """Register what is chosen; an error is shown as a sentence."""
         self.finish_delivery()
-        fixed, moving = self.images.pair
-        settings = collect(self.method, self.advanced, self.layers.arrows.value())
+        self.start_box.let_go()
+        start, areas = self.start_box.start.value, self.start_box.areas
+        settings = collect(self.method, self.advanced, start, self.layers.arrows.value())
         try:
             snapshot = self.session.snapshot(
-                fixed,
-                moving,
+                *self.images.pair,
                 settings,
-                self.advanced.fixed_mask.value,
-                self.advanced.moving_mask.value,
+                areas.fixed_mask.value,
+                areas.moving_mask.value,
+                areas.region.value,
             )
         except RegistrationError as error:
             self.say_error(str(error))
@@ -284,9 +296,12 @@ class RegisterDock(ScrollingDock):
         self._scroll_timer.start()
 
     def _on_share(self, what: str) -> None:
-        """Copy or export something of the run; what was done, or why not, is said."""
+        self._say_done(partial(self._sharing.do, what, self))
+
+    def _say_done(self, action: Callable[[], str]) -> None:
+        """Do something with the run; what was done, or why not, is said."""
         try:
-            said = self._sharing.do(what, self)
+            said = action()
         except RegistrationError as error:
             self.say_error(str(error))
             return
@@ -300,42 +315,31 @@ class RegisterDock(ScrollingDock):
         self.start()
 
     def _try_flip(self) -> None:
-        self.advanced.start.select("mirror")
+        self.start_box.start.select("mirror")
         self.start()
+
+    def _try_hand(self) -> None:
+        self._start_section.fold(folded=False)
+        self.next_steps.setVisible(False)
+        self.start_box.by_hand.click()
 
     def _try_landmarks(self) -> None:
         self._viewer.window.add_plugin_dock_widget(PLUGIN, LANDMARKS)
 
     def _try_mask(self) -> None:
-        fixed, _ = self.images.pair
-        if fixed is None:
-            self.say_error(strings.NEED_TWO)
-            return
-        mask = self.session.new_mask(fixed)
-        self.advanced.expand(animate=False)
-        self.advanced.fixed_mask.select(mask)
+        self._start_section.fold(folded=False)
+        self.start_box.areas.paint_fixed()
+
+    def _on_drawing(self, sentence: str) -> None:
         self.next_steps.setVisible(False)
-        self.status.show_note(strings.PAINT, strings.NEXT_WORD)
+        self.status.show_note(sentence, strings.NEXT_WORD)
 
     def _on_save(self) -> None:
         self.finish_delivery()
         run = self.runs.run
         folder = QFileDialog.getExistingDirectory(self, strings.SAVE_TITLE)
-        if run is None or not folder:
-            return
-        try:
-            run.bundle.result.save(folder)
-            written, left = save_fused(run.layers, folder)
-        except (OSError, RegistrationError) as error:
-            self.say_error(strings.NOT_SAVED.format(error=error))
-        else:
-            sentence = strings.SAVED_FUSED if written else strings.SAVED
-            if left:
-                sentence += " " + strings.LEFT_FUSED
-            said = sentence.format(
-                folder=folder, names=" and ".join(written), left=" and ".join(left)
-            )
-            self.status.show_note(said, strings.DONE_WORD)
+        if run is not None and folder:
+            self._say_done(partial(save_run, run, folder))
 
     def _on_remove(self) -> None:
         run = self.runs.run
@@ -367,7 +371,7 @@ class RegisterDock(ScrollingDock):
         self.on_idle()
         self.compare.stop()
         self.images.close_links()
-        self.advanced.close_links()
+        self.start_box.close_links()
         self.runs.close_links()
         self.layers.close_links()
         self._keys.close()

@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QCheckBox, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_mmreg.fusion import list_fusions
-from napari_mmreg.gui.shared import pairing, strings
+from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.fused import NO_FUSION
 from napari_mmreg.gui.shared.settings import Defaults
-from napari_mmreg.gui.shared.snapshot import RunSettings
+from napari_mmreg.gui.shared.snapshot import RunSettings, Start
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.combo import Combo
 from napari_mmreg.models.budgets import BALANCED
@@ -110,9 +110,9 @@ class MethodBox(QWidget):
 
 
 class AdvancedBox(QCollapsible):
-    """Where to start, masks, seed and threads; folded away at first."""
+    """Seed and threads; folded away at first."""
 
-    def __init__(self, viewer: Any, defaults: Defaults) -> None:
+    def __init__(self, defaults: Defaults) -> None:
         super().__init__(
             strings.ADVANCED,
             expandedIcon=style.chevron(down=True),
@@ -122,9 +122,6 @@ class AdvancedBox(QCollapsible):
             outer.setContentsMargins(0, 0, 0, 0)
         self.toggleButton().setStyleSheet(style.FOLD)
         self.toggleButton().setToolTip(strings.ADVANCED_TIP)
-        self._viewer = viewer
-        self.start = Combo.of(strings.STARTS, strings.START_TIP)
-        self.fixed_mask, self.moving_mask = Combo(), Combo()
         self.seed = _spin(0, 999_999, 0, strings.SEED_TIP)
         self.threads = _spin(0, 256, defaults.threads, strings.THREADS_TIP)
         self.threads.setSpecialValueText(strings.AUTOMATIC)
@@ -133,43 +130,23 @@ class AdvancedBox(QCollapsible):
         layout.setContentsMargins(0, 2, 0, 4)
         layout.setSpacing(style.GAP)
         for text, control in (
-            (strings.START, self.start),
-            (strings.FIXED_MASK, self.fixed_mask),
-            (strings.MOVING_MASK, self.moving_mask),
             (strings.SEED, self.seed),
             (strings.THREADS, self.threads),
         ):
             layout.addLayout(style.row(style.field_label(text), control))
         self.addWidget(inner)
         self.collapse(animate=False)
-        for mask in (self.fixed_mask, self.moving_mask):
-            mask.setToolTip(strings.MASK_TIP)
-        self._emitters = [viewer.layers.events.inserted, viewer.layers.events.removed]
-        for emitter in self._emitters:
-            emitter.connect(self._on_layers)
-        self._on_layers()
-
-    def close_links(self) -> None:
-        """Stop following the viewer's layers."""
-        for emitter in self._emitters:
-            emitter.disconnect(self._on_layers)
-
-    def _on_layers(self) -> None:
-        items: list[tuple[str, Any]] = [(strings.NO_MASK, None)]
-        items += [(layer.name, layer) for layer in pairing.masks(self._viewer.layers)]
-        for combo in (self.fixed_mask, self.moving_mask):
-            combo.set_items(items)
 
 
-def collect(method: MethodBox, advanced: AdvancedBox, arrows: int) -> RunSettings:
-    """Return what both boxes are set to."""
+def collect(method: MethodBox, advanced: AdvancedBox, start: Start, arrows: int) -> RunSettings:
+    """Return what both boxes are set to, with a start and the number of arrows."""
     return RunSettings(
         model=method.model.value,
         budget=method.budget.value,
         device=method.device.value,
         refine=method.refine.isChecked(),
         seed=advanced.seed.value(),
-        start=advanced.start.value,
+        start=start,
         arrows=arrows,
         threads=advanced.threads.value(),
         fusion=method.fusion.value,

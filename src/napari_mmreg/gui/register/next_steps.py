@@ -28,11 +28,12 @@ class NextSteps(QWidget):
 
     Signals
     -------
-    model_chosen(str), flip_chosen(), landmarks_chosen(), mask_chosen()
+    model_chosen(str), flip_chosen(), hand_chosen(), landmarks_chosen(), mask_chosen()
     """
 
     model_chosen = Signal(str)
     flip_chosen = Signal()
+    hand_chosen = Signal()
     landmarks_chosen = Signal()
     mask_chosen = Signal()
 
@@ -43,17 +44,20 @@ class NextSteps(QWidget):
         self.model = _button("", strings.TRY_MODEL_TIP)
         self.model.setAccessibleName(strings.TRY_OTHER)
         self.flip = _button(strings.TRY_FLIP, strings.TRY_FLIP_TIP)
+        self.hand = _button(strings.BY_HAND, strings.TRY_HAND_TIP)
         self.landmarks = _button(strings.TRY_LANDMARKS, strings.TRY_LANDMARKS_TIP)
         self.paint = _button(strings.TRY_MASK, strings.TRY_MASK_TIP)
         buttons = QGridLayout()
         buttons.setSpacing(style.GAP)
-        for place, button in enumerate((self.model, self.flip, self.landmarks, self.paint)):
+        offered = (self.model, self.flip, self.hand, self.landmarks, self.paint)
+        for place, button in enumerate(offered):
             buttons.addWidget(button, place // 2, place % 2)
         layout = style.column(self)
         layout.addWidget(style.quiet_label(strings.NEXT))
         layout.addLayout(buttons)
         self.model.clicked.connect(self._on_model)
         self.flip.clicked.connect(self.flip_chosen)
+        self.hand.clicked.connect(self.hand_chosen)
         self.landmarks.clicked.connect(self.landmarks_chosen)
         self.paint.clicked.connect(self.mask_chosen)
         self.setVisible(False)

@@ -55,7 +55,8 @@ def script_of(run: RunRecord) -> str:
         if mask is not None
     }
     reading = [_reading("fixed", snapshot.fixed), _reading("moving", snapshot.moving)]
-    reading += [_reading(name, mask) for name, mask in masks.items()]
+    crops = {"fixed_mask": snapshot.fixed.origin.crop}
+    reading += [_reading(name, mask, crops.get(name, ())) for name, mask in masks.items()]
     lines = [f"    {name}={_code(value)}," for name, value in options.items() if value is not None]
     lines += [f"    {name}={name} != 0," for name in masks]
     code = _SCRIPT.format(
@@ -69,17 +70,19 @@ def script_of(run: RunRecord) -> str:
     return code.replace("{imports}", _imports(code))
 
 
-def _reading(name: str, picture: Picture) -> str:
-    """Return the lines that bring one picture."""
+def _reading(name: str, picture: Picture, crop: tuple[int, ...] = ()) -> str:
+    """Return the lines that bring one picture, or a part of it."""
     origin = picture.origin
+    rows, cols = (origin.crop or crop)[::2], (origin.crop or crop)[1::2]
+    part = f"[{rows[0]}:{rows[1]}, {cols[0]}:{cols[1]}]" if rows else ""
     if origin.sample:
-        return f"{name} = load_sample({origin.sample!r}).{origin.side}"
+        return f"{name} = load_sample({origin.sample!r}).{origin.side}{part}"
     if origin.path and not origin.coarse and len(origin.step) <= 1:
         page = f", page={origin.step[0]}" if origin.step else ""
-        return f"{name} = read_image({origin.path!r}{page})"
+        return f"{name} = read_image({origin.path!r}{page}){part}"
     return (
         f"# {strings.SAVE_FIRST.format(name=_comment(picture.name))}\n"
-        f'{name} = np.load("{name}.npy")'
+        f'{name} = np.load("{name}.npy"){part}'
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Shapes
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.register.comparison import Comparison
@@ -20,6 +20,7 @@ from napari_mmreg.gui.shared.compat import look_at, point_in
 from napari_mmreg.gui.shared.fused import FILES
 from napari_mmreg.gui.shared.job import Register, RegistrationJob
 from napari_mmreg.gui.shared.placement import part_of
+from napari_mmreg.gui.shared.region import cut_region
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.runs import RunBook, keeping_selection
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, take_picture
@@ -64,13 +65,22 @@ class Session:
         settings: RunSettings,
         fixed_mask: Any = None,
         moving_mask: Any = None,
+        region: Any = None,
     ) -> Snapshot:
         """Freeze layers and settings for a run.
+
+        Parameters
+        ----------
+        fixed, moving : napari Image layers
+        settings : RunSettings
+        fixed_mask, moving_mask : napari Labels layer, optional
+        region : napari Shapes layer, optional
+            Only the part of the fixed image within what is drawn there is registered.
 
         Raises
         ------
         InputError
-            If there are not two different images.
+            If there are not two different images, or the region is none.
         """
         if fixed is None or moving is None or fixed is moving:
             raise InputError(strings.NEED_TWO)
@@ -78,13 +88,15 @@ class Session:
         def picture(layer: Any) -> Picture:
             return take_picture(layer, point_in(self._viewer, layer))
 
+        whole = picture(fixed)
         return Snapshot(
             run=self.runs.next_number(),
-            fixed=picture(fixed),
+            fixed=whole if region is None else cut_region(whole, region),
             moving=picture(moving),
             fixed_mask=None if fixed_mask is None else picture(fixed_mask),
             moving_mask=None if moving_mask is None else picture(moving_mask),
             settings=settings,
+            whole=None if region is None else whole,
         )
 
     def job(self, snapshot: Snapshot) -> RegistrationJob:
@@ -125,6 +137,22 @@ class Session:
         mask.brush_size = max(picture.shape) / 15
         mask.mode = "paint"
         return mask
+
+    def new_region(self, image: Any) -> Shapes:
+        """Add an empty Shapes layer on an image, ready for a rectangle."""
+        picture = take_picture(image, point_in(self._viewer, image))
+        region = Shapes(
+            ndim=2,
+            name=strings.REGION_NAME.format(name=image.name),
+            edge_color="#ffd23f",
+            face_color="transparent",
+            edge_width=max(picture.shape) / 250,
+            **part_of(picture.placement, (0, 0), 1),
+        )
+        self._viewer.layers.append(region)
+        self._viewer.layers.selection.active = region
+        region.mode = "add_rectangle"
+        return region
 
     def look_at(self, run: RunRecord | None) -> None:
         """Read under the cursor from this run from now on, and start with its worst place."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_mmreg.gui.shared.bundle import Bundle, build
 from napari_mmreg.gui.shared.fused import NO_FUSION, fusing, with_fused
 from napari_mmreg.gui.shared.modalities import engine_modality
 from napari_mmreg.gui.shared.placement import frames_overlap, moving_from_fixed
+from napari_mmreg.gui.shared.region import whole_from_region
 from napari_mmreg.gui.shared.snapshot import Picture, Snapshot, read
 from napari_mmreg.gui.shared.task import Job, limited_threads
 from napari_mmreg.run import Run
@@ -75,6 +77,8 @@ class RegistrationJob(Job[Bundle]):
             )
         self._check()
         run.report(strings.STAGE_LAYERS, _ENGINE_SHARE)
+        if snapshot.whole is not None:
+            note = f"{note}\n{strings.OF_REGION}"
         if snapshot.slice is not None:
             note = f"{note}\n{strings.OF_SLICE.format(slice=snapshot.slice.name)}"
         bundle = build(snapshot, fixed, moving, result, note, self._check)
@@ -141,6 +145,8 @@ def choose_start(snapshot: Snapshot) -> tuple[NDArray[np.float64] | None, str]:
     InputError
         If the layers' places are asked for and cannot be compared.
     """
+    if snapshot.whole is not None:
+        return _start_in_region(snapshot, snapshot.whole)
     fixed, moving = snapshot.fixed, snapshot.moving
     mode = snapshot.settings.start
     matrix = None
@@ -157,6 +163,15 @@ def choose_start(snapshot: Snapshot) -> tuple[NDArray[np.float64] | None, str]:
     if mode == "mirror":
         return _mirrored(snapshot, matrix), f"{note} {strings.STARTED_MIRRORED}"
     return matrix, note
+
+
+def _start_in_region(snapshot: Snapshot, whole: Picture) -> tuple[NDArray[np.float64], str]:
+    """Return where the whole image would start: a region's own centre says nothing."""
+    around = replace(snapshot, fixed=whole, whole=None)
+    matrix, note = choose_start(around)
+    if matrix is None:
+        matrix = _centred(around)
+    return np.asarray(matrix @ whole_from_region(whole, snapshot.fixed)), note
 
 
 def _mirrored(snapshot: Snapshot, matrix: NDArray[np.float64] | None) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Shapes
 
 from napari_mmreg.gui.shared.bundle import REGISTERED
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
@@ -28,6 +28,11 @@ def images(layers: Sequence[Any]) -> list[Any]:
 def masks(layers: Sequence[Any]) -> list[Any]:
     """Return the layers that can be masks."""
     return [layer for layer in layers if isinstance(layer, Labels)]
+
+
+def regions(layers: Sequence[Any]) -> list[Any]:
+    """Return the layers that can say which region is registered."""
+    return [layer for layer in layers if isinstance(layer, Shapes)]
 
 
 def guess_pair(layers: Sequence[Any]) -> tuple[Any, Any]:

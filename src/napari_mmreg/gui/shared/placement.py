@@ -152,7 +152,7 @@ def unit_factors(source: tuple[str, ...], target: tuple[str, ...]) -> NDArray[np
         raise InputError(
             f"One layer is measured in {source[-1]} and another in {target[-1]}: their places in "
             "the world cannot be compared. Give both the same kind of unit (layer.units) or choose "
-            "“Centre the frames” under Advanced › Start from."
+            "“Centre the frames” under Start › Start from."
         ) from error
 
 

@@ -61,10 +61,13 @@ class RunRecord:
         if self.name:
             return strings.NAMED_RUN.format(run=self.number, name=self.name)
         snapshot = self.bundle.snapshot
+        fixed = snapshot.fixed.name
+        if snapshot.whole is not None:
+            fixed = strings.REGION_TITLE.format(name=fixed)
         title = strings.RUN_TITLE.format(
             run=self.number,
             moving=snapshot.moving.name,
-            fixed=snapshot.fixed.name,
+            fixed=fixed,
             model=self.bundle.result.answer_of,
         )
         if snapshot.slice is not None:

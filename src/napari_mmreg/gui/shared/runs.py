@@ -207,6 +207,17 @@ class RunBook:
         self._make_now(record)
         self.events.shown()
 
+    def put_aside(self, *, aside: bool) -> None:
+        """Hide the layers of all runs for a while, or show again those that were seen."""
+        with self._own_work():
+            for record in self._runs.values():
+                if aside:
+                    record.hide()
+                elif record is self.shown:
+                    record.restore(self.wanted)
+                elif record.kept:
+                    record.restore()
+
     def toggle(self, kind: str, *, on: bool) -> None:
         """Show or hide a kind of layers of the shown run; they are made the first time."""
         (self.wanted.add if on else self.wanted.discard)(kind)

@@ -72,6 +72,8 @@ class Origin:
         The slice along every leading axis.
     coarse : bool
         Whether it is a coarser level of a multiscale layer.
+    crop : tuple of int
+        First row and column, last ones (exclusive), of the part that it is; () for all.
     """
 
     path: str = ""
@@ -79,6 +81,7 @@ class Origin:
     side: str = ""
     step: tuple[int, ...] = ()
     coarse: bool = False
+    crop: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +131,10 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Everything a run needs; masks are pictures of Labels layers, nonzero where usable."""
+    """Everything a run needs; masks are pictures of Labels layers, nonzero where usable.
+
+    Of a run of a region `fixed` is the region alone, and `whole` the picture it was cut from.
+    """
 
     run: int
     fixed: Picture
@@ -136,6 +142,7 @@ class Snapshot:
     fixed_mask: Picture | None
     moving_mask: Picture | None
     settings: RunSettings
+    whole: Picture | None = None
 
     @property
     def slice(self) -> Slice | None:

@@ -61,8 +61,16 @@ FUSE_NOW_TIP = (
     "pyramid if none is chosen. The registration is not repeated."
 )
 ADVANCED = "Advanced"
-ADVANCED_TIP = "Where to start, masks, seed and threads."
-START = "Start from"
+ADVANCED_TIP = "Seed and threads."
+SEED = "Seed"
+SEED_TIP = "The same images, device and seed give the same result."
+THREADS = "CPU threads"
+THREADS_TIP = "How many threads to use. Automatic leaves one core for the viewer."
+AUTOMATIC = "Automatic"
+
+# Start
+START = "Start"
+START_FROM = "Start from"
 STARTS = {
     "auto": "Automatic",
     "layers": "Positions of the layers",
@@ -73,15 +81,60 @@ START_TIP = (
     "Automatic: the positions of the layers (scale, translate, affine) if they are set, "
     "otherwise centred frames. Mirrored: the same, with the moving image flipped left to right."
 )
+BY_HAND = "Move by hand"
+BY_HAND_TIP = (
+    "Drag the moving image on the canvas: inside its box to move it, at the round handle to turn "
+    "it, at the square ones to scale it (Shift keeps the proportions). Press again when it lies "
+    "roughly right. The next run starts there."
+)
+FLIP = "Flip"
+FLIP_TIP = "Mirror the moving layer left to right, as the start of the next run."
+TURN = "Turn 90°"
+TURN_TIP = "Turn the moving layer clockwise about its centre, as the start of the next run."
+RESET = "Reset"
+RESET_TIP = "Put the moving layer back to where it lay, and start automatically."
+STARTS_LAYERS = "The next run starts from the positions of the layers."
+STARTS_CENTRED = "The next run starts from centred frames."
+STARTS_MIRRORED = "The moving image is flipped left to right."
+STARTS_BY_HAND = "The next run starts where you put the moving image: {what}."
+HAND_IGNORED = "You moved the moving image, but the next run does not start from there."
+HAND_WORDS = {
+    "flipped": "flipped",
+    "turned": "turned by {degrees:.0f}°",
+    "scaled": "scaled by {factor:.2f}",
+    "shifted": "shifted by {length:.4g} {unit}",
+}
+NOT_IN_3D = "Show the images in 2D first: nothing can be moved by hand in 3D."
+SIDE_BY_HAND = "by hand"
 FIXED_MASK = "Fixed mask"
 MOVING_MASK = "Moving mask"
 MASK_TIP = "A Labels layer: the image is used only where it is painted."
 NO_MASK = "None"
-SEED = "Seed"
-SEED_TIP = "The same images, device and seed give the same result."
-THREADS = "CPU threads"
-THREADS_TIP = "How many threads to use. Automatic leaves one core for the viewer."
-AUTOMATIC = "Automatic"
+REGION = "Region only"
+REGION_TIP = (
+    "A Shapes layer: only this part of the fixed image is registered, with all of the moving one. "
+    "What is drawn counts as its bounding rectangle."
+)
+NO_REGION = "Whole image"
+DRAW = "Draw"
+DRAW_FIXED_TIP = "Paint on the fixed image where it may be used."
+DRAW_MOVING_TIP = "Paint on the moving image where it may be used."
+DRAW_REGION_TIP = "Draw a rectangle on the fixed image: only that is registered."
+MASK_NAME = "mask of {name}"
+REGION_NAME = "region of {name}"
+PAINT = "Paint where both images show the same thing, then press Register."
+DRAW_REGION = "Draw a rectangle around what to register, then press Register."
+NOTHING_DRAWN = (
+    "Nothing is drawn in “{name}” yet. Draw a rectangle on the fixed image, or choose "
+    "“Whole image” under Start."
+)
+NO_REGION_HERE = "What is drawn in “{name}” lies outside the fixed image “{fixed}”."
+SMALL_REGION = (
+    "The region in “{name}” has {rows} × {cols} pixels of the fixed image. Draw one of at least "
+    "{least} × {least}."
+)
+REGION_TITLE = "{name} (region)"
+OF_REGION = "Only the region drawn on the fixed image was registered."
 
 # Run
 REGISTER = "Register"
@@ -271,12 +324,11 @@ TRY_OTHER = "Try another model"
 TRY_MODEL_TIP = "Run again with another model."
 TRY_FLIP = "Flip left to right"
 TRY_FLIP_TIP = "Run again with the moving image mirrored. Your layer is not changed."
+TRY_HAND_TIP = "Drag and turn the moving image roughly into place, then register from there."
 TRY_LANDMARKS = "Start from landmarks"
 TRY_LANDMARKS_TIP = "Mark a few places that correspond, in the Landmarks dock."
 TRY_MASK = "Draw a mask"
 TRY_MASK_TIP = "Paint what both images show; only that is used of the fixed image."
-MASK_NAME = "mask of {name}"
-PAINT = "Paint where both images show the same thing, then press Register."
 
 # Cursor
 CURSOR = "Cursor"

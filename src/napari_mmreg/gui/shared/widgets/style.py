@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -102,6 +103,13 @@ def wrapping(label: QLabel) -> QLabel:
     policy.setHeightForWidth(True)
     label.setSizePolicy(policy)
     return label
+
+
+def make_room(widget: QWidget | None) -> None:
+    """Tell all layouts around a widget that its text wraps to another number of lines now."""
+    while widget is not None and not isinstance(widget, QScrollArea):
+        widget.updateGeometry()
+        widget = widget.parentWidget()
 
 
 class FieldLabel(QLabel):

@@ -1,0 +1,112 @@
+"""What may be used of the images: masks and a region, chosen or drawn on the canvas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_mmreg.gui.register.session import Session
+from napari_mmreg.gui.shared import pairing, strings
+from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.combo import Combo
+from napari_mmreg.gui.shared.widgets.images import ImagePair
+
+
+class AreasBox(QWidget):
+    """A mask for each image and a region of the fixed one; one click begins to draw each.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    session : Session
+    images : ImagePair
+        What is drawn on.
+
+    Signals
+    -------
+    drawing(str)
+        What the user has to do now.
+    failed(str)
+        Why nothing can be drawn.
+    """
+
+    drawing = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, viewer: Any, session: Session, images: ImagePair) -> None:
+        super().__init__()
+        self._viewer, self._session, self._images = viewer, session, images
+        self.fixed_mask, self.moving_mask, self.region = Combo(), Combo(), Combo()
+        self.draw_fixed = _button(strings.DRAW_FIXED_TIP)
+        self.draw_moving = _button(strings.DRAW_MOVING_TIP)
+        self.draw_region = _button(strings.DRAW_REGION_TIP)
+        layout = style.column(self)
+        for text, tip, combo, button in (
+            (strings.FIXED_MASK, strings.MASK_TIP, self.fixed_mask, self.draw_fixed),
+            (strings.MOVING_MASK, strings.MASK_TIP, self.moving_mask, self.draw_moving),
+            (strings.REGION, strings.REGION_TIP, self.region, self.draw_region),
+        ):
+            combo.setToolTip(tip)
+            button.setAccessibleName(f"{strings.DRAW}: {text}")
+            layout.addLayout(style.row(style.field_label(text), combo, button, stretch=1))
+        self.draw_fixed.clicked.connect(self.paint_fixed)
+        self.draw_moving.clicked.connect(self._paint_moving)
+        self.draw_region.clicked.connect(self._draw_region)
+        self._named: list[Any] = []
+        self._emitters = [viewer.layers.events.inserted, viewer.layers.events.removed]
+        for emitter in self._emitters:
+            emitter.connect(self._on_layers)
+        self._on_layers()
+
+    def close_links(self) -> None:
+        """Stop following the viewer's layers."""
+        for emitter in self._emitters:
+            emitter.disconnect(self._on_layers)
+        self._follow_names([])
+
+    def paint_fixed(self) -> None:
+        """Begin a mask on the fixed image."""
+        self._paint(self._images.pair[0], self.fixed_mask)
+
+    def _paint_moving(self) -> None:
+        self._paint(self._images.pair[1], self.moving_mask)
+
+    def _paint(self, image: Any, combo: Combo) -> None:
+        if image is None:
+            self.failed.emit(strings.NEED_TWO)
+            return
+        combo.select(self._session.new_mask(image))
+        self.drawing.emit(strings.PAINT)
+
+    def _draw_region(self) -> None:
+        fixed, _ = self._images.pair
+        if fixed is None:
+            self.failed.emit(strings.NEED_TWO)
+            return
+        self.region.select(self._session.new_region(fixed))
+        self.drawing.emit(strings.DRAW_REGION)
+
+    def _on_layers(self) -> None:
+        layers = self._viewer.layers
+        masks, regions = pairing.masks(layers), pairing.regions(layers)
+        self._follow_names([*masks, *regions])
+        none: list[tuple[str, Any]] = [(strings.NO_MASK, None)]
+        for combo in (self.fixed_mask, self.moving_mask):
+            combo.set_items([*none, *((layer.name, layer) for layer in masks)])
+        whole: list[tuple[str, Any]] = [(strings.NO_REGION, None)]
+        self.region.set_items([*whole, *((layer.name, layer) for layer in regions)])
+
+    def _follow_names(self, layers: list[Any]) -> None:
+        for layer in self._named:
+            layer.events.name.disconnect(self._on_layers)
+        self._named = layers
+        for layer in layers:
+            layer.events.name.connect(self._on_layers)
+
+
+def _button(tip: str) -> QPushButton:
+    button = QPushButton(strings.DRAW)
+    button.setToolTip(tip)
+    return button

@@ -1,0 +1,240 @@
+"""Where the next run starts: chosen, or by moving the image on the canvas; and what is used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from napari_mmreg.errors import RegistrationError
+from napari_mmreg.gui.register.areas_box import AreasBox
+from napari_mmreg.gui.register.placing import FLIP, TURN, Placing
+from napari_mmreg.gui.register.session import Session
+from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.shared.job import choose_start
+from napari_mmreg.gui.shared.placement import Matrix
+from napari_mmreg.gui.shared.snapshot import RunSettings, Snapshot
+from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.combo import Combo
+from napari_mmreg.gui.shared.widgets.images import ImagePair
+
+_SAY_INTERVAL_MS = 60
+
+
+class StartBox(QWidget):
+    """*Start from*, *Move by hand*, *Flip*, *Turn 90°*, *Reset*; masks and a region.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    session : Session
+    images : ImagePair
+
+    Attributes
+    ----------
+    side : QLabel
+        Says shortly what is not as usual; to be seen when the box is folded away.
+
+    Signals
+    -------
+    held(bool)
+        The moving layer can be moved on the canvas now, or no longer.
+    failed(str)
+        Why something was not done.
+    """
+
+    held = Signal(bool)
+    failed = Signal(str)
+
+    def __init__(self, viewer: Any, session: Session, images: ImagePair) -> None:
+        super().__init__()
+        self._session, self._images = session, images
+        self._placing = Placing(viewer, session.runs)
+        self._followed: list[Any] = []
+        self.start = Combo.of(strings.STARTS, strings.START_TIP)
+        self.by_hand = _button(strings.BY_HAND, strings.BY_HAND_TIP)
+        self.by_hand.setCheckable(True)
+        self.by_hand.setStyleSheet(style.TOGGLE)
+        self.flip = _button(strings.FLIP, strings.FLIP_TIP)
+        self.turn = _button(strings.TURN, strings.TURN_TIP)
+        self.reset = _button(strings.RESET, strings.RESET_TIP)
+        self.line = style.quiet_label()
+        self.side = QLabel()
+        self.side.setProperty(style.QUIET, True)
+        self.areas = AreasBox(viewer, session, images)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(style.GAP - 2)
+        for button, share in ((self.by_hand, 3), (self.flip, 2), (self.turn, 2), (self.reset, 2)):
+            buttons.addWidget(button, share)
+        layout = style.column(self)
+        layout.addLayout(style.row(style.field_label(strings.START_FROM), self.start))
+        layout.addLayout(buttons)
+        layout.addWidget(self.line)
+        layout.addWidget(self.areas)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_SAY_INTERVAL_MS)
+        self._later.timeout.connect(self.say)
+        self.by_hand.clicked.connect(self._on_by_hand)
+        self.flip.clicked.connect(self._on_flip)
+        self.turn.clicked.connect(self._on_turn)
+        self.reset.clicked.connect(self._on_reset)
+        self.start.currentIndexChanged.connect(self.say)
+        images.changed.connect(self._on_pair)
+        self.areas.failed.connect(self.failed)
+        self._on_pair()
+
+    def close_links(self) -> None:
+        """Take the handles away and stop following layers."""
+        self._later.stop()
+        self._placing.let_go()
+        self._follow([])
+        self.areas.close_links()
+
+    def let_go(self) -> None:
+        """Take the handles away."""
+        if self._placing.held is not None:
+            self._placing.let_go()
+            self.held.emit(False)
+        self.by_hand.setChecked(False)
+
+    def say(self) -> None:
+        """Say where the next run starts."""
+        fixed, moving = self._images.pair
+        two = fixed is not None and moving is not None
+        for button in (self.by_hand, self.flip, self.turn):
+            button.setEnabled(two)
+        done = self._placing.describe(moving) if moving is not None else ""
+        self.reset.setEnabled(bool(done))
+        text = ""
+        if two:
+            try:
+                text = next_start(self._snapshot(), done)
+            except RegistrationError as error:
+                text = str(error)
+        self.line.setText(text)
+        self.line.setVisible(bool(text))
+        style.make_room(self.line)
+        by_hand = done and self.start.value in ("auto", "layers")
+        usual = self.start.value == "auto"
+        short = "" if usual else strings.STARTS[self.start.value].lower()
+        self.side.setText(strings.SIDE_BY_HAND if by_hand else short)
+
+    # Moving by hand
+
+    def _on_by_hand(self, wanted: bool) -> None:
+        if not wanted:
+            self.let_go()
+            return
+        fixed, moving = self._images.pair
+        if self._prepare():
+            self._placing.remember(moving)
+            self._try_hold(fixed, moving)
+        self.by_hand.setChecked(self._placing.held is not None)
+
+    def _try_hold(self, fixed: Any, moving: Any) -> None:
+        try:
+            self._placing.hold(fixed, moving)
+        except RegistrationError as error:
+            self.failed.emit(str(error))
+            return
+        self.held.emit(True)
+
+    def _on_flip(self) -> None:
+        self._about_centre(FLIP)
+
+    def _on_turn(self) -> None:
+        self._about_centre(TURN)
+
+    def _about_centre(self, matrix: Matrix) -> None:
+        if self._prepare():
+            self._placing.about_centre(self._images.pair[1], matrix)
+
+    def _prepare(self) -> bool:
+        """Show the moving layer where it would start now, and start from layers from now on."""
+        _, moving = self._images.pair
+        try:
+            self._placing.show_start(moving, self._snapshot())
+        except RegistrationError as error:
+            self.failed.emit(str(error))
+            return False
+        self.start.select("layers")
+        return True
+
+    def _on_reset(self) -> None:
+        _, moving = self._images.pair
+        if moving is not None:
+            self._placing.reset(moving)
+            if self._placing.held is moving:
+                self._placing.remember(moving)
+            self.start.select("auto")
+
+    # Following
+
+    def _snapshot(self) -> Snapshot:
+        fixed, moving = self._images.pair
+        return self._session.snapshot(fixed, moving, RunSettings(start=self.start.value))
+
+    def _on_pair(self) -> None:
+        fixed, moving = self._images.pair
+        if self._placing.held is not moving:
+            self.let_go()
+        emitters = []
+        for layer in (fixed, moving):
+            if layer is not None:
+                events = layer.events
+                emitters += [events.affine, events.scale, events.translate, events.rotate]
+                emitters += [events.shear, events.units]
+        if moving is not None:
+            emitters.append(moving.events.mode)
+        self._follow(emitters)
+        self.say()
+
+    def _follow(self, emitters: list[Any]) -> None:
+        for emitter in self._followed:
+            emitter.disconnect(self._on_moved)
+        self._followed = emitters
+        for emitter in emitters:
+            emitter.connect(self._on_moved)
+
+    def _on_moved(self, _event: Any = None) -> None:
+        """Follow the layers; napari's own buttons can take the handles away, too."""
+        held = self._placing.held
+        if held is not None and held.mode != "transform" and self.by_hand.isChecked():
+            self.let_go()
+        if not self._later.isActive():
+            self._later.start()
+
+
+def next_start(snapshot: Snapshot, done: str = "") -> str:
+    """Return where a run of a snapshot starts, as a sentence.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    done : str
+        What was done to the moving layer by hand, if anything.
+
+    Raises
+    ------
+    InputError
+        As `choose_start`.
+    """
+    settings = snapshot.settings
+    mirrored = settings.start == "mirror"
+    plain = replace(settings, start="auto") if mirrored else settings
+    matrix, _ = choose_start(replace(snapshot, settings=plain))
+    sentence = strings.STARTS_CENTRED if matrix is None else strings.STARTS_LAYERS
+    if done:
+        sentence = (
+            strings.HAND_IGNORED if matrix is None else strings.STARTS_BY_HAND.format(what=done)
+        )
+    return f"{sentence} {strings.STARTS_MIRRORED}" if mirrored else sentence
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button
