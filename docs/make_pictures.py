@@ -138,7 +138,7 @@ def register_dock(_viewer, dock) -> None:
 
 def start_by_hand(viewer, dock) -> None:
     """The moving image turned and dragged roughly into place, with its handles."""
-    dock._start_section.fold(folded=False)
+    dock.start_section.fold(folded=False)
     _, moving = dock.images.pair
     moving.affine = MatrixTransform.translation((20, -60)).matrix
     settle()
@@ -147,7 +147,7 @@ def start_by_hand(viewer, dock) -> None:
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     matrix = np.eye(3)
     matrix[:2, :2] = rotation
-    dock.start_box._placing.about_centre(moving, matrix)
+    dock.start_box.placing.about_centre(moving, matrix)
     viewer.reset_view()
     viewer.scene.camera.zoom *= 0.8
 

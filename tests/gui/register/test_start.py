@@ -57,9 +57,9 @@ def test_a_turn_and_a_flip_keep_the_centre(viewer, placing, pair):
     placing.about_centre(moving, TURN)
     np.testing.assert_allclose(moving.data_to_world(middle), centre)
     # Clockwise: what lay above the centre lies to its right.
-    np.testing.assert_allclose(moving.data_to_world(middle - (10, 0)), centre + (0, 20))
+    np.testing.assert_allclose(moving.data_to_world(middle - (10, 0)), centre + np.array([0, 20]))
     placing.about_centre(moving, FLIP)
-    np.testing.assert_allclose(moving.data_to_world(middle - (10, 0)), centre - (0, 20))
+    np.testing.assert_allclose(moving.data_to_world(middle - (10, 0)), centre - np.array([0, 20]))
     assert placing.describe(moving) == "flipped, turned by -90°"  # in this order
     placing.reset(moving)
     np.testing.assert_allclose(np.asarray(moving.affine), np.eye(3))
@@ -108,7 +108,7 @@ def test_images_of_different_sizes_are_moved_from_where_a_run_would_start(
 
 @gui
 def test_a_run_starts_where_the_image_was_put(make_dock, engine, pictures, qtbot):
-    viewer, dock = make_dock(engine, pictures)
+    _viewer, dock = make_dock(engine, pictures)
     fixed, moving = dock.images.pair
     box = dock.start_box
     assert box.line.text() == strings.STARTS_CENTRED
@@ -133,7 +133,7 @@ def test_a_run_starts_where_the_image_was_put(make_dock, engine, pictures, qtbot
 @gui
 def test_handles_come_and_go(make_dock, engine, pictures, qtbot):
     viewer, dock = make_dock(engine, pictures)
-    fixed, moving = dock.images.pair
+    _fixed, moving = dock.images.pair
     _run(qtbot, dock)
     moving.visible = False
     box = dock.start_box

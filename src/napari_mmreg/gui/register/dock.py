@@ -114,12 +114,12 @@ class RegisterDock(ScrollingDock):
             Section("register.cursor", strings.CURSOR, self.cursor_line, side=self.worst),
         ):
             lower.addWidget(part)
-        self._start_section = Section(
+        self.start_section = Section(
             "register.start", strings.START, self.start_box, side=self.start_box.side, folded=True
         )
         self.stack(
             Section("register.images", strings.IMAGES, self.images),
-            self._start_section,
+            self.start_section,
             Section("register.method", strings.METHOD, self.method, self.advanced),
             self.run_bar,
             self.status,
@@ -319,7 +319,7 @@ class RegisterDock(ScrollingDock):
         self.start()
 
     def _try_hand(self) -> None:
-        self._start_section.fold(folded=False)
+        self.start_section.fold(folded=False)
         self.next_steps.setVisible(False)
         self.start_box.by_hand.click()
 
@@ -327,7 +327,7 @@ class RegisterDock(ScrollingDock):
         self._viewer.window.add_plugin_dock_widget(PLUGIN, LANDMARKS)
 
     def _try_mask(self) -> None:
-        self._start_section.fold(folded=False)
+        self.start_section.fold(folded=False)
         self.start_box.areas.paint_fixed()
 
     def _on_drawing(self, sentence: str) -> None:

@@ -34,6 +34,7 @@ class StartBox(QWidget):
 
     Attributes
     ----------
+    placing : Placing
     side : QLabel
         Says shortly what is not as usual; to be seen when the box is folded away.
 
@@ -51,7 +52,7 @@ class StartBox(QWidget):
     def __init__(self, viewer: Any, session: Session, images: ImagePair) -> None:
         super().__init__()
         self._session, self._images = session, images
-        self._placing = Placing(viewer, session.runs)
+        self.placing = Placing(viewer, session.runs)
         self._followed: list[Any] = []
         self.start = Combo.of(strings.STARTS, strings.START_TIP)
         self.by_hand = _button(strings.BY_HAND, strings.BY_HAND_TIP)
@@ -89,14 +90,14 @@ class StartBox(QWidget):
     def close_links(self) -> None:
         """Take the handles away and stop following layers."""
         self._later.stop()
-        self._placing.let_go()
+        self.placing.let_go()
         self._follow([])
         self.areas.close_links()
 
     def let_go(self) -> None:
         """Take the handles away."""
-        if self._placing.held is not None:
-            self._placing.let_go()
+        if self.placing.held is not None:
+            self.placing.let_go()
             self.held.emit(False)
         self.by_hand.setChecked(False)
 
@@ -106,7 +107,7 @@ class StartBox(QWidget):
         two = fixed is not None and moving is not None
         for button in (self.by_hand, self.flip, self.turn):
             button.setEnabled(two)
-        done = self._placing.describe(moving) if moving is not None else ""
+        done = self.placing.describe(moving) if moving is not None else ""
         self.reset.setEnabled(bool(done))
         text = ""
         if two:
@@ -130,13 +131,13 @@ class StartBox(QWidget):
             return
         fixed, moving = self._images.pair
         if self._prepare():
-            self._placing.remember(moving)
+            self.placing.remember(moving)
             self._try_hold(fixed, moving)
-        self.by_hand.setChecked(self._placing.held is not None)
+        self.by_hand.setChecked(self.placing.held is not None)
 
     def _try_hold(self, fixed: Any, moving: Any) -> None:
         try:
-            self._placing.hold(fixed, moving)
+            self.placing.hold(fixed, moving)
         except RegistrationError as error:
             self.failed.emit(str(error))
             return
@@ -150,13 +151,13 @@ class StartBox(QWidget):
 
     def _about_centre(self, matrix: Matrix) -> None:
         if self._prepare():
-            self._placing.about_centre(self._images.pair[1], matrix)
+            self.placing.about_centre(self._images.pair[1], matrix)
 
     def _prepare(self) -> bool:
         """Show the moving layer where it would start now, and start from layers from now on."""
         _, moving = self._images.pair
         try:
-            self._placing.show_start(moving, self._snapshot())
+            self.placing.show_start(moving, self._snapshot())
         except RegistrationError as error:
             self.failed.emit(str(error))
             return False
@@ -166,9 +167,9 @@ class StartBox(QWidget):
     def _on_reset(self) -> None:
         _, moving = self._images.pair
         if moving is not None:
-            self._placing.reset(moving)
-            if self._placing.held is moving:
-                self._placing.remember(moving)
+            self.placing.reset(moving)
+            if self.placing.held is moving:
+                self.placing.remember(moving)
             self.start.select("auto")
 
     # Following
@@ -179,7 +180,7 @@ class StartBox(QWidget):
 
     def _on_pair(self) -> None:
         fixed, moving = self._images.pair
-        if self._placing.held is not moving:
+        if self.placing.held is not moving:
             self.let_go()
         emitters = []
         for layer in (fixed, moving):
@@ -201,7 +202,7 @@ class StartBox(QWidget):
 
     def _on_moved(self, _event: Any = None) -> None:
         """Follow the layers; napari's own buttons can take the handles away, too."""
-        held = self._placing.held
+        held = self.placing.held
         if held is not None and held.mode != "transform" and self.by_hand.isChecked():
             self.let_go()
         if not self._later.isActive():
