@@ -167,8 +167,11 @@ def _look_again(
     level = build_level(tensors, ELASTIC)
     unit = 256 / max(level.shape)
     moving, mask = warp_level(level, transform)
-    images = torch.cat([moving, level.fixed]), torch.cat([mask, level.fixed_mask])
-    found = elastic(images[0], images[0].flip(0), images[1], images[1].flip(0), run.check)
+    images, masks = torch.cat([moving, level.fixed]), torch.cat([mask, level.fixed_mask])
+    encoded = elastic.encoder(images, masks)
+    found = elastic(
+        images, images.flip(0), masks, masks.flip(0), run.check, encoded, encoded.swapped()
+    )
     flow = found.flow(level.shape)
     votes = found.steps[0].votes
     assert votes is not None  # noqa: S101  # for the type checker

@@ -62,6 +62,18 @@ def test_a_fixed_image_that_is_encoded_before_gives_the_same_answer(network):
     torch.testing.assert_close(one, two, atol=1e-4, rtol=0)
 
 
+def test_both_ways_round_need_each_image_encoded_once(network):
+    images = torch.stack([torch.from_numpy(image)[None] for image in pictures(96)])
+    full = torch.ones_like(images)
+    with torch.inference_mode():
+        encoded = network.encoder(images, full)
+        one = network(images, images.flip(0), full, full)
+        both = encoded, encoded.swapped()
+        two = network(images, images.flip(0), full, full, encoded=both[0], encoded_moving=both[1])
+    torch.testing.assert_close(one.flow((96, 96)), two.flow((96, 96)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(one.log_error, two.log_error, atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize(("largest", "sigma"), [(8.0, 16.0), (5.0, 20.0)])
 def test_most_of_a_bend_is_found(network, largest, sigma):
     field = smooth_field((256, 256), largest, sigma)

@@ -53,6 +53,14 @@ class Encoded:
         """Take the first `count` images from the others."""
         return self._part(slice(count)), self._part(slice(count, None))
 
+    def swapped(self) -> Encoded:
+        """Return the images in the opposite order."""
+        fine, coarse = (
+            ImageChannels(channels.context.flip(0), channels.followed.flip(0))
+            for channels in self.channels
+        )
+        return Encoded((fine, coarse), self.matched.flip(0))
+
     def _part(self, images: slice) -> Encoded:
         fine, coarse = (
             ImageChannels(channels.context[images], channels.followed[images])

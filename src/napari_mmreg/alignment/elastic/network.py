@@ -125,6 +125,7 @@ class ElasticNetwork(nn.Module):
         moving_mask: Tensor,
         check: Callable[[], None] = lambda: None,
         encoded: Encoded | None = None,
+        encoded_moving: Encoded | None = None,
     ) -> ElasticOutput:
         """Estimate what is left of a misalignment.
 
@@ -138,13 +139,15 @@ class ElasticNetwork(nn.Module):
             Called now and then; raises to cancel.
         encoded : Encoded, optional
             What the encoder has made of the fixed images before.
+        encoded_moving : Encoded, optional
+            And of the moving ones; only read together with `encoded`.
         """
         masks = fixed_mask, moving_mask
         if encoded is None:
             both = self.encoder(torch.cat([fixed, moving]), torch.cat(masks))
             pair = both.split(len(fixed))
         else:
-            pair = encoded, self.encoder(moving, moving_mask)
+            pair = encoded, encoded_moving or self.encoder(moving, moving_mask)
         steps, pooled = self._vote(pair, masks, check)
         votes = steps[-1].votes
         assert votes is not None  # noqa: S101  # for the type checker
