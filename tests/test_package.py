@@ -19,7 +19,7 @@ assert not slow & set(sys.modules), slow & set(sys.modules)
 import napari_mmreg.evaluation
 import napari_mmreg.imaging
 import napari_mmreg.io
-import napari_mmreg.landmarks.seeds
+import napari_mmreg.landmarks.proposals
 import napari_mmreg.landmarks.snap
 import napari_mmreg.registration
 from napari_mmreg.fusion import list_fusions

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_mmreg.nn.gradients import orientation_channels
-from napari_mmreg.nn.matching import sharp_peak, window_logits
+from napari_mmreg.nn.matching import subpixel_peak, window_logits
 from napari_mmreg.nn.sampling import gaussian_blur
 from napari_mmreg.training.appearance import local_contrast
 from napari_mmreg.training.batches import BatchConfig, TrainingBatch
@@ -169,7 +169,7 @@ class TinyRecipe(FlowRecipe):
         for _ in range(2):
             guess = (_apply(affine, source) - (_FINE - 1) / 2) / _FINE
             logits = window_logits(queries, fine[count:], guess.round().long(), _RADIUS, 0.1)
-            peak, weight = sharp_peak(logits, 2 * _RADIUS + 1)
+            peak, weight = subpixel_peak(logits, 2 * _RADIUS + 1)
             target = (guess.round() - _RADIUS + peak) * _FINE + (_FINE - 1) / 2
             affine = fit_affine(source, target, weight, [8.0, 4.0, 2.0, 2.0])
         rest = target - _apply(affine, source)

@@ -11,8 +11,8 @@ from napari_mmreg.geometry import (
     MatrixTransform,
     ResidualTransform,
     correct_transform,
-    likeliest_smoothing,
-    residual_bend,
+    max_likelihood_smoothing,
+    rbf_correction,
 )
 
 FIXED = np.array([[10, 20], [12, 90], [70, 15], [64, 85], [35, 50], [50, 33.0]])
@@ -68,12 +68,12 @@ def test_agreeing_residuals_are_believed_and_noise_is_not():
     points = rng.uniform(0, 200, (20, 2))
     smooth = points[:, ::-1] * 0.05 + 4
     noise = rng.normal(0, 1, (20, 2))
-    assert likeliest_smoothing(points, smooth, 500) <= 0.03
-    assert likeliest_smoothing(points, noise, 500) >= 3
+    assert max_likelihood_smoothing(points, smooth, 500) <= 0.03
+    assert max_likelihood_smoothing(points, noise, 500) >= 3
 
 
 def test_the_smoothing_does_not_depend_on_the_resolution():
-    assert likeliest_smoothing(FIXED, OFFSETS, 200) == likeliest_smoothing(
+    assert max_likelihood_smoothing(FIXED, OFFSETS, 200) == max_likelihood_smoothing(
         FIXED * 7, OFFSETS * 7, 1400
     )
 
@@ -127,7 +127,7 @@ coordinates = st.integers(0, 6).map(float)  # few places, so that many points co
 @given(st.lists(st.tuples(*[coordinates] * 4), min_size=1, max_size=8))
 def test_degenerate_points_never_break_a_correction(rows):
     table = np.array(rows)
-    bend = residual_bend(table[:, :2], table[:, 2:])
+    bend = rbf_correction(table[:, :2], table[:, 2:])
     assert np.isfinite(bend.map(PROBES)).all()
     assert np.isfinite(bend.offsets_left_out()).all()
     assert np.abs(bend.map(PROBES) - PROBES).max() < 40

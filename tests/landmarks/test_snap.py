@@ -1,4 +1,4 @@
-"""Snapping to the best local match, and seeds from a registration, on samples."""
+"""Snapping to the best local match, and pairs proposed by a registration, on samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_mmreg.geometry import MatrixTransform
-from napari_mmreg.landmarks.seeds import match_pairs, seed_pairs, well_spread
+from napari_mmreg.landmarks.proposals import match_pairs, propose_pairs, well_spread
 from napari_mmreg.landmarks.snap import best_match
 from napari_mmreg.samples import load_sample
 
@@ -62,9 +62,9 @@ def test_only_the_patch_is_read(sample):
     assert 0 < Watched.read < sample.moving.size / 4
 
 
-def test_seeds_are_right_and_spread(sample):
+def test_proposals_are_right_and_spread(sample):
     near = sample.truth.compose(MatrixTransform.translation((2, -1)))
-    pairs = seed_pairs(sample.fixed, sample.moving, near, count=10)
+    pairs = propose_pairs(sample.fixed, sample.moving, near, count=10)
     assert len(pairs) == 10
     assert {pair.source for pair in pairs} == {"model"}
     fixed = np.array([pair.fixed for pair in pairs])
@@ -72,9 +72,9 @@ def test_seeds_are_right_and_spread(sample):
     assert (np.ptp(fixed, axis=0) > 0.4 * np.array(sample.fixed.shape[:2])).all()
 
 
-def test_no_seeds_where_the_registration_is_not_trusted(sample):
+def test_nothing_is_proposed_where_the_registration_is_not_trusted(sample):
     doubtful = np.ones(sample.fixed.shape[:2], np.float32)
-    assert seed_pairs(sample.fixed, sample.moving, sample.truth, 10, doubtful) == []
+    assert propose_pairs(sample.fixed, sample.moving, sample.truth, 10, doubtful) == []
 
 
 def test_the_best_matches_of_all_parts_become_pairs():

@@ -191,8 +191,8 @@ def test_the_papers_ablations(synthetic_batch, change, gone):
 def test_the_likeness_teaches_the_flow_alone(synthetic_batch):
     model = network()
     output = model(synthetic_batch.fixed, synthetic_batch.moving)
-    studio = losses.open_studio(model, (output.fixed, output.moving), synthetic_batch, 1)
-    losses.likeness_loss(model, output, studio, synthetic_batch).backward()
+    renders = losses.gather_renders(model, (output.fixed, output.moving), synthetic_batch, 1)
+    losses.likeness_loss(model, output, renders, synthetic_batch).backward()
     assert not any(p.grad is not None and p.grad.any() for p in model.renderer.parameters())
     assert not any(p.grad is not None and p.grad.any() for p in model.appearance.parameters())
     assert any(p.grad is not None and p.grad.any() for p in model.head.steps.parameters())

@@ -7,11 +7,11 @@ import torch
 from torch.nn.functional import normalize
 
 from napari_mmreg.nn.matching import (
-    bend_smoothly,
     fit_affine,
     robust_affine,
-    sharp_peak,
+    smooth_residual,
     soft_matches,
+    subpixel_peak,
     window_logits,
 )
 from napari_mmreg.nn.sampling import pixel_grid
@@ -52,7 +52,7 @@ def test_window_match_finds_a_shift():
     moving = fixed.roll((1, 2), (2, 3))
     query = fixed[:, :, 5, 7][:, None]
     logits = window_logits(query, moving, torch.tensor([[[7, 5]]]), 3, 0.05)
-    peak, weight = sharp_peak(logits, 7)
+    peak, weight = subpixel_peak(logits, 7)
     assert torch.allclose(peak[0, 0] - 3, torch.tensor([2.0, 1.0]), atol=0.05)
     assert float(weight) > 0.9
 
@@ -88,7 +88,7 @@ def test_window_loss_is_least_at_the_true_place():
 def test_distrusted_answers_do_not_bend():
     grid = pixel_grid(40, 60, torch.zeros(1))
     places = grid + torch.tensor([2.0, -1.0])
-    sure = bend_smoothly(grid, places, torch.ones(40, 60), 8.0)
+    sure = smooth_residual(grid, places, torch.ones(40, 60), 8.0)
     assert torch.allclose(sure, places, atol=0.1)
-    unsure = bend_smoothly(grid, places, torch.full((40, 60), 1e-4), 8.0)
+    unsure = smooth_residual(grid, places, torch.full((40, 60), 1e-4), 8.0)
     assert torch.allclose(unsure, grid, atol=0.05)

@@ -1,4 +1,4 @@
-"""What became of a batch, as a table and as a page with pictures."""
+"""What became of a batch, as a table and as a page with images."""
 
 from __future__ import annotations
 

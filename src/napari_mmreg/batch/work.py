@@ -167,11 +167,11 @@ def _write(place: Path, fixed: Picture, result: RegistrationResult, report: dict
 
 
 def preview(fixed: Picture, result: RegistrationResult) -> NDArray[np.uint8]:
-    """Return a small picture of a result: fixed in green, registered in magenta.
+    """Return a small image of a result: fixed in green, registered in magenta.
 
     Parameters
     ----------
-    fixed : Picture
+    fixed : Image
     result : RegistrationResult
 
     Returns

@@ -1,6 +1,6 @@
 """The ``mmreg`` command: everything that works without a window.
 
-Exit codes: 0 done (also with a doubtful result, which is said), 2 the input, an option or the
+Exit codes: 0 done (also with a doubtful result, which is reported), 2 the input, an option or the
 machine does not allow it, 3 the registration failed, 130 cancelled.
 
 argparse rather than a newer library: it starts at once, adds no dependency to the napari

@@ -1,4 +1,4 @@
-"""``mmreg fuse``: make one picture of a fixed and a registered image."""
+"""``mmreg fuse``: make one image of a fixed and a registered image."""
 
 from __future__ import annotations
 

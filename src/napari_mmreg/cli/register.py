@@ -37,7 +37,7 @@ FAILED = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``mmreg register``."""
     parser.epilog = (
-        "Exit codes: 0 done (a doubtful result is said), 2 bad input, 3 failed, 130 cancelled."
+        "Exit codes: 0 done (a doubtful result is reported), 2 bad input, 3 failed, 130 cancelled."
     )
     parser.add_argument(
         "fixed", type=Path, help="image that stays: TIFF, PNG, JPEG, NPY, OME-Zarr ..."

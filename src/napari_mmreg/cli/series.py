@@ -22,7 +22,7 @@ MOST_ROWS = 40
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``mmreg series``."""
     parser.epilog = (
-        "Exit codes: 0 done (a doubtful result is said), 2 bad input, 3 nothing could be "
+        "Exit codes: 0 done (a doubtful result is reported), 2 bad input, 3 nothing could be "
         "registered, 130 cancelled."
     )
     parser.add_argument(

@@ -35,7 +35,7 @@ class Grid:
     valid, valid_before, fixed_valid : ndarray of bool, shape (h, w)
         Where the registered, the former moving and the fixed image have data.
     fixed, after, before : ndarray of uint8
-        The same as pictures, without holes.
+        The same as images, without holes.
     displacement : ndarray of float32, shape (h, w, 2)
         Against the start, ``(row, col)`` in fixed pixels; NaN where undefined.
     misregistration : ndarray of float32, shape (h, w), or None
@@ -64,7 +64,7 @@ class Grid:
 
     @property
     def common(self) -> Inside:
-        """Where all pictures have data."""
+        """Where all images have data."""
         return self.fixed_valid & self.valid & self.valid_before
 
     @property
@@ -157,7 +157,7 @@ class Alignment:
         return transform.compose(MatrixTransform(np.diag([stride, stride, 1.0])))
 
     def picture(self, transform: Transform, grid: Grid) -> Shown:
-        """Return the moving image, carried by any transform, as a picture on the grid."""
+        """Return the moving image, carried by any transform, as an image on the grid."""
         _, valid, colours = self._carried(transform, grid.stride, grid.shape, None)
         return as_picture(colours, valid)
 

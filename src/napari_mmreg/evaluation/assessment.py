@@ -46,7 +46,7 @@ class Evaluation:
         compare with.
     objects : ObjectEvaluation or None
     grid : Grid
-        On what the numbers were measured, and the pictures for reports.
+        On what the numbers were measured, and the images for reports.
     notes : tuple of str
         Sentences about what could not be measured, or should be known.
     modalities : (str or None, str or None)
@@ -208,7 +208,7 @@ def _check_options(
 def _unmoved(before: Mapping[str, float], after: Mapping[str, float], stride: int) -> list[str]:
     """Warn where things moved far but the IoU of prompted objects did not rise.
 
-    The curve around the result cannot tell: it moves prompts, not the picture, and so believes
+    The curve around the result cannot tell: it moves prompts, not the image, and so believes
     that masks follow what they show.
     """
     moved = after.get("displacement_median", 0.0)

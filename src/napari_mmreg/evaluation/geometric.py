@@ -1,4 +1,4 @@
-"""The IoU that a perfect segmenter would give: no picture takes part.
+"""The IoU that a perfect segmenter would give: no image takes part.
 
 Masks of the fixed image are moved by the truth and brought back by what was found.
 """

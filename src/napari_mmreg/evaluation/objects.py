@@ -1,6 +1,6 @@
 """How well objects lie on each other: IoU, F1 and boundary F for each, and run lengths to keep.
 
-Two pictures' objects are compared by their ids: the object `i` of one belongs to the object
+Two images' objects are compared by their ids: the object `i` of one belongs to the object
 `i` of the other. Everything is counted inside a mask of valid pixels.
 
 References
@@ -42,7 +42,7 @@ class ObjectScore:
     Attributes
     ----------
     id : int
-        The object's label in both pictures.
+        The object's label in both images.
     iou : float
         Intersection over union, [0, 1]; NaN if neither has a valid pixel.
     f1 : float
@@ -50,7 +50,7 @@ class ObjectScore:
     boundary_f : float
         The same for boundary pixels within `BOUNDARY_TOLERANCE`, [0, 1].
     area : int
-        Valid pixels of the object in the reference picture.
+        Valid pixels of the object in the reference image.
     box : (int, int, int, int)
         First row and column, last ones (exclusive), of the object and its partner together.
     """
@@ -69,7 +69,7 @@ def compare_masks(
     valid: ArrayLike | None = None,
     tolerance: float = BOUNDARY_TOLERANCE,
 ) -> tuple[ObjectScore, ...]:
-    """Score the masks of two pictures, which may overlap.
+    """Score the masks of two images, which may overlap.
 
     Parameters
     ----------

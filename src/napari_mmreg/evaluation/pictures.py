@@ -1,4 +1,4 @@
-"""Pictures that segmenters look at and reports show."""
+"""Images that segmenters look at and reports show."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def risk_picture(probability: NDArray[Any]) -> Shown:
 
 
 def masks_picture(picture: Shown, labels: NDArray[Any], other: NDArray[Any] | None = None) -> Shown:
-    """Return a picture with objects tinted by their id, and others' outlines in white."""
+    """Return an image with objects tinted by their id, and others' outlines in white."""
     shown = to_rgb(to_grey(picture)).astype(np.float32) * 0.75
     for number in np.unique(labels[labels > 0]):
         shown[labels == number] = 0.45 * shown[labels == number] + 0.55 * np.array(colour(number))

@@ -1,7 +1,7 @@
-"""Objects found by the same prompts in two pictures: prompt-consistent IoU and its sensitivity.
+"""Objects found by the same prompts in two images: prompt-consistent IoU and its sensitivity.
 
 The prompts are fixed on the fixed image before any registration is looked at, and are the same
-for every picture. Doing nothing is the floor; the pair aligned by the truth, where there is one,
+for every image. Doing nothing is the floor; the pair aligned by the truth, where there is one,
 the ceiling.
 """
 
@@ -24,10 +24,10 @@ from napari_mmreg.evaluation.segmentation.protocol import (
 from napari_mmreg.run import Run
 
 AREA_SHARES = (0.001, 0.3)
-"""Least and greatest share of the picture that an object may cover."""
+"""Least and greatest share of the image that an object may cover."""
 
 IN_OVERLAP = 0.75
-"""Share of an object that must lie where all compared pictures have data."""
+"""Share of an object that must lie where all compared images have data."""
 
 _APART = 0.3
 """Share of the smaller one that two objects may have in common."""
@@ -37,7 +37,7 @@ SHIFTS, FEW_SHIFTS = (0, 1, 2, 3, 4, 6, 8), (0, 2, 4, 8)
 
 @dataclass(frozen=True, slots=True)
 class SensitivityCurve:
-    """Mean IoU against a known shift of the registered picture.
+    """Mean IoU against a known shift of the registered image.
 
     Attributes
     ----------
@@ -62,9 +62,9 @@ class SensitivityCurve:
 def choose_objects(
     segmenter: Segmenter, picture: Picture, valid: Mask, count: int, run: Run
 ) -> dict[int, Mask]:
-    """Return up to `count` objects of the fixed picture, best first, by ids from 1.
+    """Return up to `count` objects of the fixed image, best first, by ids from 1.
 
-    Of what the segmenter proposes, objects of 0.1 to 30 % of the picture that lie inside
+    Of what the segmenter proposes, objects of 0.1 to 30 % of the image that lie inside
     `valid`, touch no frame and hardly overlap.
     """
     total = valid.size
@@ -98,7 +98,7 @@ def prompts_for(objects: Mapping[int, Mask], segmenter: Segmenter) -> dict[int, 
 def find(
     segmenter: Segmenter, picture: Picture, prompts: Mapping[int, Prompt], run: Run
 ) -> dict[int, Mask]:
-    """Return what each prompt finds in a picture, by its id."""
+    """Return what each prompt finds in an image, by its id."""
     segments = segmenter.segment(picture, list(prompts.values()), run)
     return {number: s.mask for number, s in zip(prompts, segments, strict=True)}
 
@@ -112,14 +112,14 @@ def sensitivity(
     run: Run,
     shifts: Sequence[int] | None = None,
 ) -> SensitivityCurve:
-    """Measure how IoU falls when the registered picture is shifted by a known amount.
+    """Measure how IoU falls when the registered image is shifted by a known amount.
 
     Parameters
     ----------
-    segmenter, picture, prompts
-        The prompts are put to the registered picture.
+    segmenter, image, prompts
+        The prompts are put to the registered image.
     reference : mapping of int to ndarray of bool, shape (H, W)
-        The objects' masks in the fixed picture.
+        The objects' masks in the fixed image.
     valid : ndarray of bool, shape (H, W)
     run : Run
         For progress and cancel.
@@ -128,7 +128,7 @@ def sensitivity(
 
     Notes
     -----
-    Shifting a picture and prompting it gives what prompting at places shifted the other way and
+    Shifting an image and prompting it gives what prompting at places shifted the other way and
     shifting the masks gives, but for the frame. So one embedding serves the whole curve.
     """
     steps = tuple(shifts) if shifts is not None else FEW_SHIFTS if segmenter.costly else SHIFTS

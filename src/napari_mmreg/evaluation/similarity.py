@@ -1,4 +1,4 @@
-"""How alike two pictures are, within a mask.
+"""How alike two images are, within a mask.
 
 Similarity does not certify geometry. A method that copies content, smears or shrinks the
 overlap can look more similar while every landmark is worse (RFNet's own table shows one), and
@@ -44,7 +44,7 @@ def gradient_ncc(
 ) -> float:
     """Return the NCC of the gradients' magnitudes: whether edges lie on edges, in [-1, 1].
 
-    Less dependent on the sensor than `ncc`: an inverted picture has the same edges.
+    Less dependent on the sensor than `ncc`: an inverted image has the same edges.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def mind_distance(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None = 
     one, other, inside = _prepare(first, second, mask)
     if not inside.any():
         return float("nan")
-    # The descriptor knows the picture's mean contrast: a step to zeros would raise it.
+    # The descriptor knows the image's mean contrast: a step to zeros would raise it.
     filled = [fill_invalid(image.astype(np.float32), inside) for image in (one, other)]
     inside = ndimage.minimum_filter(inside, 2 * _MIND_REACH + 1, mode="nearest")
     if not inside.any():

@@ -1,4 +1,4 @@
-"""One picture out of two: fusion methods behind one protocol, and `fuse`, which applies them."""
+"""One image out of two: fusion methods behind one protocol, and `fuse`, which applies them."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def fuse(
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
 ) -> NDArray[Any]:
-    """Make one picture that shows what either of two registered images shows.
+    """Make one image that shows what either of two registered images shows.
 
     Both are scaled by percentiles of their own values. What is fused is luminance; the colour
     is the fixed image's if it has any, else the moving one's.

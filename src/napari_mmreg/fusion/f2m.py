@@ -32,7 +32,7 @@ def build_network(settings: Mapping[str, Any]) -> RFNet:
 class F2MFusion(Fusion):
     """The fusing half of RFNet.
 
-    Its gradient channel attention hangs on the whole picture. Large ones take it from their
+    Its gradient channel attention depends on the whole image. Large ones take it from their
     middle (ours).
 
     Raises

@@ -60,7 +60,7 @@ class Fusion(Protocol):
     def prepare(self, fixed: NDArray[np.float32], moving: NDArray[np.float32], run: Run) -> None:
         """See one part of the pair, as large as a tile, from its middle before all others.
 
-        What hangs on the picture as a whole is settled here, so that tiles do not differ in it.
+        What depends on the image as a whole is settled here, so that tiles do not differ in it.
         Most methods look at small surroundings only and need nothing.
         """
         del fixed, moving, run

@@ -21,17 +21,17 @@ from napari_mmreg.geometry.labels import looks_like_labels
 from napari_mmreg.geometry.landmarks import (
     MINIMUM_PAIRS,
     LandmarkKind,
+    aspect_ratio,
     fit_landmarks,
     orientation,
-    thinness,
 )
 from napari_mmreg.geometry.lazy import LazyImage, is_lazy, resample_lazily, resample_pyramid
 from napari_mmreg.geometry.matrix import MatrixTransform
 from napari_mmreg.geometry.residual import (
     ResidualTransform,
     correct_transform,
-    likeliest_smoothing,
-    residual_bend,
+    max_likelihood_smoothing,
+    rbf_correction,
     wide_reach,
 )
 from napari_mmreg.geometry.thinplate import ThinPlateTransform
@@ -59,6 +59,7 @@ __all__ = [
     "ThinPlateTransform",
     "Transform",
     "apply",
+    "aspect_ratio",
     "correct_transform",
     "displacement_to_flow",
     "fill_value",
@@ -69,15 +70,14 @@ __all__ = [
     "inverse_consistency",
     "is_lazy",
     "jacobian_determinant",
-    "likeliest_smoothing",
     "looks_like_labels",
+    "max_likelihood_smoothing",
     "orientation",
     "pixel_grid",
+    "rbf_correction",
     "resample_lazily",
     "resample_pyramid",
-    "residual_bend",
     "resize_displacement",
-    "thinness",
     "tiles",
     "warp_image",
     "warp_labels",

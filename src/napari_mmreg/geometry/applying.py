@@ -42,14 +42,14 @@ def apply(
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
 ) -> Any:
-    """Carry data of one image to the other one: pictures, labels, points, shapes, and so on.
+    """Carry data of one image to the other one: images, labels, points, shapes, and so on.
 
     Parameters
     ----------
     data : array_like, or list or tuple of arrays
         What `kind` says, in pixels of the moving image (with ``to="moving"``: of the fixed one).
 
-        - ``"image"``: (..., H, W) or (..., H, W, C) of any dtype: a picture, or a stack of which
+        - ``"image"``: (..., H, W) or (..., H, W, C) of any dtype: an image, or a stack of which
           every plane is carried. A list of arrays is a multiscale image, from fine to coarse.
         - ``"labels"``: the same of integers or booleans; no new values appear.
         - ``"points"``: (n, D), the last two columns ``(row, col)``.

@@ -1,4 +1,4 @@
-"""Telling label images and masks, which must not be interpolated, from pictures."""
+"""Telling label images and masks, which must not be interpolated, from other images."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ COHERENT = 0.7
 """Share of neighbours of equal value, off the background, from which values form areas."""
 
 WIDE_COHERENT = 0.5
-"""The same for integers of 32 bits and more, in which pictures are rare."""
+"""The same for integers of 32 bits and more, in which images are rare."""
 
 STEPS = 0.9
 """Share of small steps among all steps from which an image is a gradient, not areas."""
 
 
 def looks_like_labels(image: NDArray[Any]) -> bool:
-    """Return whether an image holds labels, classes or a mask rather than a picture.
+    """Return whether an image holds labels, classes or a mask rather than an image.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def looks_like_labels(image: NDArray[Any]) -> bool:
     Notes
     -----
     Viewers go by the dtype alone (napari takes integers of 32 and 64 bits for labels), but
-    labels are often written with 8 or 16 bits, and pictures of some sensors with 32. Here the
+    labels are often written with 8 or 16 bits, and images of some sensors with 32. Here the
     background, the most frequent value, is left aside: in a label image most neighbours off the
-    background are equal and the others jump; in a picture few are equal; and a smooth gradient
+    background are equal and the others jump; in an image few are equal; and a smooth gradient
     with coarse steps, such as a depth map, climbs from one value to the next. Large images are
     judged by up to 64 tiles.
     """

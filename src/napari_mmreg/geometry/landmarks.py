@@ -172,14 +172,14 @@ def _check_distinct(points: NDArray[np.float64], name: str, called: Sequence[str
         )
 
 
-def thinness(points: NDArray[np.float64]) -> float:
+def aspect_ratio(points: NDArray[np.float64]) -> float:
     """Return width over length of a cloud of points (n, 2); 0 for a line or a single place."""
     singular = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
     return float(singular[1] / singular[0]) if len(singular) > 1 and singular[0] > 0 else 0.0
 
 
 def _check_spread(points: NDArray[np.float64], name: str, kind: str, called: Sequence[str]) -> None:
-    if thinness(points) < _THIN:
+    if aspect_ratio(points) < _THIN:
         raise TransformError(
             f"All {name} points lie on one line, which leaves a transform of kind {kind} "
             "undetermined; add a pair beside the line or choose similarity."
@@ -187,7 +187,7 @@ def _check_spread(points: NDArray[np.float64], name: str, kind: str, called: Seq
     if kind != "homography":
         return
     for odd in range(len(points)):
-        if thinness(np.delete(points, odd, axis=0)) < _THIN:
+        if aspect_ratio(np.delete(points, odd, axis=0)) < _THIN:
             raise TransformError(
                 f"All {name} points but that of pair {called[odd]} lie on one line, which leaves a "
                 "homography undetermined; add another pair beside the line or choose affine."
@@ -196,7 +196,7 @@ def _check_spread(points: NDArray[np.float64], name: str, kind: str, called: Seq
 
 def orientation(fixed: NDArray[np.float64], moving: NDArray[np.float64]) -> float:
     """Return the determinant of the affine trend; 0 where the points do not tell."""
-    if len(fixed) < 3 or min(thinness(fixed), thinness(moving)) < 20 * _THIN:
+    if len(fixed) < 3 or min(aspect_ratio(fixed), aspect_ratio(moving)) < 20 * _THIN:
         return 0.0
     design, response = fixed - fixed.mean(axis=0), moving - moving.mean(axis=0)
     linear = np.linalg.lstsq(design, response, rcond=None)[0]

@@ -1,4 +1,4 @@
-"""Arguments that must be numbers, told apart from everything else at the door."""
+"""Checks of arguments that must be numbers."""
 
 from __future__ import annotations
 

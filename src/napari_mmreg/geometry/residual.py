@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_mmreg.geometry.transform import Transform
 
 SMOOTHINGS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-"""Among these the likeliest smoothing is looked for."""
+"""The most likely smoothing is searched among these."""
 
 _WIDE = 7.0
 """Default reach in units of the points' spread: twice the diagonal of a frame they fill."""
@@ -157,7 +157,7 @@ class ResidualTransform(SmoothTransform):
         )
 
 
-def likeliest_smoothing(points: ArrayLike, offsets: ArrayLike, reach: float) -> float:
+def max_likelihood_smoothing(points: ArrayLike, offsets: ArrayLike, reach: float) -> float:
     """Return the smoothing of `SMOOTHINGS` under which the offsets are most probable.
 
     Residuals that resemble their neighbours are believed, those that do not are taken for
@@ -235,12 +235,12 @@ def correct_transform(
             "The transform has no answer at the fixed point of pair "
             f"{pair_names(names, len(fixed))[lost[0]]}; remove or disable it."
         )
-    bend = residual_bend(reached, moving, strength, reach, smoothing)
+    bend = rbf_correction(reached, moving, strength, reach, smoothing)
     corrected = bend.compose(transform)
     return corrected.with_frames(transform.fixed_frame, transform.moving_frame)
 
 
-def residual_bend(
+def rbf_correction(
     reached: NDArray[np.float64],
     moving: NDArray[np.float64],
     strength: float = 1.0,
@@ -258,7 +258,7 @@ def residual_bend(
     """
     far = wide_reach(reached) if reach is None else reach
     offsets = moving - reached
-    amount = likeliest_smoothing(reached, offsets, far) if smoothing is None else smoothing
+    amount = max_likelihood_smoothing(reached, offsets, far) if smoothing is None else smoothing
     return ResidualTransform(reached, offsets, far, amount, strength)
 
 

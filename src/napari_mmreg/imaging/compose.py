@@ -1,4 +1,4 @@
-"""Laying two pictures over each other: pure arrays, as fast as numpy slices go."""
+"""Laying two images over each other: pure arrays, as fast as numpy slices go."""
 
 from __future__ import annotations
 

@@ -277,7 +277,7 @@ def _is_frame(area: NDArray[np.bool_]) -> bool:
 def without_border(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Take the black surroundings of a warped frame out of a mask.
 
-    `black_border` asks for exact zeros and finds nothing once a picture was compressed.
+    `black_border` asks for exact zeros and finds nothing once an image was compressed.
     Here black may be noisy and the frame may have dark bays; what tells it from a head in a
     scanner or a round retina is that its outline is a convex polygon of few corners.
 

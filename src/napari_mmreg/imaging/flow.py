@@ -1,4 +1,4 @@
-"""Fields as pictures: length and colour of every vector."""
+"""Fields as images: length and colour of every vector."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def normalise(
         What messages call the image.
     percentiles : (float, float)
         Values below the first become 0, above the second 1. Where they coincide, as in a
-        picture of a few bright spots, the extremes take their place.
+        image of a few bright spots, the extremes take their place.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""`Pair`: two pictures on one common working grid, ready for any model."""
+"""`Pair`: two images on one common working grid, ready for any model."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def _scale(dataset: dict[str, Any], multiscales: dict[str, Any]) -> list[float] 
 
 
 def _is_coloured(ome: dict[str, Any], finest: Any, axes: str) -> bool:
-    """Whether the channels are those of a colour picture: as they are told, or 3 or 4 of bytes."""
+    """Whether the channels are those of a colour image: as they are told, or 3 or 4 of bytes."""
     if "c" not in axes or finest.shape[axes.index("c")] not in (3, 4):
         return False
     channels = (ome.get("omero") or {}).get("channels")

@@ -62,7 +62,7 @@ def write_pyramid_tiff(path: Path, image: Tiled, about: Description, run: Run) -
     image : Tiled
         Each tile is computed once.
     about : Description
-        Levels of a picture with a georeference are pages as GDAL writes them, of others SubIFDs
+        Levels of an image with a georeference are pages as GDAL writes them, of others SubIFDs
         as OME asks.
     run : Run
         Takes the progress, and is asked for cancel at every tile.

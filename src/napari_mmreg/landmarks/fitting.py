@@ -15,7 +15,7 @@ from napari_mmreg.geometry import (
     Transform,
     correct_transform,
     fit_landmarks,
-    residual_bend,
+    rbf_correction,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _left_out_of_bend(
     known = np.isfinite(reached).all(axis=1)
     missing = np.full_like(fixed, np.nan)
     if known.sum() > 1:
-        bend: ResidualTransform = residual_bend(
+        bend: ResidualTransform = rbf_correction(
             reached[known], moving[known], settings.strength, settings.reach, settings.smoothing
         )
         missing[known] = bend.offsets_left_out()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.spatial import KDTree
 
-from napari_mmreg.geometry import Transform, orientation, residual_bend, thinness
+from napari_mmreg.geometry import Transform, aspect_ratio, orientation, rbf_correction
 from napari_mmreg.landmarks.fitting import FitSettings, left_out
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def find_suspects(
         Most serious first.
     """
     found = _duplicates(names, ids, fixed, moving)
-    if len(fixed) >= 3 and min(thinness(fixed), thinness(moving)) < LINE:
+    if len(fixed) >= 3 and min(aspect_ratio(fixed), aspect_ratio(moving)) < LINE:
         found.append(
             Suspicion(
                 "line",
@@ -134,7 +134,7 @@ def _errors(fixed: Points, moving: Points, base: Transform | None) -> NDArray[np
         known = np.isfinite(reached).all(axis=1)
         errors = np.full(count, np.nan)
         if known.sum() > 2:
-            bend = residual_bend(reached[known], moving[known])
+            bend = rbf_correction(reached[known], moving[known])
             errors[known] = np.linalg.norm(bend.offsets_left_out(), axis=1)
         return errors
     kind: Literal["affine", "similarity"] = "affine" if count > 4 else "similarity"

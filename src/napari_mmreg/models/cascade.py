@@ -25,7 +25,7 @@ from napari_mmreg.nn.homography import (
     resize_matrix,
     transformed,
 )
-from napari_mmreg.nn.matching import bend_smoothly
+from napari_mmreg.nn.matching import smooth_residual
 from napari_mmreg.nn.sampling import pixel_grid, sample
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class NetworkOutput:
         Single matches: x and y in the fixed image, in the moving one as it was given, and
         their probability.
     rendered : Tensor of shape (K, H, W), or None
-        What a picture of the moving image as it was given can be mixed of, see `Rendering`.
+        What a rendering of the moving image as it was given is mixed of, see `Rendering`.
     localisation : Tensor of shape (H, W), or None
         Probability that the images, as they were given, are displaced by more than 2 px at
         256-px scale.
@@ -207,7 +207,7 @@ def make_prediction(first: Pass, last: Pass) -> Prediction:
     """
     level, output, shape = last.level, last.output, last.level.full_shape
     grid = pixel_grid(*level.shape, level.fixed)
-    flow = bend_smoothly(transformed(last.step, grid), output.target_points, last.trust, SMOOTH)
+    flow = smooth_residual(transformed(last.step, grid), output.target_points, last.trust, SMOOTH)
     unit = np.array(shape) / np.array(level.shape)
     smooth = _enlarge((flow - grid).permute(2, 0, 1).flip(0), shape) * unit
     rendering = None

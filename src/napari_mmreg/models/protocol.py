@@ -81,7 +81,7 @@ class Prediction:
         On the working grid: the model's own probability that the pair, as it came, was displaced
         by more than 2 px at 256-px scale.
     rendering : Rendering or None
-        What a picture of the moving image as the fixed sensor would show it is mixed of.
+        What the moving image, as the fixed sensor would show it, is mixed of.
     """
 
     transform: Transform

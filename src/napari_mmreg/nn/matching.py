@@ -93,7 +93,7 @@ def window_logits(
     return logits.masked_fill(~known, -BIG)
 
 
-def sharp_peak(logits: Tensor, side: int) -> tuple[Tensor, Tensor]:
+def subpixel_peak(logits: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """Read the sub-cell peak off windows.
 
     Parameters
@@ -200,7 +200,7 @@ def _geman_mcclure(squared: Tensor, scale: float) -> Tensor:
     return (scale**2 / (scale**2 + squared)).square()
 
 
-def bend_smoothly(rigid: Tensor, places: Tensor, trust: Tensor, sigma: float) -> Tensor:
+def smooth_residual(rigid: Tensor, places: Tensor, trust: Tensor, sigma: float) -> Tensor:
     """Average by trust what differs from rigid places.
 
     Far from the rigid places, an answer is more likely wrong than bent; without trust nothing

@@ -1,4 +1,4 @@
-"""Pictures mixed from channels, by weighted least squares (ours)."""
+"""Images mixed from channels, by weighted least squares (ours)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RIDGE = 1e-3
 def fit_mixture(
     channels: Tensor, target: Tensor, weight: Tensor, ridge: float = RIDGE
 ) -> tuple[Tensor, Tensor]:
-    """Find the mixture of channels that is nearest to a picture, for each sample of a batch.
+    """Find the mixture of channels that is nearest to an image, for each sample of a batch.
 
     Parameters
     ----------

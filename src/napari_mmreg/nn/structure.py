@@ -1,4 +1,4 @@
-"""Input channels of the networks: the picture beside what sensors share."""
+"""Input channels of the networks: the image beside what sensors share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANNELS = 16
 
 
 def robust_channels(image: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Describe a grey image by contrast-normalised channels (ours; the papers use the picture).
+    """Describe a grey image by contrast-normalised channels (ours; the papers use the image).
 
     Parameters
     ----------

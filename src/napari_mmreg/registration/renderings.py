@@ -1,7 +1,7 @@
 """The moving image as the fixed sensor would show it, on the fixed image's pixels (ours).
 
 What one sensor's grey levels mean to the other is known where the images are aligned. So
-the picture is mixed by least squares of a model's channels and of the moving image, a few factors
+the image is mixed by least squares of a model's channels and of the moving image, a few factors
 for all pixels, after the registration and by what it handed back.
 """
 
@@ -31,7 +31,7 @@ off in a plain area is seen there, and similarity of structure counts it so."""
 def mix_rendering(
     pair: Pair, transform: Transform, rendering: Rendering, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Mix a picture of a model's channels and the moving image, warped as that is.
+    """Render an image from a model's channels and the moving image, warped alike.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def mix_rendering(
     channels_from_moving = rendering.moving_from_channels.inverse()
     factors, offset = _fit(pair, transform, channels_from_moving, rendering.channels)
     on_fixed = transform.compose(pair.fixed_from_grid.inverse())
-    # Mixed first and warped then: one picture instead of many.
+    # Mixed first and warped then: one image instead of many.
     painted = channels_from_moving.compose(on_fixed).resample(
         rendering.channels @ factors[:-1] + offset, shape
     )

@@ -288,7 +288,7 @@ class RegistrationResult:
         Parameters
         ----------
         data : array_like, or list or tuple of arrays
-            In pixels of the moving image; with ``to="moving"`` of the fixed one. Pictures and
+            In pixels of the moving image; with ``to="moving"`` of the fixed one. Images and
             stacks ``(..., H, W)`` or ``(..., H, W, C)``, labels, points ``(n, D)``, shapes,
             vectors, tracks, surfaces: as `kind` says, see `napari_mmreg.apply`.
         kind : {"image", "labels", "points", "shapes", "vectors", "tracks", "surface"}

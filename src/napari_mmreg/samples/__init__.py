@@ -1,6 +1,6 @@
 """Sample pairs with a known misalignment, built at run time.
 
-No picture is stored here: the samples come from pictures inside scikit-image's wheel, and
+No image is stored here: the samples come from images inside scikit-image's wheel, and
 one real pair is downloaded when asked for. Every sample knows the truth, so a first run can
 show its own error.
 """

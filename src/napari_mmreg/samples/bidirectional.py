@@ -1,4 +1,4 @@
-"""A simulated bidirectional scan, from a picture inside scikit-image's wheel."""
+"""A simulated bidirectional scan, from an image inside scikit-image's wheel."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def load_sample(name: str) -> Sample:
     Raises
     ------
     SampleError
-        If there is no such sample, or its pictures cannot be downloaded.
+        If there is no such sample, or its images cannot be downloaded.
     """
     if name not in _SAMPLES:
         raise SampleError(f"There is no sample {name!r}; choose one of: {', '.join(_SAMPLES)}.")

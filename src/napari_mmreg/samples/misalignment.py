@@ -129,7 +129,7 @@ def misalign(
     Parameters
     ----------
     canvas : ndarray of shape (H, W) or (H, W, C)
-        The moving sensor's picture, aligned with the fixed sensor's and larger than the frame
+        The moving sensor's image, aligned with the fixed sensor's and larger than the frame
         by `margin` on every side, so that what the warp brings in at the border is real.
     margin : (int, int)
         Rows and columns of the canvas before the frame begins.

@@ -1,4 +1,4 @@
-"""The samples built from pictures inside scikit-image's wheel."""
+"""The samples built from images inside scikit-image's wheel."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def aligned_to_sample(
 
 
 def picture(name: str) -> Any:
-    """Return what `skimage.data` offers under a name; only pictures inside its wheel."""
+    """Return what `skimage.data` offers under a name; only images inside its wheel."""
     from skimage import data
 
     return getattr(data, name)()
@@ -55,7 +55,7 @@ def picture(name: str) -> Any:
 def ihc_two_stain(info: SampleInfo) -> Sample:
     """Build two stains of one section: colon, haematoxylin against DAB.
 
-    The colour picture is split by colour deconvolution (Ruifrok and Johnston 2001,
+    The colour image is split by colour deconvolution (Ruifrok and Johnston 2001,
     `skimage.color.rgb2hed`) into the nuclear counterstain and the FHL2 antibody's brown.
     """
     from skimage import color

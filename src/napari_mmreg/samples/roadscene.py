@@ -2,7 +2,7 @@
 
 Xu et al., "U2Fusion: A Unified Unsupervised Image Fusion Network", TPAMI 2020, published the
 RoadScene pairs, cut from FLIR's thermal data set, at https://github.com/hanna-xu/RoadScene.
-The repository states **no licence**: the pictures are neither shipped nor redistributed here;
+The repository states **no licence**: the images are neither shipped nor redistributed here;
 look at the authors' page before you publish them.
 """
 

@@ -30,9 +30,9 @@ class SampleInfo:
     fixed_modality, moving_modality : str
         What the two images show, in the words of `register`'s ``modalities``.
     notes : str
-        Source, licence and what was done to the pictures.
+        Source, licence and what was done to the images.
     needs_network : bool
-        Whether the pictures are downloaded the first time.
+        Whether the images are downloaded the first time.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Sample:
     fixed_points, moving_points : ndarray of float64, shape (n, 2)
         Landmarks; row `i` of one belongs to row `i` of the other.
     notes : str
-        Where the pictures come from and what was done to them.
+        Where the images come from and what was done to them.
 
     Notes
     -----

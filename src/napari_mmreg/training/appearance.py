@@ -1,8 +1,8 @@
-"""Appearance randomisation: what one picture might look like to another sensor.
+"""Appearance randomisation: what one image might look like to another sensor.
 
 Every operation works at once on all samples of the batch that it is switched on for, with its
 own random strength per sample. Random numbers come from a CPU generator, dense noise from a
-fixed bank on the device, so that a seed gives the same pictures on every device.
+fixed bank on the device, so that a seed gives the same images on every device.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def tone_curve(image: Tensor, knots: Tensor) -> Tensor:
 
 
 def thermal_map(image: Tensor, frequency: Tensor, phase: Tensor) -> Tensor:
-    """Give grey values the many-to-one look of thermal pictures: cos(w (v - 1/2) + phase).
+    """Give grey values the many-to-one look of thermal images: cos(w (v - 1/2) + phase).
 
     Parameters
     ----------

@@ -33,11 +33,11 @@ class BatchConfig:
         Frame sizes (H, W); each batch takes one of them at random. More than one keeps
         networks from learning a size.
     channels : int
-        1: colour pictures become grey with random weights; 3: grey ones are repeated.
+        1: colour images become grey with random weights; 3: grey ones are repeated.
     mono_share : float
-        Share of pairs whose two images come from one picture; appearance makes them differ.
+        Share of pairs that are made of a single image; appearance makes them differ.
     swap_share : float
-        Share of pairs whose fixed and moving picture change roles. 0 for models that must
+        Share of pairs whose fixed and moving image change roles. 0 for models that must
         know which sensor is which.
     tiers : mapping of str to float
         Weights of the tiers.
@@ -95,7 +95,7 @@ class TrainingBatch:
     matrix : Tensor of shape (B, 3, 3)
         The global part of the truth, on (x, y, 1), fixed to moving px.
     mono : Tensor of bool, shape (B,)
-        Both images come from one picture.
+        Both sides come from one image.
     modalities, tiers : tuple of str
     """
 

@@ -29,7 +29,7 @@ class PairRecord:
         Pairs of one scene show the same place and are never divided between splits.
         `source` is a key of `SOURCES`, or the folder's name for a user's own pairs.
     fixed, moving : Path
-        Pictures of equal size.
+        Images of equal size.
     mask : Path or None
         Where `moving` has data (non-zero); None: everywhere.
     commercial : bool
@@ -76,7 +76,7 @@ def read_records(
     """List the aligned pairs below a folder.
 
     A folder with ``index.csv`` is read through it; any other one must hold ``fixed/`` and
-    ``moving/`` with pictures of equal names, and may hold ``mask/``.
+    ``moving/`` with images of equal names, and may hold ``mask/``.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as uint8, (H, W) or (H, W, 3); other dtypes are scaled to their range."""
+    """Read an image as uint8, (H, W) or (H, W, 3); other dtypes are scaled to their range."""
     import imageio.v3 as iio
 
     image = np.asarray(iio.imread(path))

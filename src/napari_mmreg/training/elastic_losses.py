@@ -26,8 +26,8 @@ def strided_truth(batch: TrainingBatch, stride: int) -> tuple[Tensor, Tensor]:
 def without_affine(error: Tensor, valid: Tensor) -> Tensor:
     """Take the affine map that fits an error best, by least squares, out of it.
 
-    The pictures of a training pair are aligned to 1 or 2 px only, mostly by one shift for the
-    whole picture. What is left without an affine map says more about bending.
+    The images of a training pair are aligned to 1 or 2 px only, mostly by one shift for the
+    whole image. What is left without an affine map says more about bending.
 
     Parameters
     ----------

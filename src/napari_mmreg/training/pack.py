@@ -41,7 +41,7 @@ class PackedPair:
 
 
 def shrink(image: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
-    """Area-average a picture so that its long side is at most `long_side` pixels."""
+    """Area-average an image so that its long side is at most `long_side` pixels."""
     from PIL import Image
 
     rows, cols = image.shape[:2]
@@ -121,9 +121,9 @@ def write_pack(
     records : iterable of PairRecord
         The pairs, of all splits.
     path : path
-        An ``.npz`` file; JPEG (pictures) and PNG (masks) blobs and a JSON index, no pickle.
+        An ``.npz`` file; JPEG (images) and PNG (masks) blobs and a JSON index, no pickle.
     long_side : int
-        Pictures are shrunk to this many pixels, never enlarged.
+        Images are shrunk to this many pixels, never enlarged.
     quality : int
         JPEG quality.
     """
@@ -221,7 +221,7 @@ def load_pairs(
     commercial_only : bool
         Leave out sources whose terms forbid commercial use.
     long_side : int
-        For folders: pictures are shrunk to this many pixels.
+        For folders: images are shrunk to this many pixels.
     """
     path = find_data(data)
     if path.is_file():

@@ -1,4 +1,4 @@
-"""The pictures of a training run in memory, on the device that trains."""
+"""The images of a training run in memory, on the device that trains."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """A batch of aligned pictures, padded at the right and the bottom by their last pixels.
+    """A batch of aligned images, padded at the right and the bottom by their last pixels.
 
     Attributes
     ----------
     fixed, moving : Tensor of float32, shape (B, C, h, w)
         In [0, 1].
     mask : Tensor of float32, shape (B, 1, h, w)
-        1 where both pictures have data.
+        1 where both images have data.
     limited : Tensor of bool, shape (B, 2)
-        Whether the mask is a limit of the fixed, of the moving picture.
+        Whether the mask is a limit of the fixed, of the moving image.
     """
 
     fixed: Tensor
@@ -76,7 +76,7 @@ class PictureStore:
         ----------
         chosen : sequence of int, length B
         mono, swap : Tensor of bool, shape (B,)
-            Take one picture twice (the moving one where `swap`); exchange the roles.
+            Take one image twice (the moving one where `swap`); exchange the roles.
         channels : int
             1 or 3.
         generator : torch.Generator, optional
@@ -111,7 +111,7 @@ class PictureStore:
 
 
 def _channel_weights(count: int, generator: torch.Generator | None) -> Tensor:
-    """Weights (count, 3) that make colour grey: luma for half of the pictures, else random."""
+    """Weights (count, 3) that make colour grey: luma for half of the images, else random."""
     luma = torch.tensor(_LUMA).expand(count, 3)
     if generator is None:
         return luma

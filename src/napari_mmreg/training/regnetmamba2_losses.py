@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_mmreg.models.regnetmamba2.network import COARSE, FINE, Features
 from napari_mmreg.nn.correlation import all_pairs_correlation
-from napari_mmreg.nn.matching import sharp_peak, window_logits
+from napari_mmreg.nn.matching import subpixel_peak, window_logits
 from napari_mmreg.training.batches import TrainingBatch
 from napari_mmreg.training.losses import matching_targets, window_loss
 
@@ -73,7 +73,7 @@ def fine_losses(
     centre = (place + JITTER * (2 * torch.rand_like(place) - 1)).round()
     logits = window_logits(queries, moving, centre.long(), RADIUS, temperature)
     offset = place - centre
-    peak, _ = sharp_peak(logits, 2 * RADIUS + 1)
+    peak, _ = subpixel_peak(logits, 2 * RADIUS + 1)
     error = FINE * (peak - RADIUS - offset).square().sum(2).add(1e-4).sqrt()
     near = known * (error.detach() < CLIP)
     subpixel = (near * error).sum() / near.sum().clamp_min(1.0)

@@ -34,7 +34,7 @@ from napari_mmreg.training.losses import (
 
 EDGES, LIKENESS = 0.5, 0.5
 """Weights of the gradients' difference and of 1 - NCC against the difference of the values. Where
-a picture is not yet certain, absolute differences of gradients ask for one without any."""
+an image is not yet certain, absolute differences of gradients ask for one without any."""
 
 PATCH = 16
 """Sides of the squares, in pixels, of which every other one is mixed by and all are judged."""
@@ -46,7 +46,7 @@ def cell_truth(batch: TrainingBatch) -> tuple[Tensor, Tensor]:
 
 
 def picture_error(made: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Difference of pictures (B, 1, H, W) where valid: of values, gradients, and 1 - NCC."""
+    """Difference of images (B, 1, H, W) where valid: of values, gradients, and 1 - NCC."""
     error = made - target
     alike = masked_ncc(made, target, mask)
     total = masked_mean(error.abs(), mask) + LIKENESS * (1 - alike).mean()
@@ -59,19 +59,19 @@ def picture_error(made: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
 
 @dataclass(slots=True)
-class Studio:
+class RenderBatch:
     """What is rendered of the first samples of a batch, and what it is compared with.
 
     Attributes
     ----------
     fixed, moving, aligned : Tensor of shape (n, 1, H, W)
-        Pictures; without data they show their mean.
+        Images; without data they show their mean.
     codes : pair of Tensor (n, code)
-        Appearance of the fixed and of the moving picture.
+        Appearance of the fixed and of the moving image.
     scenes : tuple of three Tensor (n, C, H / 4, W / 4)
-        Of the fixed picture, of the moving one, and that warped by the true flow.
+        Of the fixed image, of the moving one, and that warped by the true flow.
     masks : tuple of three Tensor (n, 1, H, W)
-        Of the fixed picture, of the moving one, and of both in the fixed frame.
+        Of the fixed image, of the moving one, and of both in the fixed frame.
     """
 
     fixed: Tensor
@@ -82,9 +82,9 @@ class Studio:
     masks: tuple[Tensor, Tensor, Tensor]
 
 
-def open_studio(
+def gather_renders(
     network: SASNet, both: tuple[Scene, Scene], batch: TrainingBatch, count: int
-) -> Studio:
+) -> RenderBatch:
     """Gather what `count` samples are rendered from."""
     masks = (batch.fixed_mask[:count], batch.moving_mask[:count], batch.valid[:count])
     pictures = (batch.fixed[:count], batch.moving[:count], batch.aligned[:count])
@@ -94,13 +94,13 @@ def open_studio(
     codes = network.appearance(torch.cat([fixed, moving]), torch.cat(masks[:2])).chunk(2)
     scenes = both[0].scene[:count], both[1].scene[:count]
     moved = warp(scenes[1], cell_truth(batch)[0][:count])
-    return Studio(
+    return RenderBatch(
         fixed, moving, aligned, (codes[0], codes[1]), (scenes[0], scenes[1], moved), masks
     )
 
 
 def mixture_error(channels: Tensor, source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Difference, NCC and SSIM of a picture mixed of channels and of the source (ours).
+    """Difference, NCC and SSIM of an image mixed of channels and of the source (ours).
 
     It is mixed by every other square and judged in all: channels that know no more than what
     happens to lie there would not do.
@@ -113,7 +113,9 @@ def mixture_error(channels: Tensor, source: Tensor, target: Tensor, mask: Tensor
     return masked_mean((made - target).abs(), mask) + LIKENESS * (2 - alike)
 
 
-def rendering_losses(network: SASNet, studio: Studio) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def rendering_losses(
+    network: SASNet, renders: RenderBatch
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Reconstruction, and cross-domain reconstruction after the geometry is undone.
 
     Returns
@@ -124,28 +126,28 @@ def rendering_losses(network: SASNet, studio: Studio) -> tuple[Tensor, Tensor, T
     translated : Tensor of shape (n, 1, H, W)
         The fixed scene in the moving appearance.
     """
-    still, gone, moved = studio.scenes
-    here, there = studio.codes
+    still, gone, moved = renders.scenes
+    here, there = renders.codes
     painting = network.renderer(
         torch.cat([still, gone, moved, still]), torch.cat([here, there, here, there])
     )
     made, channels = painting.picture.chunk(4), painting.channels.chunk(4)
-    targets = (studio.fixed, studio.moving, studio.fixed, studio.aligned)
-    masks = (*studio.masks, studio.masks[2])
+    targets = (renders.fixed, renders.moving, renders.fixed, renders.aligned)
+    masks = (*renders.masks, renders.masks[2])
     errors = [picture_error(*parts) for parts in zip(made, targets, masks, strict=True)]
-    valid = studio.masks[2]
-    mixture = mixture_error(channels[2], studio.aligned, studio.fixed, valid) + mixture_error(
-        channels[3], studio.fixed, studio.aligned, valid
+    valid = renders.masks[2]
+    mixture = mixture_error(channels[2], renders.aligned, renders.fixed, valid) + mixture_error(
+        channels[3], renders.fixed, renders.aligned, valid
     )
     return errors[0] + errors[1], errors[2] + errors[3], mixture, made[3]
 
 
-def cycle_loss(network: SASNet, studio: Studio, translated: Tensor) -> Tensor:
+def cycle_loss(network: SASNet, renders: RenderBatch, translated: Tensor) -> Tensor:
     """Show a fixed image as the moving sensor would, and that as the fixed one: nothing changed."""
     count = len(translated)
-    scene = network.scene(translated, studio.masks[0][:count]).scene
-    again = network.renderer(scene, studio.codes[0][:count]).picture
-    return picture_error(again, studio.fixed[:count], studio.masks[0][:count])
+    scene = network.scene(translated, renders.masks[0][:count]).scene
+    again = network.renderer(scene, renders.codes[0][:count]).picture
+    return picture_error(again, renders.fixed[:count], renders.masks[0][:count])
 
 
 def scene_loss(both: tuple[Scene, Scene], batch: TrainingBatch) -> Tensor:
@@ -166,11 +168,11 @@ def redundancy_loss(both: tuple[Scene, Scene]) -> Tensor:
     return (correlation * apart).square().sum((1, 2)).mean() / (channels * (channels - 1))
 
 
-def equivariance_loss(network: SASNet, studio: Studio) -> Tensor:
+def equivariance_loss(network: SASNet, renders: RenderBatch) -> Tensor:
     """|E(I o T) - E(I) o T| of the moving image: the encoder sees, but does not move, things."""
-    seen = network.scene(studio.aligned, studio.masks[2]).scene
-    valid = studio.masks[2][..., ::QUARTER, ::QUARTER]
-    return masked_mean((seen - studio.scenes[2]).abs(), valid)
+    seen = network.scene(renders.aligned, renders.masks[2]).scene
+    valid = renders.masks[2][..., ::QUARTER, ::QUARTER]
+    return masked_mean((seen - renders.scenes[2]).abs(), valid)
 
 
 def matching_losses(
@@ -205,17 +207,17 @@ def flow_losses(output: SASNetOutput, batch: TrainingBatch) -> dict[str, Tensor]
 
 
 def likeness_loss(
-    network: SASNet, output: SASNetOutput, studio: Studio, batch: TrainingBatch
+    network: SASNet, output: SASNetOutput, renders: RenderBatch, batch: TrainingBatch
 ) -> Tensor:
     """1 - NCC of the fixed image and the moving scene, warped as found, in its appearance.
 
     The flow alone learns from it: the scene is detached, and the renderer must not make up for
     errors of the geometry.
     """
-    count = len(studio.fixed)
+    count = len(renders.fixed)
     flow = output.flow[:count].float()
     known = warp(batch.moving_mask[:count].to(flow), flow, padding="zeros")
     moved = warp(output.moving.scene[:count].detach(), output.geometry.flow[:count].float())
     fixed_weights = {name: weight.detach() for name, weight in network.renderer.named_parameters()}
-    made = functional_call(network.renderer, fixed_weights, (moved, studio.codes[0].detach()))
-    return 1 - masked_ncc(made.picture, studio.fixed, known * studio.masks[0].to(flow)).mean()
+    made = functional_call(network.renderer, fixed_weights, (moved, renders.codes[0].detach()))
+    return 1 - masked_ncc(made.picture, renders.fixed, known * renders.masks[0].to(flow)).mean()

@@ -162,7 +162,7 @@ class FlowScorer:
         self._validator = Validator(pairs, config, device)
 
     def __call__(self, model: nn.Module, folder: Path | None = None) -> Scores:
-        """Score; the folder gets ``scores.csv`` and a picture of the worst pairs."""
+        """Score; the folder gets ``scores.csv`` and an image of the worst pairs."""
 
         def predict(fixed: Tensor, moving: Tensor) -> Tensor:
             return self._predict_flow(model, fixed, moving)

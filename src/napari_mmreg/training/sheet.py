@@ -1,4 +1,4 @@
-"""Contact sheets: what the network sees, and what it should answer, as one picture."""
+"""Contact sheets: what the network sees, and what it should answer, as one image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def grey_tile(image: Tensor) -> NDArray[np.uint8]:
 
 
 def overlay_tile(fixed: Tensor, moving: Tensor, valid: Tensor | None = None) -> NDArray[np.uint8]:
-    """Show fixed in red and moving in cyan; where both agree the picture is grey."""
+    """Show fixed in red and moving in cyan; where both agree the image is grey."""
     one, two = (v.detach().float().cpu().mean(0) for v in (fixed, moving))
     if valid is not None:
         two = torch.where(valid.cpu()[0], two, torch.zeros_like(two))
@@ -98,7 +98,7 @@ def assemble(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
 
 
 def write_sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], path: str | Path) -> Path:
-    """Write rows of tiles as one picture and return its path."""
+    """Write rows of tiles as one image and return its path."""
     import imageio.v3 as iio
 
     path = Path(path)

@@ -1,4 +1,4 @@
-"""Where training pictures come from, and what their authors allow."""
+"""Where training images come from, and what their authors allow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where pictures come from and what their authors allow.
+    """Where images come from and what their authors allow.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ SOURCES: dict[str, Source] = {
 def source_name(source: str, identifier: str) -> str:
     """Return the key in `SOURCES` of an index row.
 
-    SRIF's night-time pairs are LLVIP's pictures and keep LLVIP's terms; in the index only
+    SRIF's night-time pairs are LLVIP's images and keep LLVIP's terms; in the index only
     their id tells them apart.
     """
     if source == "SRIF" and identifier.startswith("srif_nighttime"):

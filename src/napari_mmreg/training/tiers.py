@@ -93,7 +93,7 @@ TIERS: dict[str, Tier] = {
         elastic=(3.0, 6.0),
     ),
     # Ours: what a global alignment leaves, for the elastic stage. Its frames are crops, so that
-    # 256-px scale is wider here than in the benchmark, whose frames are whole pictures.
+    # 256-px scale is wider here than in the benchmark, whose frames are whole images.
     "residual": Tier(
         rotation=1.2,
         scale=(0.985, 1.015),

@@ -44,7 +44,7 @@ class ValidationConfig:
     seed : int
         A pair's misalignment depends on its id, the protocol's kind and size, and this.
     worst : int
-        Pairs on the picture sheet.
+        Pairs on the image sheet.
     """
 
     protocols: tuple[str, ...] = ("R256", "R256c", "N256", "N192c", "S256", "Z256", "H192")
@@ -170,7 +170,7 @@ class Validator:
         predict : callable
             Fixed and moving (1, C, H, W) in [0, 1] to a flow (1, 2, H, W).
         sheet : Path, optional
-            Where to write a picture of the worst pairs: fixed, moving, both as they are, both
+            Where to write an image of the worst pairs: fixed, moving, both as they are, both
             by the prediction, predicted flow, true flow.
         """
         scores: list[PairScore] = []

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: pictures and charts are inside.
+"""The report as one HTML page that needs nothing else: images and charts are inside.
 
 How it looks is in ``page.html.jinja`` and ``page.css``; here is what it shows.
 """

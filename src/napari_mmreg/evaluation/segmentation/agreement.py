@@ -1,4 +1,4 @@
-"""How far the built-in segmenter sees the same objects in two sensors' pictures, as measured.
+"""How far the built-in segmenter sees the same objects in two sensors' images, as measured.
 
 The numbers are in ``agreement.json``, which ``benchmarks/segmenter_agreement.py`` writes from
 pairs that are aligned. They say where the masks' IoU can tell a good registration from a bad one.

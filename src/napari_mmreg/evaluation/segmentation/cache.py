@@ -1,4 +1,4 @@
-"""What a segmenter computed of a picture, kept by the picture's content."""
+"""What a segmenter computed of an image, kept by the image's content."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 Value = TypeVar("Value")
 
 KEPT = 6
-"""Fixed, before, after and fused picture of a run, and two of the run before."""
+"""Fixed, before, after and fused image of a run, and two of the run before."""
 
 
 class PictureCache(Generic[Value]):
-    """Keeps what the last few pictures gave; the same content is computed once.
+    """Keeps what the last few images gave; the same content is computed once.
 
-    The key is the content, not the layer: painting on an image makes it another picture.
+    The key is the content, not the layer: painting on an image makes another key.
     """
 
     def __init__(self, kept: int = KEPT) -> None:
@@ -28,7 +28,7 @@ class PictureCache(Generic[Value]):
         self.misses = 0
 
     def get(self, picture: NDArray[np.uint8], compute: Callable[[], Value]) -> Value:
-        """Return the value of a picture, computing it if it is not there."""
+        """Return the value of an image, computing it if it is not there."""
         data = np.ascontiguousarray(picture)
         key = f"{data.shape}{hashlib.blake2b(data.data, digest_size=16).hexdigest()}"
         if key not in self._values:

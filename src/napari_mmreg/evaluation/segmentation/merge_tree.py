@@ -1,4 +1,4 @@
-"""A binary tree of regions: small ones at the leaves, the whole picture at the root.
+"""A binary tree of regions: small ones at the leaves, the whole image at the root.
 
 References
 ----------
@@ -27,7 +27,7 @@ _CHECK_EVERY = 256
 
 @dataclass(frozen=True, eq=False)
 class MergeTree:
-    """The tree over a picture of shape (h, w).
+    """The tree over an image of shape (h, w).
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class MergeTree:
 
 
 def build_tree(grey: Grey, spacing: int, sigma: float, run: Run) -> MergeTree:
-    """Build the tree of a grey picture.
+    """Build the tree of a grey image.
 
     Parameters
     ----------

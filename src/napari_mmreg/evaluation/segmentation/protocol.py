@@ -76,13 +76,13 @@ class Segmenter(Protocol):
         """What it is and where it comes from, ready for JSON."""
 
     def segment(self, picture: Picture, prompts: Sequence[Prompt], run: Run) -> list[Segment]:
-        """Answer each prompt; the same picture, prompts and seed give the same answers."""
+        """Answer each prompt; the same image, prompts and seed give the same answers."""
 
     def propose(self, picture: Picture, run: Run) -> list[Segment]:
-        """Return objects of the picture, not asked for, the best first; they may overlap."""
+        """Return objects of the image, not asked for, the best first; they may overlap."""
 
     def release(self) -> None:
-        """Free what is kept between calls: pictures' embeddings and the network."""
+        """Free what is kept between calls: images' embeddings and the network."""
 
 
 def prompt_from_mask(mask: ArrayLike, *, background: bool = True) -> Prompt:

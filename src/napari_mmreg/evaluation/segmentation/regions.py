@@ -1,7 +1,7 @@
 """The built-in segmenter: region merging, steered by points. It needs no download.
 
 It is no SAM: it knows no objects, only regions that differ from their neighbours. What it finds
-in both pictures of a pair is measured per modality in `agreement`.
+in both images of a pair is measured per modality in `agreement`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from napari_mmreg.imaging import to_grey
 from napari_mmreg.run import Run
 
 LONG_SIDE = 400
-"""Larger pictures are shrunk to this many pixels along their longer side."""
+"""Larger images are shrunk to this many pixels along their longer side."""
 
 AREA_SHARES = (0.005, 0.2)
-"""Least and greatest share of the picture that a proposed object covers."""
+"""Least and greatest share of the image that a proposed object covers."""
 
 _LEAVES_ACROSS = 50
 _CANDIDATES = 150
@@ -55,7 +55,7 @@ class RegionMerging:
         }
 
     def release(self) -> None:
-        """Forget the pictures' trees."""
+        """Forget the images' trees."""
         self._trees.clear()
 
     def segment(self, picture: Picture, prompts: Sequence[Prompt], run: Run) -> list[Segment]:
@@ -126,7 +126,7 @@ def _shrink(grey: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _enlarge(mask: Mask, shape: tuple[int, ...]) -> Mask:
-    """Bring a mask of the tree's grid to the picture's, by nearest neighbours."""
+    """Bring a mask of the tree's grid to the image's, by nearest neighbours."""
     if mask.shape == shape[:2]:
         return mask
     at = [
@@ -139,7 +139,7 @@ def _enlarge(mask: Mask, shape: tuple[int, ...]) -> Mask:
 def _pixels(
     points: NDArray[np.float64], scale: NDArray[np.float64], shape: tuple[int, ...]
 ) -> list[tuple[int, int]]:
-    """Return the tree's pixels under points of the picture; those outside go to the border."""
+    """Return the tree's pixels under points of the image; those outside go to the border."""
     at = np.floor((points + 0.5) * scale).astype(int)
     return [(int(r), int(c)) for r, c in np.clip(at, 0, np.array(shape) - 1)]
 

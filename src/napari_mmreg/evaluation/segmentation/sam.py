@@ -1,7 +1,7 @@
 """Segment Anything through transformers' own classes: SAM and SAM 2, from a local folder.
 
 Nothing is fetched here (see `sam_download`), only safetensors are read, and torchvision is not
-needed: pictures are prepared by this module, as the models' processors do it.
+needed: images are prepared by this module, as the models' processors do it.
 
 References
 ----------
@@ -90,7 +90,7 @@ class SamSegmenter:
 
     @property
     def encoded(self) -> int:
-        """How many pictures were encoded since the start; others came from the cache."""
+        """How many images were encoded since the start; others came from the cache."""
         return self._embeddings.misses
 
     def release(self) -> None:
@@ -137,7 +137,7 @@ class SamSegmenter:
 
     @property
     def _keeps_aspect(self) -> bool:
-        """SAM pads pictures to a square, SAM 2 stretches them."""
+        """SAM pads images to a square, SAM 2 stretches them."""
         return self.family == "sam"
 
     def _decode(
@@ -240,7 +240,7 @@ def _side(config: Any) -> int:
 
 
 def _fitted(shape: tuple[int, ...], side: int, keep_aspect: bool) -> tuple[int, int]:
-    """Return rows and columns of a picture within the network's square."""
+    """Return rows and columns of an image within the network's square."""
     if not keep_aspect:
         return side, side
     scale = side / max(shape[:2])
@@ -248,7 +248,7 @@ def _fitted(shape: tuple[int, ...], side: int, keep_aspect: bool) -> tuple[int, 
 
 
 def _pixels(picture: Picture, side: int, keep_aspect: bool) -> Tensor:
-    """Return the picture as the network wants it: (1, 3, side, side)."""
+    """Return the image as the network wants it: (1, 3, side, side)."""
     import torch
     from torch.nn import functional as F
 
@@ -284,7 +284,7 @@ def _points(
 def _to_picture(
     logits: NDArray[np.float32], shape: tuple[int, ...], keep_aspect: bool
 ) -> NDArray[np.float32]:
-    """Bring the logits of one mask to the picture's grid, without SAM's padding."""
+    """Bring the logits of one mask to the image's grid, without SAM's padding."""
     import torch
     from torch.nn import functional as F
 

@@ -87,7 +87,7 @@ class BatchDock(ScrollingDock):
     # Pairs
 
     def find_pairs(self) -> None:
-        """List the pairs that are chosen; what is wrong is said below them."""
+        """List the pairs that are chosen; what is wrong is shown below them."""
         try:
             pairs, (fixed, moving) = self.form.find_pairs()
         except RegistrationError as error:

@@ -114,7 +114,7 @@ class BatchForm(QObject):
         self.changed.emit()  # psygnal cannot call Qt's signal itself
 
     def _on_preset(self) -> None:
-        """Show the model of a preset; what is wrong with it is said when it is used."""
+        """Show the model of a preset; what is wrong with it is shown when it is used."""
         from napari_mmreg.errors import RegistrationError
 
         preset = path_of(self.preset)

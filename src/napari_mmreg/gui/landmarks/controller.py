@@ -26,7 +26,7 @@ from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.runs import RunBook
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, take_picture
 from napari_mmreg.landmarks import FitSettings, LandmarkBook, Side
-from napari_mmreg.landmarks.seeds import match_pairs, seed_pairs
+from napari_mmreg.landmarks.proposals import match_pairs, propose_pairs
 from napari_mmreg.landmarks.sessions import SavedSession, load_session, save_session, session_path
 from napari_mmreg.landmarks.snap import best_match
 
@@ -189,7 +189,7 @@ class LandmarkController:
             marked = [pair.fixed for pair in self.book.pairs if pair.fixed is not None]
             pairs = match_pairs(matches, count, marked)
         else:
-            pairs = seed_pairs(
+            pairs = propose_pairs(
                 self._pictures["fixed"].data,
                 self._pictures["moving"].data,
                 self.fit_state.best,

@@ -299,7 +299,7 @@ class RegisterDock(ScrollingDock):
         self._say_done(partial(self._sharing.do, what, self))
 
     def _say_done(self, action: Callable[[], str]) -> None:
-        """Do something with the run; what was done, or why not, is said."""
+        """Do something with the run; what was done, or why not, is shown."""
         try:
             said = action()
         except RegistrationError as error:

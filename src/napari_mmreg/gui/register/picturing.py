@@ -21,7 +21,7 @@ _WORDS = {
     "curtain": ("left: {}", "right: {}"),
     "checkerboard": ("first tile: {}", "next tile: {}"),
 }
-"""How two images are told apart that are not coloured."""
+"""Legend of two images that are not coloured."""
 
 
 def picture_of(run: RunRecord, mode: Mode, amount: float, source: Source) -> NDArray[np.uint8]:

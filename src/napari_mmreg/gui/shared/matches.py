@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, layer_name, shared_kwargs
 from napari_mmreg.gui.shared.placement import moving_from_fixed, part_of
-from napari_mmreg.landmarks.seeds import well_spread
+from napari_mmreg.landmarks.proposals import well_spread
 
 if TYPE_CHECKING:
     from napari_mmreg.gui.shared.snapshot import Snapshot

@@ -28,7 +28,7 @@ NO_IMAGE_IN_FILE = "There is no image in this file."
 # Method
 METHOD = "Method"
 MODEL = "Model"
-MODEL_TIP = "Which model registers. What each is for is said below."
+MODEL_TIP = "Which model registers. What each is for is explained below."
 AUTO_MODEL = "Auto"
 AUTO_PURPOSE = "Asks several models until one is sure. Start here."
 BUDGET = "Budget"

@@ -57,7 +57,7 @@ weight beyond."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correction:
-    """A fused image, put right.
+    """A corrected fused image.
 
     Attributes
     ----------

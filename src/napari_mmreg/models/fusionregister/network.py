@@ -51,7 +51,7 @@ class Answer:
         Logarithm of the expected length of the error of `flow`, in pixels.
     localisation : Localisation
     attention : pair of Attention, or None
-        What the retention block took from the picture as a whole.
+        What the retention block took from the image as a whole.
     """
 
     flow: Tensor
@@ -70,7 +70,7 @@ class Answer:
 
 
 def detail_extractor(channels: int) -> nn.Sequential:
-    """Return convolutions from a picture to features at full resolution."""
+    """Return convolutions from an image to features at full resolution."""
     return nn.Sequential(conv(1, channels), nn.GELU(), conv(channels, channels), nn.GELU())
 
 
@@ -144,7 +144,7 @@ class FusionRegister(nn.Module):
         start : Tensor of shape (B, 2, H, W), optional
             Where the search begins, (x, y) in pixels, if that is known to be nearly right.
         attention : pair of Attention, optional
-            That of the whole picture, for its tiles.
+            That of the whole image, for its tiles.
         hold : bool
             The field stays as it starts: what is known is not looked for.
         """
@@ -174,7 +174,7 @@ class FusionRegister(nn.Module):
         self, fixed: Tensor, moving: Tensor, warped: Tensor, found: Localisation
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return features at full resolution: fused and corrected, fixed, moving and warped."""
-        # Warping one picture is cheaper than warping its features, and shows the same.
+        # Warping one image is cheaper than warping its features, and shows the same.
         registered = warp(moving, found.flow)
         return (
             self.details["fused"](warped),

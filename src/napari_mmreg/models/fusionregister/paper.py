@@ -2,7 +2,7 @@
 
 Bian et al., FusionRegister (CVPR 2026), section 3, sizes as in the released code at the width that
 gives the published number of parameters; after MIMO-UNet (Cho et al., ICCV 2021). As in the text,
-and unlike the code, source features join in where field and gate are read. Pictures are luminances
+and unlike the code, source features join in where field and gate are read. Images are luminances
 here. It is built and tested, not trained: learning a field from stacked features takes the paper's
 5000 epochs.
 """

@@ -3,7 +3,7 @@
 Bian et al., FusionRegister (CVPR 2026), equations 5 to 11: for each source a correlation of its
 features with those of the warped fused image, gMLPs inside windows with spatial gating, weighted by
 softmax, and attention: over channels for the fixed image, in space for the moving one; together
-they predict a bias of the picture. At full resolution only, as in the released code. Ours: the
+they predict a bias of the image. At full resolution only, as in the released code. Ours: the
 moving features are warped by phi, so that the bias can rebuild the aligned fusion; the bias starts
 at zero.
 """
@@ -69,7 +69,7 @@ class WindowMLP(nn.Module):
 
 @dataclass(slots=True)
 class Attention:
-    """What a branch takes from the picture as a whole; tiles of a picture share it.
+    """What a branch takes from the image as a whole; tiles of an image share it.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Branch(nn.Module):
     def forward(
         self, fused: Tensor, source: Tensor, attention: Attention | None = None
     ) -> tuple[Tensor, Attention]:
-        """Return features (B, C, H, W), and the attention: the given one, or this picture's."""
+        """Return features (B, C, H, W), and the attention: the given one, or this image's."""
         similarity = local_correlation(fused, source, REACH)
         features = self.enter(torch.cat([fused, source, similarity], 1))
         parts = [mlp(features) for mlp in self.mlps]
@@ -128,7 +128,7 @@ class Branch(nn.Module):
 
 
 class RetentionBlock(nn.Module):
-    """From warped fused features and those of the sources to a bias of the picture.
+    """From warped fused features and those of the sources to a bias of the image.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class RetentionBlock(nn.Module):
         fused, fixed, moving : Tensor of shape (B, C, H, W)
             Features; those of the fused and of the moving image are warped.
         attention : pair of Attention, optional
-            That of the whole picture, for its tiles.
+            That of the whole image, for its tiles.
         """
         one, here = self.fixed(fused, fixed, None if attention is None else attention[0])
         other, there = self.moving(fused, moving, None if attention is None else attention[1])

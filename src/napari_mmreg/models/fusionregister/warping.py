@@ -32,8 +32,8 @@ def corrected(fused: Tensor, flow: Tensor, gate: Tensor, warping: Warping) -> Te
         M, in [0, 1].
     warping : {"expected", "both", "one"}
         ``"both"`` is the paper's ``M W(phi) + (1 - M) W(-phi)``; between 0 and 1 it shows two
-        pictures over each other. ``"expected"`` (ours) takes the mean of the two displacements in
-        place of that of the two pictures: one resampling, the same where M is 0 or 1, and nothing
+        images over each other. ``"expected"`` (ours) takes the mean of the two displacements in
+        place of that of the two images: one resampling, the same where M is 0 or 1, and nothing
         moves where M is 1/2. ``"one"`` is ``W(phi)``, the paper's ablation.
     """
     if warping == "expected":

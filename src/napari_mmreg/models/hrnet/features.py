@@ -174,7 +174,7 @@ class Scale:
     shared : pair of Tensor (B, r, h, w)
         Projected shared features.
     private : pair of Tensor (B, C, h, w), or None
-        Private features, if they are told apart.
+        Private features, if they are separated.
     basis : Tensor of shape (B, r, C), or None
         What the projection used.
     """
@@ -193,7 +193,7 @@ class Side:
     shared : list of Tensor (B, C, h, w)
         Gated by the private ones.
     private : list of Tensor (B, C, h, w)
-        Empty if they are not told apart.
+        Empty if they are not separated.
     """
 
     shared: list[Tensor]

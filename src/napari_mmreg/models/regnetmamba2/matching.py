@@ -15,11 +15,11 @@ from torch import Tensor
 from napari_mmreg.models.regnetmamba2.network import COARSE, FINE, Features
 from napari_mmreg.nn.homography import fit_homography, transformed
 from napari_mmreg.nn.matching import (
-    bend_smoothly,
     robust_affine,
-    sharp_peak,
+    smooth_residual,
     soft_matches,
     squared_residual,
+    subpixel_peak,
     window_logits,
 )
 from napari_mmreg.nn.sampling import pixel_grid
@@ -102,7 +102,7 @@ def match(
     for radius in RADII:
         guess = (transformed(matrix, points.view(1, -1, 2)) / FINE).round().clamp(-1e4, 1e4)
         logits = window_logits(queries, features.fine[1], guess.long(), radius, fine)
-        peak, weight = sharp_peak(logits, 2 * radius + 1)
+        peak, weight = subpixel_peak(logits, 2 * radius + 1)
         places = (guess - radius + peak) * FINE
         if mask is not None:
             weight = weight * mask[..., ::SPACING, ::SPACING].flatten(1)
@@ -129,7 +129,7 @@ def likeliest(matches: Matches, count: int) -> Tensor:
 def dense_places(matches: Matches, shape: tuple[int, int]) -> Tensor:
     """Return the place of every pixel, (H, W, 2): the homography, and smoothly what is left."""
     rigid = transformed(matches.matrix, matches.points)
-    bent = bend_smoothly(rigid, matches.places, matches.probability, SMOOTH) - rigid
+    bent = smooth_residual(rigid, matches.places, matches.probability, SMOOTH) - rigid
     grid = pixel_grid(shape[0], shape[1], bent)
     return transformed(matches.matrix, grid) + _dense(bent.permute(2, 0, 1), shape).permute(1, 2, 0)
 

@@ -35,7 +35,7 @@ SEARCH = 160
 
 SURE = 0.06
 """Consensus from which on no other turn is tried. On `train`, right turns have 0.04 to 0.28 and
-wrong ones below 0.035, except in pictures that look alike from all sides."""
+wrong ones below 0.035, except in images that look alike from all sides."""
 
 UPRIGHT = 1.5
 """How many times the consensus another turn must have to be believed rather than none."""

@@ -19,7 +19,7 @@ class RFNetConfig(NetworkConfig):
     translator : tuple of two int
         Channels of TransNet at strides 2 and 4.
     style : int
-        Length of the code that says what a sensor's pictures look like.
+        Length of the code that says what a sensor's images look like.
     widths : tuple of three int
         Channels of AffineNet's encoder at strides 2, 4 and 8.
     fusion : tuple of two int

@@ -3,7 +3,7 @@
 Xu et al., RFNet (CVPR 2022), section 3.2. Both images share the first three layers; shallow
 features tell the deformation block how to bend the coarsely registered image; its features are
 resampled, normalised, passed through a residual block, weighted by gradient channel attention,
-added to the other image's and mapped back to one picture. Ours: the deformation block also sees
+added to the other image's and mapped back to one image. Ours: the deformation block also sees
 how well AffineNet's features agree near every cell, its field lives at stride 4, it is bounded,
 and it says how large its error may be. Without a field the module fuses registered images.
 """
@@ -27,7 +27,7 @@ SHALLOW = 4
 """Stride of the deformation block's grid."""
 
 REACH = 8
-"""How far a pixel acts on the fused picture, in pixels: eight convolutions of 3 x 3."""
+"""How far a pixel acts on the fused image, in pixels: eight convolutions of 3 x 3."""
 
 RADIUS = 2
 """Reach of the correlations that the deformation block sees, in cells of that stride."""

@@ -58,7 +58,7 @@ class TransNet(nn.Module):
         return code
 
     def decode(self, content: tuple[Tensor, Tensor], style: Tensor) -> Tensor:
-        """Return the picture (B, 1, H, W), in [0, 1], of a content in a style."""
+        """Return the image (B, 1, H, W), in [0, 1], of a content in a style."""
         detail, coarse = content
         for block in self.restyle:
             coarse = block(coarse, style)

@@ -28,7 +28,7 @@ class SASNetConfig(NetworkConfig):
     rendered : int
         Channels of the renderer at stride 2.
     mixed : int
-        Channels beside the picture that an appearance known from registration is mixed of.
+        Channels beside the image that an appearance known from registration is mixed of.
     matched : int
         Scene channels that are compared at stride 4.
     hidden : int
@@ -36,7 +36,7 @@ class SASNetConfig(NetworkConfig):
     radii : tuple of int
         Reach of each step's correlations, in cells of stride 4.
     structure : bool
-        The scene encoder sees channels blind to the sign of the contrast beside the picture
+        The scene encoder sees channels blind to the sign of the contrast beside the image
         (ours): instance normalisation removes gain and offset, not inversion.
     """
 

@@ -136,7 +136,7 @@ class Painting(NamedTuple):
 
     Attributes
     ----------
-    picture : Tensor of shape (B, 1, H, W)
+    image : Tensor of shape (B, 1, H, W)
         In [0, 1].
     channels : Tensor of shape (B, M, H, W)
         What an appearance known from registration is mixed of, see `nn.mixing`.
@@ -149,9 +149,9 @@ class Painting(NamedTuple):
 class Renderer(nn.Module):
     """R: a scene in an appearance, by adaptive instance normalisation.
 
-    A pooled code says what a sensor's pictures look like, not what this one makes of a thing that
+    A pooled code says what a sensor's images look like, not what this one makes of a thing that
     it shows: whether roofs are brighter than trees to it. So the renderer also hands out channels
-    (ours), of which that is mixed by least squares once it is known what lies upon what.
+    (ours), of which that is mixed by least squares once it is known which pixels match.
     """
 
     def __init__(self, config: SASNetConfig) -> None:

@@ -1,6 +1,6 @@
 """The geometric head (ours): an explicit transform from the scenes of both images.
 
-The paper's output is a picture, rendered with the target's appearance; how alike it is to the
+The paper's output is an image, rendered with the target's appearance; how alike it is to the
 target says nothing about where things are. This head matches the scenes: all cells to all at
 stride 8, the affine that most matches obey, then steps of a flow at stride 4.
 """

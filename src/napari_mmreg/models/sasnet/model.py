@@ -26,7 +26,7 @@ class SASNetModel(TrainedModel):
     The transform is that of the geometric head, which the paper does not have. The paper's own
     output, the moving image as the fixed sensor would show it, is mixed of
     `Prediction.rendering` after the registration (ours): channels that are rendered before they
-    are warped, so that the picture's geometry is that of the final transform, and no other.
+    are warped, so that the image's geometry is that of the final transform, and no other.
     """
 
     info = get_info("sasnet")
@@ -40,7 +40,7 @@ class SASNetModel(TrainedModel):
         return SASNet(SASNetConfig.from_json(settings))
 
     def call_network(self, inputs: NetworkInput) -> NetworkOutput:
-        """One forward pass; without a search where the images are near, with a picture at last."""
+        """One forward pass; without a search where the images are near, with an image at last."""
         nothing = torch.eye(2, 3, device=inputs.fixed.device)[None] if inputs.near else None
         found = self.network(*inputs.images, taught=nothing)
         flow = found.flow[0].permute(1, 2, 0)

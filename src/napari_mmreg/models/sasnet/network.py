@@ -114,7 +114,7 @@ class SASNet(nn.Module):
         )
 
     def rendering_parts(self) -> list[nn.Module]:
-        """Return what nothing but pictures comes from; geometry does not depend on it."""
+        """Return what nothing but images comes from; geometry does not depend on it."""
         return [self.scene.values, self.scene.show, self.appearance, self.renderer]
 
     def rerender(

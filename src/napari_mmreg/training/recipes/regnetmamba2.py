@@ -1,4 +1,4 @@
-"""RegNetMamba-2's recipe: matching losses on misaligned real pairs and changed single pictures."""
+"""RegNetMamba-2's recipe: matching losses on misaligned real pairs and changed single images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAS-Net's recipe: scene and appearance told apart, and a geometric head taught by matching."""
+"""SAS-Net's recipe: scene and appearance separated, and a geometric head taught by matching."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class SASNetRecipe(FlowRecipe):
     Attributes
     ----------
     geometry : bool
-        Whether geometry learns; without, the parts alone that pictures come from.
+        Whether geometry learns; without, the parts alone that images come from.
     scene, cycle, alignment : bool
         Scene consistency, cycle consistency, and all that teaches geometry: the paper's
         ablations.
     rendered : int
         Samples of a batch that are rendered; geometry is learned from all.
     mixture : float
-        Weight of the pictures that are mixed by what lies upon what.
+        Weight of the images that are mixed pixel by matching pixel.
     likeness_from : float
         Progress from which the re-rendered image's NCC teaches the flow.
     jitter : float
@@ -76,7 +76,7 @@ class SASNetRecipe(FlowRecipe):
         return SASNet(SASNetConfig.from_json(config))
 
     def prepare(self, model: nn.Module, progress: float) -> None:  # noqa: ARG002
-        """All parts learn all the time, or those alone that pictures come from."""
+        """All parts learn all the time, or those alone that images come from."""
         if not self.geometry:
             model.requires_grad_(requires_grad=False)
             for part in cast("SASNet", model).rendering_parts():
@@ -91,41 +91,41 @@ class SASNetRecipe(FlowRecipe):
             taught = jittered_truth(batch, self.jitter, generator)
         if not self.geometry:
             scenes = network.scenes(batch.fixed, batch.moving, *masks)
-            studio = losses.open_studio(network, scenes, batch, len(batch.fixed))
-            return self._rendering(network, scenes, studio, batch)
+            renders = losses.gather_renders(network, scenes, batch, len(batch.fixed))
+            return self._rendering(network, scenes, renders, batch)
         output = network(batch.fixed, batch.moving, *masks, taught=taught)
         scenes = output.fixed, output.moving
-        studio = losses.open_studio(network, scenes, batch, self.rendered)
-        terms = self._rendering(network, scenes, studio, batch)
+        renders = losses.gather_renders(network, scenes, batch, self.rendered)
+        terms = self._rendering(network, scenes, renders, batch)
         if self.alignment:
             terms["match"], terms["vote"] = losses.matching_losses(network, output, batch)
             found = losses.flow_losses(output, batch)
             terms |= {name: weight * found[name] for name, weight in FLOW_WEIGHTS.items()}
             if progress >= self.likeness_from:
-                terms["likeness"] = 0.2 * losses.likeness_loss(network, output, studio, batch)
+                terms["likeness"] = 0.2 * losses.likeness_loss(network, output, renders, batch)
         return terms
 
     def _rendering(
         self,
         network: SASNet,
         scenes: tuple[Scene, Scene],
-        studio: losses.Studio,
+        renders: losses.RenderBatch,
         batch: TrainingBatch,
     ) -> dict[str, Tensor]:
-        """Return what scenes, appearances and pictures learn from."""
-        reconstruction, cross, mixture, translated = losses.rendering_losses(network, studio)
+        """Return what scenes, appearances and images learn from."""
+        reconstruction, cross, mixture, translated = losses.rendering_losses(network, renders)
         terms = {
             "reconstruction": 0.5 * reconstruction,
             "cross": cross,
             "mixture": self.mixture * mixture,
-            "equivariance": 0.1 * losses.equivariance_loss(network, studio),
+            "equivariance": 0.1 * losses.equivariance_loss(network, renders),
             "redundancy": 0.5 * losses.redundancy_loss(scenes),
         }
         if self.scene:
             terms["scene"] = 0.1 * losses.scene_loss(scenes, batch)
         if self.cycle:
             # One sample a step: encoding again costs as much as everything else of a sample.
-            terms["cycle"] = 0.5 * losses.cycle_loss(network, studio, translated[:1])
+            terms["cycle"] = 0.5 * losses.cycle_loss(network, renders, translated[:1])
         return terms
 
 

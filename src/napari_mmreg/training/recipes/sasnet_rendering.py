@@ -1,7 +1,7 @@
-"""SAS-Net's pictures, learned after its geometry: ``mmreg train sasnet-rendering --init WEIGHTS``.
+"""SAS-Net's images, learned after its geometry: ``mmreg train sasnet-rendering --init WEIGHTS``.
 
 Geometry is learned from sensors as different as appearance randomisation can make them; what one
-sensor's picture looks like in another's is learned from pictures as the sensors gave them.
+sensor's image looks like in another's is learned from images as the sensors gave them.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _GRID = 256
 """Longer side of the reduced image in which places are looked for."""
 
 
-def seed_pairs(
+def propose_pairs(
     fixed: Any,
     moving: Any,
     transform: Transform,
