@@ -243,11 +243,16 @@ def test_a_figure_an_animation_and_the_code_are_taken_away(
     assert QGuiApplication.clipboard().image().width() == 640
     actions["copy_script"].trigger()
     assert "napari_mmreg.register(" in QGuiApplication.clipboard().text()
-    for what, name in (("export_figure", "a.png"), ("export_animation", "b")):
-        path = str(tmp_path / name)
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, _p=path, **__: (_p, ""))
+    for what, name, kind in (
+        ("export_figure", "a.png", ""),
+        ("export_figure", "v1.2", "SVG drawing (*.svg)"),
+        ("export_animation", "b", ""),
+    ):
+        chosen = str(tmp_path / name), kind
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, _c=chosen, **__: _c)
         actions[what].trigger()
     assert (tmp_path / "a.png").read_bytes()[1:4] == b"PNG"
+    assert b"<svg" in (tmp_path / "v1.2.svg").read_bytes()
     assert (tmp_path / "b.gif").read_bytes()[:3] == b"GIF"
     assert "b.gif" in dock.status.text
     dock.compare.mode.select("off")

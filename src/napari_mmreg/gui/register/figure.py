@@ -1,15 +1,19 @@
-"""Pictures of a comparison for slides and papers: with scale bar and legend, still or moving."""
+"""Figures of a comparison for slides and papers: with scale bar and legend, still or moving."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
+from qtpy.QtCore import QBuffer, QIODevice, QRect, QSize
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPaintDevice, QPainter
+from qtpy.QtSvg import QSvgGenerator
 
-from napari_mmreg.gui.register.lettering import letters
 from napari_mmreg.io.whole import whole_file
 
 Colour = tuple[int, int, int]
@@ -18,12 +22,12 @@ FIXED_COLOUR: Colour = (60, 200, 90)
 OTHER_COLOUR: Colour = (214, 80, 214)
 
 LEAST_WIDTH = 640
-"""Smaller pictures are enlarged to this, in pixels, so that the text fits."""
+"""Smaller images are enlarged to this, in pixels, so that the text fits."""
 
 FRAME_MS = 900
-"""How long each picture of an animation stands."""
+"""How long each figure of an animation stands."""
 
-_INK, _PAPER = (24, 26, 30), (255, 255, 255)
+_INK, _PAPER = QColor(24, 26, 30), QColor(255, 255, 255)
 _NICE = (1, 2, 5, 10)
 
 
@@ -34,7 +38,7 @@ class Scale:
     Attributes
     ----------
     length : float
-        Of one pixel of the picture along columns.
+        Of one pixel of the image along columns.
     unit : str
         As it is written, such as µm or px.
     """
@@ -51,99 +55,152 @@ class Legend:
     text: str
 
 
-def draw_figure(
-    picture: NDArray[np.uint8], scale: Scale, legend: tuple[Legend, ...]
-) -> NDArray[np.uint8]:
-    """Put a scale bar on a picture and a legend below it.
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """An image with a scale bar on it and a legend below it.
 
-    Parameters
+    Attributes
     ----------
     picture : ndarray of uint8, shape (h, w, 3)
+        Drawn enlarged by a whole number if it is small.
     scale : Scale
     legend : tuple of Legend
-
-    Returns
-    -------
-    ndarray of uint8, shape (H, W, 3)
-        The picture, enlarged by a whole number if it is small, on top of the legend.
     """
-    factor = max(1, -(-LEAST_WIDTH // picture.shape[1]))
-    large = np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1)
-    size = max(14, round(min(large.shape[:2]) / 28))
-    image = Image.fromarray(large)
-    _draw_bar(image, Scale(scale.length / factor, scale.unit), size)
-    below = _legend_lines(image.width, legend, size)
-    sheet = Image.new("RGB", (image.width, image.height + below.height), _PAPER)
-    sheet.paste(image, (0, 0))
-    sheet.paste(below, (0, image.height))
-    return np.asarray(sheet, dtype=np.uint8)
+
+    picture: NDArray[np.uint8]
+    scale: Scale
+    legend: tuple[Legend, ...]
 
 
 def bar_length(width: int, scale: Scale) -> float:
-    """Return a round length, in the scale's unit, of a fifth of a picture's width at most."""
+    """Return a round length, in the scale's unit, of a fifth of an image's width at most."""
     most = width * scale.length / 5
     power = 10.0 ** np.floor(np.log10(most))
     return float(max(step * power for step in _NICE if step * power <= most * (1 + 1e-9)))
 
 
-def write_png(path: str | Path, figure: NDArray[np.uint8]) -> None:
+def render(figure: Figure) -> QImage:
+    """Return a figure as pixels. Needs Qt's application object, which napari has."""
+    sheet = _Sheet(figure)
+    image = QImage(sheet.size, QImage.Format.Format_RGB888)
+    sheet.paint(image)
+    return image
+
+
+def write_png(path: str | Path, figure: Figure) -> None:
     """Write a figure; raises `InputError` if it cannot be written."""
     with whole_file(path) as partial:
-        Image.fromarray(figure).save(partial, format="PNG", optimize=True)
+        Image.fromarray(pixels(render(figure))).save(partial, format="PNG", optimize=True)
 
 
-def write_gif(path: str | Path, frames: list[NDArray[np.uint8]]) -> None:
-    """Write frames of one size as an endless animation; raises `InputError` if it cannot be."""
-    pictures = [Image.fromarray(frame) for frame in frames]
+def write_svg(path: str | Path, figure: Figure) -> None:
+    """Write a figure whose text and lines can be edited; raises `InputError` if it cannot be."""
+    sheet, buffer = _Sheet(figure), QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    generator = QSvgGenerator()
+    generator.setOutputDevice(buffer)
+    generator.setTitle("Comparison of two registered images")
+    generator.setDescription("Made by napari-mmreg")
+    generator.setSize(sheet.size)
+    generator.setViewBox(QRect(0, 0, sheet.size.width(), sheet.size.height()))
+    sheet.paint(generator)
     with whole_file(path) as partial:
-        pictures[0].save(
+        Path(partial).write_bytes(bytes(buffer.data().data()))
+
+
+def write_gif(path: str | Path, figures: Sequence[Figure]) -> None:
+    """Write figures of one size as an endless animation; raises `InputError` if it cannot be."""
+    first, *others = (Image.fromarray(pixels(render(figure))) for figure in figures)
+    with whole_file(path) as partial:
+        first.save(
             partial,
             format="GIF",
             save_all=True,
-            append_images=pictures[1:],
+            append_images=others,
             duration=FRAME_MS,
             loop=0,
         )
 
 
-def _draw_bar(image: Image.Image, scale: Scale, size: int) -> None:
-    """Draw a bar with its length above it on a dark box, in the lower right corner."""
-    length = bar_length(image.width, scale)
-    pixels = round(length / scale.length)
-    text = letters(f"{length:g} {scale.unit}", size)
-    gap, thick = size // 2, max(size // 4, 3)
-    wide = max(pixels, text.width)
-    right, bottom = image.width - gap, image.height - gap
-    left, top = right - wide - 2 * gap, bottom - text.height - thick - 2 * gap
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((left, top, right, bottom), fill=_INK)
-    middle = (left + right) // 2
-    start = middle - pixels // 2
-    draw.rectangle((start, bottom - gap - thick, start + pixels, bottom - gap), fill=_PAPER)
-    image.paste(_PAPER, (middle - text.width // 2, top + gap // 2), text)
+def to_qimage(picture: NDArray[np.uint8]) -> QImage:
+    """Return an image, uint8 (h, w, 3), as Qt has it, with its own memory."""
+    rows, cols = picture.shape[:2]
+    data = np.ascontiguousarray(picture).tobytes()
+    return QImage(data, cols, rows, 3 * cols, QImage.Format.Format_RGB888).copy()
 
 
-def _legend_lines(width: int, legend: tuple[Legend, ...], size: int) -> Image.Image:
-    """Return the entries one after the other, on as many lines as they need."""
-    gap, x = size // 2, size // 2
-    drawn = [letters(entry.text, size) for entry in legend]
-    line = max((text.height for text in drawn), default=size) + gap
-    y = gap
-    places: list[tuple[int, int, Legend, Image.Image]] = []
-    for entry, text in zip(legend, drawn, strict=True):
-        wide = text.width + (0 if entry.colour is None else size + gap)
-        if x > gap and x + wide > width - gap:
-            x, y = gap, y + line
-        places.append((x, y, entry, text))
-        x += wide + 2 * gap
-    sheet = Image.new("RGB", (width, y + line), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for left, top, entry, text in places:
-        at = left
+def pixels(image: QImage) -> NDArray[np.uint8]:
+    """Return what `to_qimage` was made of: uint8 (h, w, 3)."""
+    bits: Any = image.constBits()
+    if hasattr(bits, "setsize"):  # PyQt does not know how long it is
+        bits.setsize(image.sizeInBytes())
+    rows = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
+    return np.array(rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3))
+
+
+class _Sheet:
+    """Where everything of a figure lies, and how it is painted on pixels or into a file."""
+
+    def __init__(self, figure: Figure) -> None:
+        self._figure = figure
+        factor = max(1, -(-LEAST_WIDTH // figure.picture.shape[1]))
+        self._large = np.repeat(np.repeat(figure.picture, factor, axis=0), factor, axis=1)
+        self._scale = Scale(figure.scale.length / factor, figure.scale.unit)
+        rows, self._width = self._large.shape[:2]
+        self._text = max(14, round(min(rows, self._width) / 28))
+        self._gap = self._text // 2
+        self._font = QFont()
+        self._font.setPixelSize(self._text)
+        self._metrics = QFontMetrics(self._font)
+        self._places, height = self._place_legend(rows)
+        self.size = QSize(self._width, height)
+
+    def paint(self, device: QPaintDevice) -> None:
+        """Paint all of it."""
+        painter = QPainter(device)
+        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+        painter.setFont(self._font)
+        painter.fillRect(QRect(0, 0, self.size.width(), self.size.height()), _PAPER)
+        painter.drawImage(0, 0, to_qimage(self._large))
+        self._paint_bar(painter)
+        for entry, (x, y) in zip(self._figure.legend, self._places, strict=True):
+            self._paint_entry(painter, entry, x, y)
+        painter.end()
+
+    def _paint_bar(self, painter: QPainter) -> None:
+        """Draw a bar with its length above it on a dark box, in the lower right corner."""
+        length = bar_length(self._width, self._scale)
+        long, thick, gap = round(length / self._scale.length), max(self._text // 4, 3), self._gap
+        text = f"{length:g} {self._scale.unit}"
+        words = self._metrics.horizontalAdvance(text)
+        wide, high = max(long, words) + 2 * gap, self._metrics.height() + thick + 2 * gap
+        right, bottom = self._width - gap, len(self._large) - gap
+        painter.fillRect(QRect(right - wide, bottom - high, wide, high), _INK)
+        middle = right - wide // 2
+        painter.fillRect(QRect(middle - long // 2, bottom - gap - thick, long, thick), _PAPER)
+        painter.setPen(_PAPER)
+        top = bottom - high + gap // 2
+        painter.drawText(middle - words // 2, top + self._metrics.ascent(), text)
+
+    def _paint_entry(self, painter: QPainter, entry: Legend, x: int, y: int) -> None:
         if entry.colour is not None:
-            middle = top + text.height // 2
-            box = (left, middle - size // 2, left + size, middle - size // 2 + size)
-            draw.rectangle(box, fill=entry.colour)
-            at += size + gap
-        sheet.paste(_INK, (at, top), text)
-    return sheet
+            top = y + (self._metrics.height() - self._text) // 2
+            painter.fillRect(QRect(x, top, self._text, self._text), QColor(*entry.colour))
+            x += self._text + self._gap
+        painter.setPen(_INK)
+        painter.drawText(x, y + self._metrics.ascent(), entry.text)
+
+    def _place_legend(self, top: int) -> tuple[list[tuple[int, int]], int]:
+        """Return the entries' upper left corners, on as many lines as they need, and the end."""
+        gap, line = self._gap, self._metrics.height() + self._gap
+        x, y = gap, top + gap
+        places = []
+        for entry in self._figure.legend:
+            wide = self._metrics.horizontalAdvance(entry.text)
+            if entry.colour is not None:
+                wide += self._text + gap
+            if x > gap and x + wide > self._width - gap:
+                x, y = gap, y + line
+            places.append((x, y))
+            x += wide + 2 * gap
+        return places, y + line if places else top

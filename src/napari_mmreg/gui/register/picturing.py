@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from numpy.typing import NDArray
-
-from napari_mmreg.gui.register import figure
 from napari_mmreg.gui.register.comparison import Source
-from napari_mmreg.gui.register.figure import Legend, Scale
+from napari_mmreg.gui.register.figure import (
+    FIXED_COLOUR,
+    OTHER_COLOUR,
+    Figure,
+    Legend,
+    Scale,
+)
 from napari_mmreg.gui.shared.motion import physical_length
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.imaging.compose import Mode, compose
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _WORDS = {
     "blend": ("mixed: {}", "and {}"),
@@ -24,7 +22,7 @@ _WORDS = {
 """Legend of two images that are not coloured."""
 
 
-def picture_of(run: RunRecord, mode: Mode, amount: float, source: Source) -> NDArray[np.uint8]:
+def figure_of(run: RunRecord, mode: Mode, amount: float, source: Source) -> Figure:
     """Return the figure of a whole comparison at the resolution of the screen.
 
     Parameters
@@ -46,14 +44,14 @@ def picture_of(run: RunRecord, mode: Mode, amount: float, source: Source) -> NDA
     composed = compose(one, other, mode, amount, second=True)
     length, unit = physical_length(bundle.snapshot)
     scale = Scale(length * bundle.shown_stride, _short(unit))
-    return figure.draw_figure(composed, scale, legend_of(run, mode, source))
+    return Figure(composed, scale, legend_of(run, mode, source))
 
 
-def before_and_after(run: RunRecord, mode: Mode, amount: float) -> list[NDArray[np.uint8]]:
+def before_and_after(run: RunRecord, mode: Mode, amount: float) -> list[Figure]:
     """Return two figures: the comparison before registration, and after it."""
-    if mode == "flicker":  # in an animation the pictures themselves follow each other
+    if mode == "flicker":  # in an animation the images themselves follow each other
         mode, amount = "blend", 0.5
-    return [picture_of(run, mode, amount, source) for source in ("before", "after")]
+    return [figure_of(run, mode, amount, source) for source in ("before", "after")]
 
 
 def legend_of(run: RunRecord, mode: Mode, source: Source) -> tuple[Legend, ...]:
@@ -65,8 +63,8 @@ def legend_of(run: RunRecord, mode: Mode, source: Source) -> tuple[Legend, ...]:
         names = [f"run {run.title}", f"run {source.title}"]
     if mode == "overlay":
         return (
-            Legend(figure.FIXED_COLOUR, names[0]),
-            Legend(figure.OTHER_COLOUR, names[1]),
+            Legend(FIXED_COLOUR, names[0]),
+            Legend(OTHER_COLOUR, names[1]),
         )
     if mode == "flicker":  # one of them alone
         return (Legend(None, names[1]),)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-from qtpy.QtGui import QGuiApplication, QImage
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.register.compare_box import CompareBox
-from napari_mmreg.gui.register.figure import write_gif, write_png
-from napari_mmreg.gui.register.picturing import before_and_after, picture_of
+from napari_mmreg.gui.register.figure import Figure, render, write_gif, write_png, write_svg
+from napari_mmreg.gui.register.picturing import before_and_after, figure_of
 from napari_mmreg.gui.register.script import script_of
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.imaging.compose import Mode
+
+_ENDING = re.compile(r"\*(\.\w+)")
+"""In the kinds of files that a dialog offers."""
 
 
 class Sharing:
@@ -54,24 +56,23 @@ class Sharing:
         """Put the figure of the comparison on the clipboard."""
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
-            clipboard.setImage(to_qimage(self._figure()))
+            clipboard.setImage(render(self._figure()))
         return strings.COPIED_FIGURE
 
     def export_figure(self, parent: QWidget) -> str:
-        """Write the figure of the comparison as PNG."""
-        picture = self._figure()
-        path = self._ask(parent, strings.SHARING["export_figure"], strings.FIGURE_FILES, ".png")
+        """Write the figure of the comparison as PNG or SVG, as the file's name ends."""
+        figure = self._figure()
+        path = self._ask(parent, strings.SHARING["export_figure"], strings.FIGURE_FILES)
         if not path:
             return ""
-        write_png(path, picture)
+        write = write_svg if Path(path).suffix.lower() == ".svg" else write_png
+        write(path, figure)
         return strings.SAVED_FILE.format(path=path)
 
     def export_animation(self, parent: QWidget) -> str:
         """Write the comparison before and after registration as an animated GIF."""
         run, (mode, amount, _) = self._run(), self._comparison()
-        path = self._ask(
-            parent, strings.SHARING["export_animation"], strings.ANIMATION_FILES, ".gif"
-        )
+        path = self._ask(parent, strings.SHARING["export_animation"], strings.ANIMATION_FILES)
         if not path:
             return ""
         write_gif(path, before_and_after(run, cast("Mode", mode), amount))
@@ -84,9 +85,9 @@ class Sharing:
             clipboard.setText(script_of(self._run()))
         return strings.COPIED_SCRIPT
 
-    def _figure(self) -> NDArray[np.uint8]:
+    def _figure(self) -> Figure:
         mode, amount, source = self._comparison()
-        return picture_of(self._run(), cast("Mode", mode), amount, source)
+        return figure_of(self._run(), cast("Mode", mode), amount, source)
 
     def _comparison(self) -> tuple[str, float, str | RunRecord]:
         combined = self._compare.combined
@@ -101,15 +102,10 @@ class Sharing:
         return run
 
     @staticmethod
-    def _ask(parent: QWidget, title: str, kinds: str, ending: str) -> str:
-        path, _ = QFileDialog.getSaveFileName(parent, title.rstrip("…"), "", kinds)
-        if path and not Path(path).suffix:
-            path += ending
+    def _ask(parent: QWidget, title: str, kinds: str) -> str:
+        """Ask for a file; a name without one of the endings gets that of the chosen kind."""
+        path, chosen = QFileDialog.getSaveFileName(parent, title.rstrip("…"), "", kinds)
+        endings = _ENDING.findall(kinds)
+        if path and Path(path).suffix.lower() not in endings:
+            path += (_ENDING.findall(chosen) or endings)[0]
         return path
-
-
-def to_qimage(picture: NDArray[np.uint8]) -> QImage:
-    """Return a picture, uint8 (h, w, 3), as Qt has it, with its own memory."""
-    rows, cols = picture.shape[:2]
-    data = np.ascontiguousarray(picture).tobytes()
-    return QImage(data, cols, rows, 3 * cols, QImage.Format.Format_RGB888).copy()

@@ -229,7 +229,7 @@ SHARE = "Share"
 SHARE_TIP = "A picture of the comparison, an animation, or this run as Python code."
 SHARING = {
     "copy_figure": "Copy figure",
-    "export_figure": "Export picture…",
+    "export_figure": "Export figure…",
     "export_animation": "Export before/after animation…",
     "copy_script": "Copy as script",
 }
@@ -241,7 +241,7 @@ NO_SCRIPT = (
     "and apply that."
 )
 SAVE_FIRST = "Save the array of the layer {name} first, with np.save."
-FIGURE_FILES = "PNG picture (*.png)"
+FIGURE_FILES = "PNG image (*.png);;SVG drawing (*.svg)"
 ANIMATION_FILES = "Animated GIF (*.gif)"
 NO_COMPARISON = "Choose a comparison first (Compare, Show): that is what a figure is made of."
 
