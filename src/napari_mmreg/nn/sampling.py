@@ -35,6 +35,14 @@ def pixel_grid(rows: int, cols: int, like: Tensor) -> Tensor:
     )
 
 
+def check_sides(image: Tensor, multiple: int) -> tuple[int, int]:
+    """Return rows and columns; raises `ValueError` if they are not multiples of a stride."""
+    rows, cols = image.shape[-2:]
+    if rows % multiple or cols % multiple:
+        raise ValueError(f"Sides must be multiples of {multiple}; they are {rows} x {cols}.")
+    return rows, cols
+
+
 def sample(image: Tensor, positions: Tensor, *, padding: str = "border") -> Tensor:
     """Sample images bilinearly at pixel positions.
 

@@ -25,7 +25,7 @@ from napari_mmreg.models.fusionregister.paper import PaperLocalisation
 from napari_mmreg.models.fusionregister.retention import Attention, RetentionBlock
 from napari_mmreg.models.fusionregister.warping import corrected, fused_flow
 from napari_mmreg.nn.conv import conv
-from napari_mmreg.nn.sampling import fill_outside, warp
+from napari_mmreg.nn.sampling import check_sides, fill_outside, warp
 
 MULTIPLE = 8
 """Sides of the images are multiples of this."""
@@ -113,9 +113,7 @@ class FusionRegister(nn.Module):
         ValueError
             If a side is not a multiple of 8.
         """
-        rows, cols = fixed.shape[-2:]
-        if rows % MULTIPLE or cols % MULTIPLE:
-            raise ValueError(f"Sides must be multiples of {MULTIPLE}; they are {rows} x {cols}.")
+        check_sides(fixed, MULTIPLE)
         found: Localisation = self.localisation(
             fixed, moving, fused, (fixed_mask, moving_mask), start, hold=hold
         )

@@ -24,7 +24,7 @@ from napari_mmreg.nn.global_affine import (
     overlap,
 )
 from napari_mmreg.nn.increment import Increment
-from napari_mmreg.nn.sampling import upsample_flow
+from napari_mmreg.nn.sampling import check_sides, upsample_flow
 from napari_mmreg.nn.structure import robust_channels
 
 MATCH_LEVEL = 2
@@ -114,9 +114,7 @@ class HRNet(nn.Module):
         ValueError
             If a side is not a multiple of 32.
         """
-        rows, cols = fixed.shape[-2:]
-        if rows % STRIDES[-1] or cols % STRIDES[-1]:
-            raise ValueError(f"Sides must be multiples of {STRIDES[-1]}; they are {rows} x {cols}.")
+        rows, cols = check_sides(fixed, STRIDES[-1])
         if fixed_side is None:
             fixed_side = self.describe(fixed, fixed_mask, FIXED)
         moving_side = self.describe(moving, moving_mask, MOVING)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from napari_mmreg.nn.config import NetworkConfig
 from napari_mmreg.nn.conv import conv
 from napari_mmreg.nn.norm import LayerNorm2d, unit_channels
-from napari_mmreg.nn.sampling import pixel_grid, sample
+from napari_mmreg.nn.sampling import check_sides, pixel_grid, sample
 from napari_mmreg.nn.ssd_mixer import SSDMixer2d
 from napari_mmreg.nn.structure import CHANNELS, robust_channels
 
@@ -177,9 +177,7 @@ class RegNetMamba2(nn.Module):
         ValueError
             If a side is not a multiple of 8.
         """
-        rows, cols = fixed.shape[-2:]
-        if rows % COARSE or cols % COARSE:
-            raise ValueError(f"Sides must be multiples of {COARSE}; they are {rows} x {cols}.")
+        check_sides(fixed, COARSE)
         masks = [
             torch.ones_like(image) if mask is None else mask.to(image)
             for image, mask in ((fixed, fixed_mask), (moving, moving_mask))

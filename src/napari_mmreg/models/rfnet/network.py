@@ -25,7 +25,7 @@ from napari_mmreg.models.rfnet.f2m import F2M, RADIUS, FineAnswer
 from napari_mmreg.models.rfnet.translate import TransNet
 from napari_mmreg.nn.correlation import peak_vote
 from napari_mmreg.nn.global_affine import affine_flow, overlap
-from napari_mmreg.nn.sampling import fill_outside, pixel_grid, upsample_flow, warp
+from napari_mmreg.nn.sampling import check_sides, fill_outside, pixel_grid, upsample_flow, warp
 
 Masks = tuple[Tensor | None, Tensor | None]
 
@@ -108,9 +108,7 @@ class RFNet(nn.Module):
         before: AffineAnswer | None = None,
     ) -> tuple[tuple[Tensor, Tensor], AffineAnswer]:
         """Show the moving image in the fixed one's look; find the affine, see `AffineNet`."""
-        rows, cols = fixed.shape[-2:]
-        if rows % EIGHTH or cols % EIGHTH:
-            raise ValueError(f"Sides must be multiples of {EIGHTH}; they are {rows} x {cols}.")
+        check_sides(fixed, EIGHTH)
         shown = (fill_outside(fixed, masks[0]), fill_outside(moving, masks[1]))
         if self.config.translate:
             shown = (shown[0], self.translator(shown[1], shown[0]))

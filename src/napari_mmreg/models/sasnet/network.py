@@ -23,7 +23,7 @@ from napari_mmreg.models.sasnet.factors import (
     SceneEncoder,
 )
 from napari_mmreg.models.sasnet.geometry import GeometricHead, Geometry
-from napari_mmreg.nn.sampling import upsample_flow
+from napari_mmreg.nn.sampling import check_sides, upsample_flow
 
 
 @dataclass(slots=True)
@@ -85,9 +85,7 @@ class SASNet(nn.Module):
         ValueError
             If a side is not a multiple of 8.
         """
-        rows, cols = fixed.shape[-2:]
-        if rows % EIGHTH or cols % EIGHTH:
-            raise ValueError(f"Sides must be multiples of {EIGHTH}; they are {rows} x {cols}.")
+        rows, cols = check_sides(fixed, EIGHTH)
         scenes = self.scenes(fixed, moving, fixed_mask, moving_mask)
         geometry = self.head(*scenes, (fixed_mask, moving_mask), taught)
         flow = upsample_flow(geometry.flow, (rows, cols), QUARTER)
