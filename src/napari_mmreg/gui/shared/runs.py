@@ -161,9 +161,10 @@ class RunBook:
         record = self._runs.pop(number, None)
         if record is None:
             return
-        for layer in record.layers.values():
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        with self._viewer.layers.batched_update():  # napari frees and draws once, not per layer
+            for layer in record.layers.values():
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
         self._forgotten(record)
         if self.shown is not None:
             self._make_now(self.shown)
