@@ -5,7 +5,7 @@
 
 ``gaps`` presses *Register* in a real window and makes every layer that the run offers, each at a
 click on its button. A timer of 5 ms in the GUI thread notes how late it comes; the worst gaps are
-printed with what went on and, sampled by another thread, where the GUI thread was. On a machine
+printed with what went on and, sampled by a signal, where the GUI thread was. On a machine
 shared with other jobs gaps are longer: beside each stands the processor time that the GUI thread
 itself took, which hardly is, and the load. ``memory`` runs again and again in one window, removes
 every run, and prints the resident memory every 20 runs.
@@ -16,12 +16,11 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import sys
-import threading
+import signal
 import time
-import traceback
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
@@ -33,8 +32,11 @@ from skimage import data, transform
 from napari_mmreg.gui.demo_window import pause, wait_until
 from napari_mmreg.gui.register.dock import RegisterDock
 
+if TYPE_CHECKING:
+    from types import FrameType
+
 TICK_MS = 5
-SAMPLE_MS = 15
+SAMPLE_S = 0.015
 EVERY = 20
 
 
@@ -49,7 +51,11 @@ class Gap:
 
 
 class Ticks:
-    """Notes the gaps between ticks of the GUI thread, and where it was meanwhile."""
+    """Notes the gaps between ticks of the GUI thread, and where it was meanwhile.
+
+    A signal samples where it is, in the thread itself: another thread that held its frames would
+    keep painters alive in them, which ends napari.
+    """
 
     def __init__(self, longer_than: float) -> None:
         self.phase = ""
@@ -57,22 +63,19 @@ class Ticks:
         self._longer_than = longer_than
         self._last, self._busy = time.perf_counter(), time.thread_time()
         self._seen: Counter[str] = Counter()
-        self._thread = threading.get_ident()
-        self._stop = threading.Event()
         self._timer = QTimer()
         self._timer.timeout.connect(self._tick)
-        self._sampler = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self):
+        signal.signal(signal.SIGALRM, self._sample)
+        signal.setitimer(signal.ITIMER_REAL, SAMPLE_S, SAMPLE_S)
         self._last, self._busy = time.perf_counter(), time.thread_time()
         self._timer.start(TICK_MS)
-        self._sampler.start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._stop.set()
-        self._sampler.join()
         self._timer.stop()
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _tick(self) -> None:
         gap = 1000 * (time.perf_counter() - self._last)
@@ -83,21 +86,20 @@ class Ticks:
             self.gaps.append(Gap(gap, busy, self.phase, where))
         self._last, self._busy = time.perf_counter(), time.thread_time()
 
-    def _sample(self) -> None:
-        while not self._stop.wait(SAMPLE_MS / 1000):
-            frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - the only way
-            if frame is not None:
-                self._seen[_place(frame)] += 1
+    def _sample(self, _number: int, frame: FrameType | None) -> None:
+        self._seen[_place(frame)] += 1
 
 
-def _place(frame) -> str:
-    """Return the innermost lines of ours and of napari's or vispy's on a stack."""
+def _place(frame: FrameType | None) -> str:
+    """Return the innermost lines of ours and of napari's and vispy's on a stack."""
     found: dict[str, str] = {}
-    for line in reversed(traceback.extract_stack(frame)):
+    while frame is not None:
+        code = frame.f_code
         for package in ("napari_mmreg", "napari", "vispy"):
-            if f"/{package}/" in line.filename and package not in found:
-                name = line.filename.rpartition(f"/{package}/")[2]
-                found[package] = f"{package}/{name}:{line.lineno} {line.name}"
+            if f"/{package}/" in code.co_filename and package not in found:
+                name = code.co_filename.rpartition(f"/{package}/")[2]
+                found[package] = f"{package}/{name}:{frame.f_lineno} {code.co_name}"
+        frame = frame.f_back
     return " < ".join(found.values()) or "outside"
 
 
