@@ -7,8 +7,11 @@ import pytest
 from qtpy.compat import isalive
 
 from napari_mmreg.gui.register.dock import RegisterDock
-from napari_mmreg.gui.register.placing import FLIP, TURN, Placing, in_words
+from napari_mmreg.gui.register.motions import FLIP, TURN, in_words
+from napari_mmreg.gui.register.placing import Placing
 from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.shared.job import choose_start
+from napari_mmreg.gui.shared.motion import ARROWS
 from napari_mmreg.gui.shared.snapshot import RunSettings
 from napari_mmreg.models import ModelInfo
 
@@ -74,6 +77,98 @@ def test_a_plane_of_a_stack_is_turned_in_its_plane(viewer, placing, pictures):
     middle = (2, (rows - 1) / 2, (cols - 1) / 2)
     np.testing.assert_allclose(stack.data_to_world(middle), (10, *middle[1:]))
     assert placing.describe(stack) == "turned by 90°"
+
+
+def test_every_step_can_be_undone_and_so_can_a_reset(placing, pair):
+    moving = pair[1]
+    first = np.array([[1.1, 0.2, 5], [-0.3, 0.9, 7], [0, 0, 1]])
+    moving.scale, moving.translate, moving.rotate, moving.affine = (2, 3), (5, 9), 30, first
+    states = [first]
+    for matrix in (TURN, FLIP, TURN):
+        placing.about_centre(moving, matrix)
+        states.append(np.array(moving.affine))
+    placing.reset(moving)
+    np.testing.assert_array_equal(moving.affine, first)
+    assert placing.describe(moving) == ""
+    for state in reversed(states):
+        assert placing.can_undo(moving)
+        placing.undo(moving)
+        np.testing.assert_array_equal(moving.affine, state)
+    assert not placing.can_undo(moving)
+    placing.undo(moving)
+    np.testing.assert_array_equal(moving.affine, first)
+
+
+def test_who_moves_a_layer_elsewhere_is_not_put_back(placing, pair):
+    moving = pair[1]
+    placing.about_centre(moving, TURN)
+    placing.reset(moving)
+    moving.affine = np.diag([3.0, 3, 1])
+    assert placing.describe(moving) == ""
+    assert not placing.can_undo(moving)
+    placing.about_centre(moving, TURN)
+    assert placing.describe(moving) == "turned by 90°"
+    placing.reset(moving)
+    np.testing.assert_array_equal(moving.affine, np.diag([3.0, 3, 1]))
+
+
+def test_lengths_in_metres_are_no_smaller_than_others(viewer, session, placing, pictures):
+    """A micrograph in metres: a shift of some pixels is a millionth of the unit."""
+    place = {"scale": (1e-7, 1e-7), "units": ("m", "m")}
+    fixed = viewer.add_image(pictures[0], **place)
+    moving = viewer.add_image(pictures[1], translate=(4e-7, 0), **place)
+    placing.show_start(moving, session.snapshot(fixed, moving, RunSettings(start="centre")))
+    np.testing.assert_allclose(moving.data_to_world((10, 20)), (10e-7, 20e-7), atol=1e-12)
+    assert placing.describe(moving) == "shifted by 4e-07 meter"
+
+
+def test_a_moving_mask_goes_along_with_its_image(viewer, session, placing, pictures):
+    moving = viewer.add_image(pictures[1], scale=(0.002, 0.003), units=("mm", "mm"))
+    mask = viewer.add_labels(np.ones((30, 40), np.uint8), scale=(5, 5), units=("um", "um"))
+    placing.watch(moving)
+    moving.events.affine.connect(lambda: placing.follow(moving, mask))
+
+    def image_from_mask(pixel):
+        micrometres = np.array(mask.data_to_world(pixel))
+        return moving.world_to_data(micrometres / 1000)
+
+    before = [image_from_mask(pixel) for pixel in ((0, 0), (20, 5))]
+    for matrix in (TURN, FLIP):
+        placing.about_centre(moving, matrix)
+        after = [image_from_mask(pixel) for pixel in ((0, 0), (20, 5))]
+        np.testing.assert_allclose(after, before, atol=1e-9)
+    assert not np.allclose(mask.affine, np.eye(3))
+    placing.reset(moving)
+    np.testing.assert_allclose(mask.affine, np.eye(3), atol=1e-9)
+    moving.affine = TURN  # not moved here: the mask is not ours to move
+    np.testing.assert_allclose(mask.affine, np.eye(3), atol=1e-9)
+
+
+def test_a_mask_that_napari_has_linked_goes_along_once(viewer, placing, pair):
+    moving = pair[1]
+    mask = viewer.add_labels(np.ones(moving.data.shape, np.uint8))
+    placing.watch(moving)
+    moving.events.affine.connect(lambda: placing.follow(moving, mask))
+    viewer.layers.link_layers([moving, mask], ("affine",))
+    placing.about_centre(moving, TURN)
+    np.testing.assert_array_equal(mask.affine, moving.affine)
+
+
+def test_placed_layers_in_different_units_start_where_they_are_seen(viewer, session, pictures):
+    fixed = viewer.add_image(
+        pictures[0], scale=(2, 3), translate=(50, -70), rotate=10, units=("um", "um")
+    )
+    moving = viewer.add_image(
+        pictures[1], scale=(0.004, 0.002), shear=[0.1], translate=(0.1, 0), units=("mm", "mm")
+    )
+    placing = Placing(viewer, session.runs)
+    placing.about_centre(moving, TURN)
+    placing.about_centre(moving, np.array([[1.2, 0, 0.01], [0, 1.2, 0.02], [0, 0, 1]]))
+    matrix, _ = choose_start(session.snapshot(fixed, moving, RunSettings(start="layers")))
+    for pixel in ((0, 0), (90, 20), (40, 120)):
+        millimetres = np.array(fixed.data_to_world(pixel)) / 1000
+        there = (matrix @ (*pixel, 1))[:2]
+        np.testing.assert_allclose(there, moving.world_to_data(millimetres), atol=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -164,30 +259,209 @@ def test_handles_come_and_go(make_dock, engine, pictures, qtbot):
     np.testing.assert_allclose(engine.calls[-1][2]["initial"][:2, 2], (-4, -3))
 
 
-@gui
-def test_a_drag_on_the_canvas_moves_the_image(make_dock, engine, pictures, qtbot):
-    from qtpy.QtCore import QPoint, Qt
-    from qtpy.QtTest import QTest
+class Mouse:
+    """The left button on a shown canvas; places are screen pixels from its middle."""
 
+    def __init__(self, viewer, qtbot):
+        from qtpy.QtCore import QPoint, Qt
+        from qtpy.QtTest import QTest
+
+        viewer.window.show()
+        viewer.window.resize(1280, 720)
+        qtbot.wait(300)
+        viewer.reset_view()
+        qtbot.wait(200)
+        self._canvas = viewer.window._qt_viewer.canvas.native
+        self._middle = QPoint(self._canvas.width() // 2, self._canvas.height() // 2)
+        self._point, self._qtbot, self._qt = QPoint, qtbot, QTest
+        self._how = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+
+    def press(self, x, y):
+        self.move(x, y)
+        self._qt.mousePress(self._canvas, *self._how, self._at(x, y))
+
+    def move(self, x, y):
+        self._qt.mouseMove(self._canvas, self._at(x, y))
+        self._qtbot.wait(60)
+
+    def release(self, x, y):
+        self._qt.mouseRelease(self._canvas, *self._how, self._at(x, y))
+        self._qtbot.wait(60)
+
+    def drag(self, start, end):
+        self.press(*start)
+        for share in (0.5, 1.0):
+            self.move(*(round(a + share * (b - a)) for a, b in zip(start, end, strict=True)))
+        self.release(*end)
+
+    def _at(self, x, y):
+        return self._middle + self._point(round(x), round(y))
+
+
+@pytest.fixture
+def mouse(qtbot):
+    return lambda viewer: Mouse(viewer, qtbot)
+
+
+@gui
+def test_a_drag_on_the_canvas_moves_the_image(make_dock, engine, pictures, qtbot, mouse):
     viewer, dock = make_dock(engine, pictures)
-    viewer.window.show()
-    viewer.window.resize(1280, 720)
-    qtbot.wait(300)
-    viewer.reset_view()
+    hand = mouse(viewer)
+    moving = dock.images.pair[1]
     dock.start_box.by_hand.click()
     qtbot.wait(200)
-    canvas = viewer.window._qt_viewer.canvas.native
-    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
-    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    QTest.mouseMove(canvas, middle)
-    QTest.mousePress(canvas, left, none, middle)
-    for x in (30, 60):
-        QTest.mouseMove(canvas, middle + QPoint(x, 0))
-        qtbot.wait(60)
-    QTest.mouseRelease(canvas, left, none, middle + QPoint(60, 0))
-    qtbot.wait(60)
-    moved = np.asarray(dock.images.pair[1].affine)[:2, 2]
-    np.testing.assert_allclose(moved, (0, 60 / viewer.scene.camera.zoom), atol=1e-3)
+    pixel = 1 / viewer.scene.camera.zoom
+    hand.drag((0, 0), (60, 0))
+    np.testing.assert_allclose(np.asarray(moving.affine)[:2, 2], (0, 60 * pixel), atol=1e-3)
+    hand.drag((0, 0), (0, 40))
+    both = (40 * pixel, 60 * pixel)
+    np.testing.assert_allclose(np.asarray(moving.affine)[:2, 2], both, atol=1e-3)
+    qtbot.waitUntil(dock.start_box.undo.isEnabled, timeout=WAIT)
+    dock.start_box.undo.click()  # one drag is one step
+    np.testing.assert_allclose(np.asarray(moving.affine)[:2, 2], (0, 60 * pixel), atol=1e-3)
+    dock.start_box.undo.click()
+    np.testing.assert_array_equal(moving.affine, np.eye(3))
+    assert not dock.start_box.undo.isEnabled()
+    assert moving.mode == "transform"  # still in hand
+
+
+@gui
+def test_an_image_in_other_units_is_not_taken_in_hand(make_dock, engine, pictures):
+    _viewer, dock = make_dock(engine, pictures)
+    fixed, moving = dock.images.pair
+    fixed.units, fixed.scale = ("um", "um"), (2, 2)
+    moving.units, moving.scale = ("mm", "mm"), (0.002, 0.002)
+    box = dock.start_box
+    box.by_hand.click()
+    assert "napari cannot drag it" in dock.status.text
+    assert not box.by_hand.isChecked()
+    assert box.start.value == "auto"
+    box.turn.click()
+    assert box.placing.describe(moving) == "turned by 90°"
+
+
+@gui
+@pytest.mark.parametrize("leave", ["remove", "swap", "3d", "register", "close"])
+def test_leaving_in_the_middle_of_a_drag(make_dock, engine, pictures, qtbot, mouse, leave):
+    viewer, dock = make_dock(engine, pictures)
+    hand = mouse(viewer)
+    moving, own = dock.images.pair[1], list(viewer.mouse_drag_callbacks)
+    dock.start_box.by_hand.click()
+    qtbot.wait(100)
+    hand.press(0, 0)
+    hand.move(20, 0)
+    leaving = {
+        "remove": lambda: viewer.layers.remove(moving),
+        "swap": dock.images.swap.click,
+        "3d": lambda: setattr(viewer.dims, "ndisplay", 3),
+        "register": dock.run_bar.button.click,
+        "close": lambda: viewer.window.remove_dock_widget(dock),
+    }
+    leaving[leave]()
+    hand.move(40, 0)
+    hand.release(40, 0)
+    assert moving.mode == "pan_zoom"
+    assert moving.opacity == 1
+    assert viewer.mouse_drag_callbacks == own
+    if leave != "close":
+        qtbot.waitUntil(lambda: not dock.busy, timeout=WAIT)
+        assert not dock.start_box.by_hand.isChecked()
+
+
+@gui
+def test_taking_in_hand_and_letting_go_changes_nothing(make_dock, engine, pictures, qtbot):
+    _viewer, dock = make_dock(engine, pictures)
+    _run(qtbot, dock)
+    fixed, moving = dock.images.pair
+    box = dock.start_box
+    box.by_hand.click()
+    assert box.start.value == "layers"
+    fixed.visible = False  # the user's own wish
+    box.by_hand.click()
+    assert box.start.value == "auto"
+    assert not fixed.visible
+    np.testing.assert_array_equal(moving.affine, np.eye(3))
+    assert not box.undo.isEnabled()
+    assert not box.reset.isEnabled()
+
+
+@gui
+def test_what_is_seen_of_a_run_comes_back_after_one_of_its_layers_went(
+    make_dock, engine, pictures, qtbot
+):
+    viewer, dock = make_dock(engine, pictures)
+    _run(qtbot, dock)
+    dock.session.runs.toggle("arrows", on=True)
+    dock.start_box.by_hand.click()
+    viewer.layers.remove(dock.runs.run.layers[ARROWS])
+    dock.start_box.by_hand.click()
+    assert viewer.layers["[1] registered"].visible
+
+
+@gui
+def test_the_start_is_chosen_as_before_once_nothing_is_moved(make_dock, engine, pictures, qtbot):
+    _viewer, dock = make_dock(engine, pictures)
+    box, moving = dock.start_box, dock.images.pair[1]
+    box.start.select("mirror")
+    box.turn.click()
+    assert box.start.value == "layers"
+    # The mirrored start is what the image was turned from.
+    assert box.placing.describe(moving) == "flipped, turned by 90°"
+    box.undo.click()
+    assert box.placing.describe(moving) == "flipped"
+    assert box.start.value == "layers"
+    box.undo.click()
+    assert box.start.value == "mirror"
+    box.undo.click()
+    np.testing.assert_array_equal(moving.affine, np.eye(3))
+    _run(qtbot, dock)
+    np.testing.assert_allclose(engine.calls[0][2]["initial"][1], (0, -1, 127))
+
+
+@gui
+def test_masks_change_sides_with_the_images_and_the_moving_one_moves_along(
+    make_dock, engine, pictures
+):
+    viewer, dock = make_dock(engine, pictures)
+    areas = dock.start_box.areas
+    areas.draw_moving.click()
+    mask = viewer.layers["mask of infrared"]
+    areas.draw_moving.click()  # goes on with the same
+    assert len(viewer.layers) == 3
+    dock.start_box.turn.click()
+    np.testing.assert_allclose(mask.affine, dock.images.pair[1].affine)
+    dock.start_box.reset.click()
+    np.testing.assert_allclose(mask.affine, np.eye(3), atol=1e-12)
+    dock.images.swap.click()
+    assert areas.fixed_mask.value is mask
+    assert areas.moving_mask.value is None
+    areas.moving_mask.select(mask)  # of both: it cannot follow one of them
+    dock.start_box.turn.click()
+    np.testing.assert_allclose(mask.affine, np.eye(3), atol=1e-12)
+
+
+@gui
+def test_a_region_is_drawn_with_one_drag(make_dock, engine, pictures, qtbot, mouse):
+    viewer, dock = make_dock(engine, pictures)
+    hand = mouse(viewer)
+    dock.start_box.by_hand.click()
+    dock.start_box.areas.draw_region.click()
+    assert not dock.start_box.by_hand.isChecked()  # one thing at a time
+    region = dock.start_box.areas.region.value
+    pixel = 1 / viewer.scene.camera.zoom
+    hand.drag((-60, -90), (120, 45))
+    assert region.nshapes == 1
+    assert region.mode == "select"
+    hand.drag((-200, -150), (-190, -140))  # draws no second one
+    assert region.nshapes == 1
+    dock.start_box.areas.draw_region.click()
+    assert dock.start_box.areas.region.value is region
+    _run(qtbot, dock)
+    fixed, _, options = engine.calls[0]
+    middle = np.array([47.5, 63.5])
+    corners = middle + np.array([(-90, -60), (45, 120)]) * pixel
+    np.testing.assert_allclose(options["initial"][:2, 2], corners[0], atol=1.0)
+    np.testing.assert_allclose(fixed.shape, np.ptp(corners, axis=0), atol=1.5)
 
 
 @gui
@@ -220,6 +494,7 @@ def test_nothing_is_moved_in_3d(make_dock, engine, pictures):
     viewer.dims.ndisplay = 3
     dock.start_box.by_hand.click()
     assert strings.NOT_IN_3D in dock.status.text
+    assert dock.start_box.start.value == "auto"
     assert not dock.start_box.by_hand.isChecked()
 
 

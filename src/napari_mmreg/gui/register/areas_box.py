@@ -55,6 +55,8 @@ class AreasBox(QWidget):
         self.draw_moving.clicked.connect(self._paint_moving)
         self.draw_region.clicked.connect(self._draw_region)
         self._named: list[Any] = []
+        self._pair = images.pair
+        images.changed.connect(self._on_pair)
         self._emitters = [viewer.layers.events.inserted, viewer.layers.events.removed]
         for emitter in self._emitters:
             emitter.connect(self._on_layers)
@@ -73,20 +75,41 @@ class AreasBox(QWidget):
     def _paint_moving(self) -> None:
         self._paint(self._images.pair[1], self.moving_mask)
 
+    @property
+    def own_mask_of_moving(self) -> Any:
+        """The moving image's mask; None if there is none, or it is the fixed image's as well."""
+        mask = self.moving_mask.value
+        return None if mask is self.fixed_mask.value else mask
+
     def _paint(self, image: Any, combo: Combo) -> None:
+        """Go on with the chosen mask, or begin one."""
         if image is None:
             self.failed.emit(strings.NEED_TWO)
             return
-        combo.select(self._session.new_mask(image))
         self.drawing.emit(strings.PAINT)
+        if combo.value is not None:
+            self._session.paint_on(combo.value)
+        else:
+            combo.select(self._session.new_mask(image))
 
     def _draw_region(self) -> None:
         fixed, _ = self._images.pair
         if fixed is None:
             self.failed.emit(strings.NEED_TWO)
             return
-        self.region.select(self._session.new_region(fixed))
         self.drawing.emit(strings.DRAW_REGION)
+        if self.region.value is not None:
+            self._session.draw_on(self.region.value)
+        else:
+            self.region.select(self._session.new_region(fixed))
+
+    def _on_pair(self) -> None:
+        """Let the masks change sides with the images."""
+        former, self._pair = self._pair, self._images.pair
+        if former[0] is not former[1] and former == self._pair[::-1]:
+            fixed, moving = self.moving_mask.value, self.fixed_mask.value
+            self.fixed_mask.select(fixed)
+            self.moving_mask.select(moving)
 
     def _on_layers(self) -> None:
         layers = self._viewer.layers

@@ -163,7 +163,6 @@ class RegisterDock(ScrollingDock):
     def start(self) -> None:
         """Register what is chosen; an error is shown as a sentence."""
         self.finish_delivery()
-        self.start_box.let_go()
         start, areas = self.start_box.start.value, self.start_box.areas
         settings = collect(self.method, self.advanced, start, self.layers.arrows.value())
         try:
@@ -191,6 +190,7 @@ class RegisterDock(ScrollingDock):
         self._start(self.session.fuse_job(run, method, correct=correct), self._show_fused)
 
     def _start(self, job: Job[Bundle], done: Callable[[Bundle], None]) -> None:
+        self.start_box.let_go()
         self.status.clear()
         self.next_steps.setVisible(False)
         self.run_bar.set_running(running=True)
@@ -246,6 +246,7 @@ class RegisterDock(ScrollingDock):
     def _on_run(self, run: RunRecord | None) -> None:
         self._results.setVisible(run is not None)
         self.updateGeometry()
+        self.start_box.let_go()  # its layers are shown over the images now
         self.session.look_at(run)
         self._compare_later()
 
@@ -321,7 +322,7 @@ class RegisterDock(ScrollingDock):
     def _try_hand(self) -> None:
         self.start_section.fold(folded=False)
         self.next_steps.setVisible(False)
-        self.start_box.by_hand.click()
+        self.start_box.take_in_hand()
 
     def _try_landmarks(self) -> None:
         self._viewer.window.add_plugin_dock_widget(PLUGIN, LANDMARKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui.register.areas_box import AreasBox
-from napari_mmreg.gui.register.placing import FLIP, TURN, Placing
+from napari_mmreg.gui.register.motions import FLIP, TURN
+from napari_mmreg.gui.register.placing import Placing
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.job import choose_start
@@ -21,10 +23,11 @@ from napari_mmreg.gui.shared.widgets.combo import Combo
 from napari_mmreg.gui.shared.widgets.images import ImagePair
 
 _SAY_INTERVAL_MS = 60
+_PLACED_BY = ("scale", "translate", "rotate", "shear", "units", "affine")
 
 
 class StartBox(QWidget):
-    """*Start from*, *Move by hand*, *Flip*, *Turn 90°*, *Reset*; masks and a region.
+    """*Start from*, *Move by hand*, *Flip*, *Turn 90°*, *Undo*, *Reset*; masks and a region.
 
     Parameters
     ----------
@@ -53,13 +56,16 @@ class StartBox(QWidget):
         super().__init__()
         self._session, self._images = session, images
         self.placing = Placing(viewer, session.runs)
-        self._followed: list[Any] = []
+        self._viewer = viewer
+        self._followed: list[tuple[Any, Callable[..., None]]] = []
+        self._former_start = "auto"
         self.start = Combo.of(strings.STARTS, strings.START_TIP)
         self.by_hand = _button(strings.BY_HAND, strings.BY_HAND_TIP)
         self.by_hand.setCheckable(True)
         self.by_hand.setStyleSheet(style.TOGGLE)
         self.flip = _button(strings.FLIP, strings.FLIP_TIP)
         self.turn = _button(strings.TURN, strings.TURN_TIP)
+        self.undo = _button(strings.UNDO, strings.UNDO_TIP)
         self.reset = _button(strings.RESET, strings.RESET_TIP)
         self.line = style.quiet_label()
         self.side = QLabel()
@@ -67,8 +73,8 @@ class StartBox(QWidget):
         self.areas = AreasBox(viewer, session, images)
         buttons = QHBoxLayout()
         buttons.setSpacing(style.GAP - 2)
-        for button, share in ((self.by_hand, 3), (self.flip, 2), (self.turn, 2), (self.reset, 2)):
-            buttons.addWidget(button, share)
+        for button in (self.by_hand, self.flip, self.turn, self.undo, self.reset):
+            buttons.addWidget(button, 3 if button is self.by_hand else 2)
         layout = style.column(self)
         layout.addLayout(style.row(style.field_label(strings.START_FROM), self.start))
         layout.addLayout(buttons)
@@ -81,23 +87,29 @@ class StartBox(QWidget):
         self.by_hand.clicked.connect(self._on_by_hand)
         self.flip.clicked.connect(self._on_flip)
         self.turn.clicked.connect(self._on_turn)
+        self.undo.clicked.connect(self._on_undo)
         self.reset.clicked.connect(self._on_reset)
         self.start.currentIndexChanged.connect(self.say)
         images.changed.connect(self._on_pair)
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         self.areas.failed.connect(self.failed)
+        self.areas.drawing.connect(self.let_go)
         self._on_pair()
 
     def close_links(self) -> None:
         """Take the handles away and stop following layers."""
         self._later.stop()
+        self._viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
         self.placing.let_go()
         self._follow([])
         self.areas.close_links()
 
     def let_go(self) -> None:
         """Take the handles away."""
-        if self.placing.held is not None:
+        moving = self.placing.held
+        if moving is not None:
             self.placing.let_go()
+            self._start_as_before(moving)
             self.held.emit(False)
         self.by_hand.setChecked(False)
 
@@ -109,6 +121,7 @@ class StartBox(QWidget):
             button.setEnabled(two)
         done = self.placing.describe(moving) if moving is not None else ""
         self.reset.setEnabled(bool(done))
+        self.undo.setEnabled(moving is not None and self.placing.can_undo(moving))
         text = ""
         if two:
             try:
@@ -125,23 +138,21 @@ class StartBox(QWidget):
 
     # Moving by hand
 
-    def _on_by_hand(self, wanted: bool) -> None:
-        if not wanted:
-            self.let_go()
-            return
+    def take_in_hand(self) -> None:
+        """Give the moving layer handles on the canvas, if it has none."""
         fixed, moving = self._images.pair
-        if self._prepare():
-            self.placing.remember(moving)
-            self._try_hold(fixed, moving)
+        if self.placing.held is None:
+            possible = self._try(lambda: self.placing.check_view(moving))
+            if possible and self._prepare():
+                self.placing.hold(fixed, moving)
+                self.held.emit(True)
         self.by_hand.setChecked(self.placing.held is not None)
 
-    def _try_hold(self, fixed: Any, moving: Any) -> None:
-        try:
-            self.placing.hold(fixed, moving)
-        except RegistrationError as error:
-            self.failed.emit(str(error))
-            return
-        self.held.emit(True)
+    def _on_by_hand(self, wanted: bool) -> None:
+        if wanted:
+            self.take_in_hand()
+        else:
+            self.let_go()
 
     def _on_flip(self) -> None:
         self._about_centre(FLIP)
@@ -152,25 +163,44 @@ class StartBox(QWidget):
     def _about_centre(self, matrix: Matrix) -> None:
         if self._prepare():
             self.placing.about_centre(self._images.pair[1], matrix)
+            self.say()
 
     def _prepare(self) -> bool:
         """Show the moving layer where it would start now, and start from layers from now on."""
         _, moving = self._images.pair
-        try:
-            self.placing.show_start(moving, self._snapshot())
-        except RegistrationError as error:
-            self.failed.emit(str(error))
+        former, untouched = self.start.value, not self.placing.describe(moving)
+        if not self._try(lambda: self.placing.show_start(moving, self._snapshot())):
             return False
+        if untouched:
+            self._former_start = former
         self.start.select("layers")
         return True
 
+    def _try(self, action: Callable[[], None]) -> bool:
+        """Do something; why it cannot be done is said."""
+        try:
+            action()
+        except RegistrationError as error:
+            self.failed.emit(str(error))
+            return False
+        return True
+
+    def _on_undo(self) -> None:
+        self.placing.undo(self._images.pair[1])
+        self._start_as_before(self._images.pair[1])
+
     def _on_reset(self) -> None:
-        _, moving = self._images.pair
-        if moving is not None:
-            self.placing.reset(moving)
-            if self.placing.held is moving:
-                self.placing.remember(moving)
-            self.start.select("auto")
+        self.placing.reset(self._images.pair[1])
+        self._start_as_before(self._images.pair[1])
+
+    def _start_as_before(self, moving: Any) -> None:
+        """Take back the choice of the layers' positions, once nothing is moved any more."""
+        if self.placing.held is None and not self.placing.describe(moving):
+            if self.start.value == "layers":
+                self.start.select(self._former_start)
+        elif self.placing.describe(moving):
+            self.start.select("layers")
+        self.say()
 
     # Following
 
@@ -182,29 +212,37 @@ class StartBox(QWidget):
         fixed, moving = self._images.pair
         if self.placing.held is not moving:
             self.let_go()
-        emitters = []
+        links: list[tuple[Any, Callable[..., None]]] = []
         for layer in (fixed, moving):
             if layer is not None:
-                events = layer.events
-                emitters += [events.affine, events.scale, events.translate, events.rotate]
-                emitters += [events.shear, events.units]
+                links += [(layer.events[name], self._say_later) for name in _PLACED_BY]
         if moving is not None:
-            emitters.append(moving.events.mode)
-        self._follow(emitters)
+            links += [(moving.events.affine, self._on_affine), (moving.events.mode, self._on_mode)]
+            self.placing.watch(moving)
+        self._follow(links)
         self.say()
 
-    def _follow(self, emitters: list[Any]) -> None:
-        for emitter in self._followed:
-            emitter.disconnect(self._on_moved)
-        self._followed = emitters
-        for emitter in emitters:
-            emitter.connect(self._on_moved)
+    def _follow(self, links: list[tuple[Any, Callable[..., None]]]) -> None:
+        for emitter, callback in self._followed:
+            emitter.disconnect(callback)
+        self._followed = links
+        for emitter, callback in links:
+            emitter.connect(callback)
 
-    def _on_moved(self, _event: Any = None) -> None:
-        """Follow the layers; napari's own buttons can take the handles away, too."""
+    def _on_affine(self, _event: Any = None) -> None:
+        self.placing.follow(self._images.pair[1], self.areas.own_mask_of_moving)
+
+    def _on_mode(self, _event: Any = None) -> None:
+        """Napari's own buttons can take the handles away, too."""
         held = self.placing.held
         if held is not None and held.mode != "transform" and self.by_hand.isChecked():
             self.let_go()
+
+    def _on_ndisplay(self, _event: Any = None) -> None:
+        if self._viewer.dims.ndisplay != 2:
+            self.let_go()
+
+    def _say_later(self, _event: Any = None) -> None:
         if not self._later.isActive():
             self._later.start()
 

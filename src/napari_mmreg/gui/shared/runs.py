@@ -57,7 +57,7 @@ class RunBook:
         self._viewer = viewer
         self._runs: dict[int, RunRecord] = {}
         self._users = 1
-        self._working = False
+        self._working = self._aside = False
         self.shown: RunRecord | None = None
         self.wanted: set[str] = set(recall("shown kinds", [REGISTERED])) & set(BY_NAME)
         self.part: Part = "beyond" if recall("motion", "whole") == "beyond" else "whole"
@@ -210,6 +210,7 @@ class RunBook:
 
     def put_aside(self, *, aside: bool) -> None:
         """Hide the layers of all runs for a while, or show again those that were seen."""
+        self._aside = aside
         with self._own_work():
             for record in self._runs.values():
                 if aside:
@@ -294,7 +295,7 @@ class RunBook:
     def _on_eye(self) -> None:
         """Follow the eyes in napari's layer list: what the user shows there is wanted."""
         record = self.shown
-        if self._working or record is None:
+        if self._working or self._aside or record is None:
             return
         offered = kinds_of(record.roles)
         wanted = (self.wanted - offered) | kinds_of(record.visible_roles)

@@ -91,8 +91,10 @@ FLIP = "Flip"
 FLIP_TIP = "Mirror the moving layer left to right, as the start of the next run."
 TURN = "Turn 90°"
 TURN_TIP = "Turn the moving layer clockwise about its centre, as the start of the next run."
+UNDO = "Undo"
+UNDO_TIP = "Take back the last drag, flip, turn or reset of the moving layer."
 RESET = "Reset"
-RESET_TIP = "Put the moving layer back to where it lay, and start automatically."
+RESET_TIP = "Put the moving layer back to where it lay, and start as before."
 STARTS_LAYERS = "The next run starts from the positions of the layers."
 STARTS_CENTRED = "The next run starts from centred frames."
 STARTS_MIRRORED = "The moving image is flipped left to right."
@@ -104,7 +106,12 @@ HAND_WORDS = {
     "scaled": "scaled by {factor:.2f}",
     "shifted": "shifted by {length:.4g} {unit}",
 }
+HAND_A_LITTLE = "a little"
 NOT_IN_3D = "Show the images in 2D first: nothing can be moved by hand in 3D."
+NOT_IN_UNIT = (
+    "“{name}” is measured in {own}, what is shown in {view}: napari cannot drag it then. Give all "
+    "layers the same unit (layer.units); Flip and Turn 90° work all the same."
+)
 SIDE_BY_HAND = "by hand"
 FIXED_MASK = "Fixed mask"
 MOVING_MASK = "Moving mask"
