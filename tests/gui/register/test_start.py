@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.compat import isalive
 
-from napari_mmreg.gui.register.dock import RegisterDock
 from napari_mmreg.gui.register.motions import FLIP, TURN, in_words
 from napari_mmreg.gui.register.placing import Placing
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.job import choose_start
 from napari_mmreg.gui.shared.motion import ARROWS
 from napari_mmreg.gui.shared.snapshot import RunSettings
-from napari_mmreg.models import ModelInfo
 
-MODELS = [ModelInfo("one", "Model One", "For maps.", "BSD-3-Clause")]
 WAIT = 20_000
 gui = pytest.mark.gui
 
@@ -23,25 +19,6 @@ gui = pytest.mark.gui
 @pytest.fixture
 def placing(viewer, session):
     return Placing(viewer, session.runs)
-
-
-@pytest.fixture
-def make_dock(make_napari_viewer):
-    docks = []
-
-    def make(register, pictures):
-        viewer = make_napari_viewer()
-        for picture, name in zip(pictures, ("visible", "infrared"), strict=True):
-            viewer.add_image(picture, name=name)
-        dock = RegisterDock(viewer, register, MODELS)
-        viewer.window.add_dock_widget(dock, name="Register images")
-        docks.append(dock)
-        return viewer, dock
-
-    yield make
-    for dock in docks:
-        if isalive(dock):
-            dock.shut_down()
 
 
 def _run(qtbot, dock):
@@ -259,50 +236,6 @@ def test_handles_come_and_go(make_dock, engine, pictures, qtbot):
     np.testing.assert_allclose(engine.calls[-1][2]["initial"][:2, 2], (-4, -3))
 
 
-class Mouse:
-    """The left button on a shown canvas; places are screen pixels from its middle."""
-
-    def __init__(self, viewer, qtbot):
-        from qtpy.QtCore import QPoint, Qt
-        from qtpy.QtTest import QTest
-
-        viewer.window.show()
-        viewer.window.resize(1280, 720)
-        qtbot.wait(300)
-        viewer.reset_view()
-        qtbot.wait(200)
-        self._canvas = viewer.window._qt_viewer.canvas.native
-        self._middle = QPoint(self._canvas.width() // 2, self._canvas.height() // 2)
-        self._point, self._qtbot, self._qt = QPoint, qtbot, QTest
-        self._how = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-
-    def press(self, x, y):
-        self.move(x, y)
-        self._qt.mousePress(self._canvas, *self._how, self._at(x, y))
-
-    def move(self, x, y):
-        self._qt.mouseMove(self._canvas, self._at(x, y))
-        self._qtbot.wait(60)
-
-    def release(self, x, y):
-        self._qt.mouseRelease(self._canvas, *self._how, self._at(x, y))
-        self._qtbot.wait(60)
-
-    def drag(self, start, end):
-        self.press(*start)
-        for share in (0.5, 1.0):
-            self.move(*(round(a + share * (b - a)) for a, b in zip(start, end, strict=True)))
-        self.release(*end)
-
-    def _at(self, x, y):
-        return self._middle + self._point(round(x), round(y))
-
-
-@pytest.fixture
-def mouse(qtbot):
-    return lambda viewer: Mouse(viewer, qtbot)
-
-
 @gui
 def test_a_drag_on_the_canvas_moves_the_image(make_dock, engine, pictures, qtbot, mouse):
     viewer, dock = make_dock(engine, pictures)
@@ -507,6 +440,9 @@ def test_a_mask_and_a_region_are_one_click_away(make_dock, engine, pictures, qtb
     assert areas.moving_mask.value is mask
     assert mask.mode == "paint"
     mask.paint((30, 40), 1)
+    areas.draw_fixed.click()
+    fixed_mask = areas.fixed_mask.value
+    fixed_mask.paint((40, 60), 1)
     areas.draw_region.click()
     region = viewer.layers["region of visible"]
     assert areas.region.value is region
@@ -522,6 +458,7 @@ def test_a_mask_and_a_region_are_one_click_away(make_dock, engine, pictures, qtb
     np.testing.assert_array_equal(fixed, pictures[0][20:70, 30:80])
     np.testing.assert_allclose(options["initial"][:2, 2], (20, 30))
     np.testing.assert_array_equal(options["moving_mask"], mask.data > 0)
+    np.testing.assert_array_equal(options["fixed_mask"], fixed_mask.data[20:70, 30:80] > 0)
     registered = viewer.layers["[1] registered"]
     np.testing.assert_allclose(registered.data_to_world((0, 0)), (20, 30))
     assert strings.OF_REGION in dock.status.text

@@ -30,7 +30,7 @@ class _Range:
 _RANGES = {
     "overlay": _Range(0, 100, 50, 0.01, "{} %"),
     "blend": _Range(0, 100, 50, 0.01, "{} %"),
-    "curtain": _Range(0, 200, 100, 0.005, "{:.0f} %"),
+    "curtain": _Range(0, 1000, 500, 0.001, "{:.0f} %"),
     "checkerboard": _Range(8, 256, 64, 1.0, "{} px"),
     "flicker": _Range(200, 2000, 600, 1.0, "{} ms"),
 }
@@ -105,6 +105,11 @@ class CompareBox(QWidget):
         if self._held != held:
             self._held = held
             self._show()
+
+    def move_curtain(self, amount: float) -> None:
+        """Move the curtain, and its slider, to a place in [0, 1] of the image's width."""
+        if self.mode.value == "curtain" and not self._held:
+            self.amount.setValue(round(amount / _RANGES["curtain"].factor))
 
     def suspend(self, suspended: bool) -> None:
         """Hide the comparison for a while, or show it again."""

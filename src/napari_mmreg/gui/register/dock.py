@@ -154,6 +154,7 @@ class RegisterDock(ScrollingDock):
         for moved in (compare.mode.activated, compare.source.activated, compare.amount.sliderMoved):
             moved.connect(self._uncover)
         self.follow(self.session.hover.events.text, self._on_hover)
+        self.follow(self.session.swipe.events.moved, self._on_swipe)
         self.follow(self._viewer.layers.events.removed, self._on_layer_removed)
         for emitter in camera_emitters(self._viewer):
             self.follow(emitter, self._on_camera)
@@ -354,6 +355,10 @@ class RegisterDock(ScrollingDock):
         """Hide the fused images, which cover the comparison that the user turns to."""
         if FUSED in self.session.runs.seen and self.compare.mode.value != "off":
             self.session.runs.toggle(FUSED, on=False)
+
+    def _on_swipe(self, event: Any) -> None:
+        self._uncover()
+        self.compare.move_curtain(event.value)
 
     def _on_layer_removed(self) -> None:
         self.compare.follow_layer()

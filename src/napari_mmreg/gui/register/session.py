@@ -14,6 +14,7 @@ from napari_mmreg.gui.register.comparison import Comparison
 from napari_mmreg.gui.register.fusing import FuseJob
 from napari_mmreg.gui.register.hover import Hover
 from napari_mmreg.gui.register.opening import OpenJob, images_of
+from napari_mmreg.gui.register.swipe import Swipe
 from napari_mmreg.gui.register.worst import Place, worst_places
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
@@ -50,12 +51,14 @@ class Session:
         self.runs = RunBook.of(viewer)
         self.comparison = Comparison(viewer)
         self.hover = Hover(viewer)
+        self.swipe = Swipe(viewer, self.comparison)
         self._places: list[Place] | None = None
         self._place = -1
 
     def close(self) -> None:
         """Let go of the viewer; result layers stay, the compare layer goes."""
         self.comparison.hide()
+        self.swipe.close()
         self.hover.close()
         self.runs.close()
 

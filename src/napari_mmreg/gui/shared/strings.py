@@ -305,7 +305,8 @@ MODES = {
 }
 MODE_TIP = (
     "How the “compare” layer combines fixed and moving. "
-    "Overlay: fixed green, moving magenta, grey or white where they match."
+    "Overlay: fixed green, moving magenta, grey or white where they match. "
+    "Curtain: drag its line on the canvas."
 )
 SOURCES = {"after": "Registered", "before": "Before"}
 OTHER_RUN = "Run {title}"
