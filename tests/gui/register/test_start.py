@@ -309,6 +309,8 @@ def test_taking_in_hand_and_letting_go_changes_nothing(make_dock, engine, pictur
     box = dock.start_box
     box.by_hand.click()
     assert box.start.value == "layers"
+    box.turn.click()
+    box.undo.click()
     fixed.visible = False  # the user's own wish
     box.by_hand.click()
     assert box.start.value == "auto"

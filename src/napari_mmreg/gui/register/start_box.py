@@ -171,7 +171,7 @@ class StartBox(QWidget):
         former, untouched = self.start.value, not self.placing.describe(moving)
         if not self._try(lambda: self.placing.show_start(moving, self._snapshot())):
             return False
-        if untouched:
+        if untouched and (self.placing.held is None or former != "layers"):
             self._former_start = former
         self.start.select("layers")
         return True
