@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage import data, transform
 
+from napari_mmreg.errors import InputError
 from napari_mmreg.gui.register.motions import FLIP, TURN, in_words
 from napari_mmreg.gui.register.placing import Placing
+from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.job import choose_start
+from napari_mmreg.gui.shared.job import choose_start, start_of
 from napari_mmreg.gui.shared.motion import ARROWS
 from napari_mmreg.gui.shared.snapshot import RunSettings
 
@@ -155,6 +158,7 @@ def test_placed_layers_in_different_units_start_where_they_are_seen(viewer, sess
         (np.diag([1.5, 1.5, 1]), "scaled by 1.50, shifted by 3 px"),
         (TURN @ TURN @ TURN, "turned by -90°, shifted by 3 px"),
         (FLIP, "flipped, shifted by 3 px"),
+        (np.diag([1.25, 0.8, 1]), "scaled by 1.25 in height and 0.80 in width, shifted by 3 px"),
     ],
 )
 def test_what_was_done_is_put_into_words(matrix, said):
@@ -173,6 +177,115 @@ def test_images_of_different_sizes_are_moved_from_where_a_run_would_start(
         middle = (np.array(layer.data.shape) - 1) / 2
         np.testing.assert_allclose(layer.data_to_world(middle), (95, 127))
     np.testing.assert_allclose(np.diag(np.asarray(moving.affine))[:2], (4, 4))
+
+
+def test_the_least_that_was_done_can_be_put_back(viewer, placing, pair):
+    fixed, moving = pair
+    placing.hold(fixed, moving)
+    angle = np.radians(0.3)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    middle = (np.array(moving.data.shape) - 1) / 2
+    matrix = np.eye(3)
+    matrix[:2, :2], matrix[:2, 2] = turn, middle - turn @ middle
+    moving.affine = matrix
+    placing.follow(moving)
+    assert placing.describe(moving) == strings.MOVED_SLIGHTLY
+    placing.reset(moving)
+    np.testing.assert_array_equal(moving.affine, np.eye(3))
+
+
+@pytest.mark.parametrize("start", ["auto", "mirror", "centre"])
+def test_what_is_shown_is_where_a_run_starts(viewer, session, placing, pictures, start):
+    fixed = viewer.add_image(pictures[0], scale=(0.5, 0.5), units="um", name="visible")
+    moving = viewer.add_image(
+        pictures[1],
+        scale=(7e-4, 5e-4),
+        rotate=17,
+        shear=[0.2],
+        translate=(0.005, 0.007),
+        affine=np.array([[0.9, 0.3, 0.0123], [-0.31, 1.1, -0.0077], [0, 0, 1]]),
+        units="mm",
+        name="infrared",
+    )
+    first, snapshot = np.array(moving.affine), session.snapshot(fixed, moving, RunSettings())
+    chosen = session.snapshot(fixed, moving, RunSettings(start=start))
+    wanted = start_of(chosen)
+    placing.show_start(moving, chosen)
+    initial, _ = choose_start(session.snapshot(fixed, moving, RunSettings(start="layers")))
+    points = np.array([(0.0, 0.0), (40.0, 70.0), (90.0, 5.0)])
+    there = (np.column_stack([points, np.ones(3)]) @ initial.T)[:, :2]
+    np.testing.assert_allclose(there, wanted.map(points), atol=1e-6)
+    placing.about_centre(moving, TURN)
+    placing.reset(moving)
+    np.testing.assert_array_equal(np.array(moving.affine), first)
+    again = session.snapshot(fixed, moving, RunSettings())
+    np.testing.assert_array_equal(choose_start(again)[0], choose_start(snapshot)[0])
+
+
+def test_a_pixel_and_a_micrometre_cannot_lie_over_each_other(viewer, session, placing, pictures):
+    fixed = viewer.add_image(pictures[0], scale=(0.5, 0.5), units="um")
+    moving = viewer.add_image(pictures[1])
+    with pytest.raises(InputError, match="measured in micrometer and the moving one in pixel"):
+        placing.show_start(moving, session.snapshot(fixed, moving, RunSettings(start="centre")))
+    np.testing.assert_array_equal(np.array(moving.affine), np.eye(3))
+
+
+def test_an_image_flattened_with_a_handle_can_be_put_back(viewer, session, placing, pair):
+    fixed, moving = pair
+    mask = viewer.add_labels(np.zeros(moving.data.shape, np.uint8))
+    placing.watch(moving)
+    moving.events.affine.connect(lambda: placing.follow(moving, mask))
+    placing.hold(fixed, moving)
+    moving.affine = np.diag([0.5, 1, 1])
+    with pytest.raises(ValueError, match="strictly positive"):  # napari's own; it stays flat
+        moving.affine = np.diag([0.0, 1, 1])
+    assert placing.describe(moving).startswith("scaled by 0.00 in height and 1.00 in width")
+    with pytest.raises(InputError, match="flattens it to a line"):
+        placing.show_start(moving, session.snapshot(fixed, moving, RunSettings(start="layers")))
+    viewer.mouse_drag_callbacks[-1](viewer, None)  # the next drag: no step leads back to a line
+    moving.affine = np.diag([2.0, 1, 1])
+    np.testing.assert_allclose(mask.affine, moving.affine)
+    placing.undo(moving)
+    np.testing.assert_array_equal(np.array(moving.affine), np.eye(3))
+    np.testing.assert_allclose(mask.affine, np.eye(3), atol=1e-12)
+
+
+def test_what_was_not_moved_is_not_remembered(placing, pair):
+    fixed, moving = pair
+    placing.hold(fixed, moving)
+    placing.let_go()
+    moving.affine = np.diag([2.0, 2, 1])  # by another dock, say
+    assert placing.describe(moving) == ""
+    placing.reset(moving)
+    np.testing.assert_array_equal(np.array(moving.affine), np.diag([2.0, 2, 1]))
+
+
+@pytest.mark.slow
+def test_the_engine_starts_from_a_mirrored_and_turned_image(viewer, placing):
+    scene = transform.resize(data.camera(), (200, 240), anti_aliasing=True).astype(np.float32)
+    fixed = viewer.add_image(
+        scene[20:180, 20:212], scale=(0.5, 0.5), translate=(30, -12), units="um", name="visible"
+    )
+    twin = np.sqrt(1 - scene[13:173, 25:217])  # what lies at p in the fixed lies at p + (7, -5)
+    turned = np.rot90(twin)[:, ::-1]
+    moving = viewer.add_image(
+        turned, scale=(5e-4, 5e-4), translate=(0.03, -0.012), units="mm", name="infrared"
+    )
+    session = Session(viewer)
+    placing.show_start(moving, session.snapshot(fixed, moving, RunSettings()))
+    placing.about_centre(moving, FLIP)
+    placing.about_centre(moving, TURN)
+    snapshot = session.snapshot(fixed, moving, RunSettings(device="cpu", start="layers"))
+    outcome = session.job(snapshot).execute(lambda stage, fraction: None)
+    result = outcome.value.result
+    rows, cols = np.mgrid[:160, :192]
+    rows_twin, cols_twin = rows + 7, cols - 5
+    wanted = np.stack([191 - cols_twin, 159 - rows_twin], axis=-1)
+    found = np.stack([rows, cols], axis=-1) + result.displacement
+    error = np.linalg.norm(found - wanted, axis=-1)[40:120, 40:150]
+    assert result.status == "ok"
+    assert np.median(error) < 0.5
+    session.close()
 
 
 # In a window
@@ -295,7 +408,7 @@ def test_leaving_in_the_middle_of_a_drag(make_dock, engine, pictures, qtbot, mou
     hand.release(40, 0)
     assert moving.mode == "pan_zoom"
     assert moving.opacity == 1
-    assert viewer.mouse_drag_callbacks == own
+    assert set(viewer.mouse_drag_callbacks) <= set(own)
     if leave != "close":
         qtbot.waitUntil(lambda: not dock.busy, timeout=WAIT)
         assert not dock.start_box.by_hand.isChecked()
@@ -424,13 +537,101 @@ def test_closing_takes_the_handles_away(make_dock, engine, pictures, qtbot):
 
 
 @gui
-def test_nothing_is_moved_in_3d(make_dock, engine, pictures):
-    viewer, dock = make_dock(engine, pictures)
+def test_nothing_is_moved_where_the_view_shows_something_else(make_dock, engine, pictures):
+    viewer, dock = make_dock(engine, (pictures[0], pictures[1][::2, ::2]))
+    box, moving = dock.start_box, dock.images.pair[1]
     viewer.dims.ndisplay = 3
-    dock.start_box.by_hand.click()
+    box.by_hand.click()
     assert strings.NOT_IN_3D in dock.status.text
-    assert dock.start_box.start.value == "auto"
-    assert not dock.start_box.by_hand.isChecked()
+    assert not box.by_hand.isChecked()
+    viewer.dims.ndisplay = 2
+    viewer.add_labels(np.zeros((3, 9, 9), np.uint8))
+    viewer.dims.roll()
+    box.by_hand.click()
+    assert strings.NOT_THESE_AXES in dock.status.text
+    assert moving.mode == "pan_zoom"
+    np.testing.assert_array_equal(np.array(moving.affine), np.eye(3))
+    assert box.start.value == "auto"
+
+
+@gui
+def test_another_view_or_fixed_image_takes_the_handles_away(make_dock, engine, pictures, qtbot):
+    viewer, dock = make_dock(engine, pictures)
+    box, (fixed, moving) = dock.start_box, dock.images.pair
+    other = viewer.add_image(pictures[0], name="other")
+    viewer.add_labels(np.zeros((3, 9, 9), np.uint8))
+    dock.images.choose(fixed, moving)
+    fixed.visible = False
+    leaving = {
+        "3d": lambda: setattr(viewer.dims, "ndisplay", 3),
+        "axes": viewer.dims.roll,
+        "fixed": lambda: dock.images.choose(other, moving),
+    }
+    for leave in leaving.values():
+        dock.images.choose(fixed, moving)
+        viewer.dims.ndisplay, viewer.dims.order = 2, (0, 1, 2)
+        box.by_hand.click()
+        assert (moving.mode, fixed.visible) == ("transform", True)
+        leave()
+        assert (moving.mode, moving.opacity, fixed.visible) == ("pan_zoom", 1, False)
+        assert not box.by_hand.isChecked()
+    viewer.dims.order = (0, 1, 2)
+    box.by_hand.click()
+    viewer.layers.remove(other)
+    qtbot.wait(100)
+    assert (moving.mode, moving.opacity) == ("pan_zoom", 1)
+
+
+@gui
+@pytest.mark.parametrize("former", ["auto", "mirror"])
+def test_a_start_by_hand_is_of_these_images_only(make_dock, engine, pictures, qtbot, former):
+    viewer, dock = make_dock(engine, pictures)
+    box, (fixed, moving) = dock.start_box, dock.images.pair
+    box.start.select(former)
+    box.turn.click()
+    assert box.start.value == "layers"
+    other = viewer.add_image(pictures[1][::2, ::2], name="other")
+    dock.images.choose(fixed, other)
+    assert box.start.value == former
+    assert strings.SIDE_BY_HAND not in box.side.text()
+    box.start.select("auto")
+    dock.images.choose(fixed, moving)
+    qtbot.waitUntil(lambda: "turned" in box.line.text(), timeout=WAIT)
+    # What the user chooses stays, after a drag as with other images.
+    box.by_hand.click()
+    box.start.select("auto")
+    box.start.activated.emit(box.start.currentIndex())
+    box.by_hand.click()
+    assert box.start.value == "auto"
+    box.start.select("layers")
+    box.start.activated.emit(box.start.currentIndex())
+    dock.images.choose(fixed, other)
+    assert box.start.value == "layers"
+
+
+@gui
+def test_what_is_drawn_belongs_to_its_image(make_dock, engine, pictures, qtbot):
+    viewer, dock = make_dock(engine, pictures)
+    areas, (fixed, moving) = dock.start_box.areas, dock.images.pair
+    areas.draw_fixed.click()
+    mask = areas.fixed_mask.value
+    viewer.layers.selection.active = fixed
+    areas.draw_fixed.click()  # goes on with the same
+    assert areas.fixed_mask.value is mask
+    assert (viewer.layers.selection.active, mask.mode) == (mask, "paint")
+    areas.draw_region.click()
+    qtbot.waitUntil(lambda: dock.start_box.side.text() == "mask, region", timeout=WAIT)
+    dock.images.swap.click()
+    assert (areas.fixed_mask.value, areas.moving_mask.value) == (None, mask)
+    assert areas.region.value is None
+    other = viewer.add_image(pictures[0], name="other")
+    dock.images.choose(moving, other)
+    assert areas.moving_mask.value is None
+    qtbot.waitUntil(lambda: dock.start_box.side.text() == "", timeout=WAIT)
+    chosen = viewer.add_labels(np.ones_like(mask.data), name="chosen")
+    areas.moving_mask.select(chosen)  # not drawn here: whoever chose it knows for which images
+    dock.images.choose(moving, fixed)
+    assert areas.moving_mask.value is chosen
 
 
 @gui

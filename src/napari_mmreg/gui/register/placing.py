@@ -10,17 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.gui.register.history import History
 from napari_mmreg.gui.register.motions import (
     affine_of,
     carry_along,
     in_words,
+    is_flat,
     motion_between,
     moved,
 )
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.compat import point_in
 from napari_mmreg.gui.shared.job import start_of
-from napari_mmreg.gui.shared.placement import Matrix, Placement, place, unit_factors
+from napari_mmreg.gui.shared.placement import (
+    Matrix,
+    Placement,
+    moving_from_fixed,
+    place,
+    unit_factors,
+)
 from napari_mmreg.gui.shared.runs import RunBook
 from napari_mmreg.gui.shared.snapshot import Snapshot, current_step
 
@@ -40,19 +48,6 @@ class _Look:
     opacity: float
 
 
-@dataclass
-class _Past:
-    """A layer's affine before each step, and as it was left by the last one."""
-
-    states: list[Matrix]
-    left: Matrix
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether all that was done is taken back; who moves the layer then is somebody else."""
-        return np.array_equal(self.states[0], self.left)
-
-
 class Placing:
     """Moves a layer by its affine, which napari shows and every run starts from.
 
@@ -66,24 +61,29 @@ class Placing:
     def __init__(self, viewer: Any, runs: RunBook) -> None:
         self._viewer = viewer
         self._runs = runs
-        self._pasts: WeakKeyDictionary[Any, _Past] = WeakKeyDictionary()
+        self._history = History()
         self._seen: WeakKeyDictionary[Any, Matrix] = WeakKeyDictionary()
         self._looks: list[_Look] = []
-        self._held: Any = None
+        self._pair: tuple[Any, Any] = (None, None)
         self._working = False
 
     @property
     def held(self) -> Any:
         """The layer that has handles on the canvas, or None."""
-        return self._held
+        return self._pair[1]
+
+    @property
+    def pair(self) -> tuple[Any, Any]:
+        """The fixed layer, and the moving one that has handles over it; None where none is."""
+        return self._pair
 
     # Handles on the canvas
 
     def hold(self, fixed: Any, moving: Any) -> None:
         """Give the moving layer handles on the canvas, and show it over the fixed one."""
         self.let_go()
-        self._remember(moving)
-        self._held = moving
+        self._history.begin(moving)
+        self._pair = (fixed, moving)
         self._runs.put_aside(aside=True)
         self._looks = [_Look(layer, layer.visible, layer.opacity) for layer in (fixed, moving)]
         fixed.visible = moving.visible = True
@@ -94,21 +94,29 @@ class Placing:
         self._viewer.mouse_drag_callbacks.append(self._on_press)
 
     def check_view(self, moving: Any) -> None:
-        """Raise `InputError` if nothing can be dragged: in a 3-D view, or in another unit.
+        """Make sure that a drag on the canvas moves a layer in its last two axes.
 
-        napari 0.9 takes the mouse's place, which is in the view's unit, for one in the layer's.
+        Raises
+        ------
+        InputError
+            If the view is 3-D, or shows other axes or another unit than the layer's.
         """
-        if self._viewer.dims.ndisplay != 2:
+        dims = self._viewer.dims
+        if dims.ndisplay != 2:
             raise InputError(strings.NOT_IN_3D)
-        own, view = str(moving.units[-1]), str((self._viewer.dims.units or moving.units)[-1])
+        if sorted(dims.displayed) != [dims.ndim - 2, dims.ndim - 1]:
+            raise InputError(strings.NOT_THESE_AXES)
+        # napari 0.9 takes the mouse's place, which is in the view's unit, for one in the layer's.
+        own, view = str(moving.units[-1]), str((dims.units or moving.units)[-1])
         if own != view:
             raise InputError(strings.NOT_IN_UNIT.format(name=moving.name, own=own, view=view))
 
     def let_go(self) -> None:
         """Take the handles away; everything else looks as it did before."""
-        moving, self._held = self._held, None
+        moving = self.held
         if moving is None:
             return
+        self._pair = (None, None)
         self._viewer.mouse_drag_callbacks.remove(self._on_press)
         if moving.mode == "transform":
             moving.mode = "pan_zoom"
@@ -122,8 +130,8 @@ class Placing:
 
     def _on_press(self, _viewer: Any, _event: Any) -> None:
         """Note where a drag begins: it is one step."""
-        if self._held is not None:
-            self._remember(self._held)
+        if self.held is not None:
+            self._history.begin(self.held)
 
     # Steps
 
@@ -133,19 +141,17 @@ class Placing:
         Raises
         ------
         InputError
-            If the two layers' units cannot be compared.
+            If the two layers' units cannot be compared, or the moving one is flat.
         """
-        fixed, picture = snapshot.whole or snapshot.fixed, snapshot.moving
-        units = unit_factors(fixed.placement.units, picture.placement.units)
-        around = Snapshot(0, fixed, picture, None, None, snapshot.settings)
-        start = start_of(around)
-        there = start.map(np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]))
-        moving_from_fixed = np.eye(3)
-        moving_from_fixed[:2, :2] = (there[1:] - there[0]).T
-        moving_from_fixed[:2, 2] = there[0]
-        wanted = np.diag([*units, 1.0]) @ fixed.placement.world_from_pixels
-        wanted = wanted @ np.linalg.inv(moving_from_fixed)
-        self._move(moving, wanted @ np.linalg.inv(picture.placement.world_from_pixels))
+        fixed, picture = snapshot.fixed.placement, snapshot.moving.placement
+        _check_units(fixed, picture)
+        lies = moving_from_fixed(fixed, picture)
+        there = start_of(snapshot).map(np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]))
+        wanted = np.eye(3)
+        wanted[:2, :2] = (there[1:] - there[0]).T
+        wanted[:2, 2] = there[0]
+        world = picture.world_from_pixels
+        self._move(moving, world @ lies @ np.linalg.inv(wanted) @ np.linalg.inv(world))
 
     def about_centre(self, moving: Any, matrix: Matrix) -> None:
         """Apply a matrix to a layer's place in the world, about its own centre."""
@@ -155,36 +161,25 @@ class Placing:
 
     def reset(self, moving: Any) -> None:
         """Put a layer back to where it lay before it was moved here; `undo` takes that back."""
-        past = self._pasts.get(moving)
-        if past is not None and not past.at_rest:
-            self._remember(moving)
-            self._set(moving, past.states[0])
+        first = self._history.first(moving)
+        if first is not None:
+            self._history.begin(moving)
+            self._set(moving, first)
 
     def undo(self, moving: Any) -> None:
         """Take back the last step: a drag, a flip, a turn, a reset."""
-        past = self._pasts.get(moving)
-        if past is None or not self.can_undo(moving):
-            return
-        now = affine_of(moving)
-        while np.array_equal(past.states[-1], now):
-            past.states.pop()
-        former = past.states[-1]
-        if len(past.states) > 1:  # the first one stays, for `reset`
-            past.states.pop()
-        self._set(moving, former)
+        former = self._history.go_back(moving)
+        if former is not None:
+            self._set(moving, former)
 
     def can_undo(self, moving: Any) -> bool:
         """Whether there is a step to take back."""
-        past, now = self._pasts.get(moving), affine_of(moving)
-        if past is None or (past.at_rest and not np.array_equal(past.left, now)):
-            return False
-        return any(not np.array_equal(state, now) for state in past.states)
+        return self._history.can_go_back(moving)
 
     def _move(self, moving: Any, motion: Matrix) -> None:
-        if not self._moves(moving, motion):
-            return
-        self._remember(moving)
-        self._set(moving, moved(affine_of(moving), motion))
+        if self._moves(moving, motion):
+            self._history.begin(moving)
+            self._set(moving, moved(affine_of(moving), motion))
 
     def _set(self, moving: Any, affine: Matrix) -> None:
         former, self._working = self._working, True
@@ -192,15 +187,7 @@ class Placing:
             moving.affine = affine
         finally:
             self._working = former
-        self._pasts[moving].left = affine_of(moving)
-
-    def _remember(self, moving: Any) -> None:
-        """Note where a layer lies before a step."""
-        now, past = affine_of(moving), self._pasts.get(moving)
-        if past is None or (past.at_rest and not np.array_equal(past.left, now)):
-            self._pasts[moving] = _Past([now], now)
-        elif not np.array_equal(past.states[-1], now):
-            past.states.append(now)
+        self._history.end(moving)
 
     # Following
 
@@ -210,24 +197,25 @@ class Placing:
 
     def follow(self, moving: Any, mask: Any = None) -> None:
         """Take notice that a layer moved; its mask goes along if it was moved here."""
-        before = self._seen.get(moving)
-        self.watch(moving)
-        if moving is not self._held and not self._working:
+        before, now = self._seen.get(moving), affine_of(moving)
+        here = moving is self.held or self._working
+        if here:
+            self._history.end(moving)
+        if is_flat(now):  # nothing could be carried back from there
             return
-        self._pasts[moving].left = self._seen[moving]
-        if mask is not None and before is not None:
+        self._seen[moving] = now
+        if here and mask is not None and before is not None:
             carry_along(mask, moving, before)
 
     # Words
 
     def motion(self, moving: Any) -> Matrix | None:
         """Return what was done to a layer's place in the world, (3, 3); None if nothing."""
-        past = self._pasts.get(moving)
-        if past is None or past.at_rest:
+        first = self._history.first(moving)
+        if first is None:
             return None
-        motion = motion_between(past.states[0], affine_of(moving))
-        undone: Matrix = np.linalg.inv(motion).astype(np.float64)
-        return motion if self._moves(moving, undone) else None
+        motion = motion_between(first, affine_of(moving))
+        return motion if self._moves(moving, motion) else None
 
     def describe(self, moving: Any) -> str:
         """Return in words what was done to a layer's place; '' if nothing."""
@@ -235,14 +223,15 @@ class Placing:
         if motion is None:
             return ""
         now = np.append(self._corners(moving).mean(axis=0), 1.0)
-        shift = float(np.linalg.norm((now - np.linalg.solve(motion, now))[:2]))
+        shift = float(np.linalg.norm((now - np.linalg.pinv(motion) @ now)[:2]))
         unit = str(moving.units[-1])
         least = _LEAST * min(self._place(moving).spacing)
-        said = in_words(motion, shift if shift > least else 0.0, "px" if unit == "pixel" else unit)
-        return said or strings.HAND_A_LITTLE
+        return in_words(motion, shift if shift > least else 0.0, "px" if unit == "pixel" else unit)
 
     def _moves(self, moving: Any, motion: Matrix) -> bool:
         """Whether a motion of a layer is one that could be seen."""
+        if is_flat(motion):
+            return True
         corners = self._corners(moving)
         there = corners @ motion[:2, :2].T + motion[:2, 2]
         apart = np.abs(there - corners).max()
@@ -258,3 +247,13 @@ class Placing:
         frame = np.array([(0, 0, 1), (rows - 1, 0, 1), (0, cols - 1, 1), (rows - 1, cols - 1, 1)])
         corners = frame @ self._place(layer).world_from_pixels.T
         return np.asarray(corners[:, :2], dtype=np.float64)
+
+
+def _check_units(fixed: Placement, moving: Placement) -> None:
+    """Say what helps here where one cannot be moved over the other: no way of starting does."""
+    try:
+        unit_factors(moving.units, fixed.units)
+    except InputError as error:
+        raise InputError(
+            strings.NOT_COMPARABLE.format(fixed=fixed.units[-1], moving=moving.units[-1])
+        ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import QTimer, Signal
@@ -11,11 +10,11 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.gui.register.areas_box import AreasBox
-from napari_mmreg.gui.register.motions import FLIP, TURN
+from napari_mmreg.gui.register.motions import FLIP, TURN, next_start
 from napari_mmreg.gui.register.placing import Placing
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.job import choose_start
+from napari_mmreg.gui.shared.links import Link, Links
 from napari_mmreg.gui.shared.placement import Matrix
 from napari_mmreg.gui.shared.snapshot import RunSettings, Snapshot
 from napari_mmreg.gui.shared.widgets import style
@@ -56,9 +55,10 @@ class StartBox(QWidget):
         super().__init__()
         self._session, self._images = session, images
         self.placing = Placing(viewer, session.runs)
-        self._viewer = viewer
-        self._followed: list[tuple[Any, Callable[..., None]]] = []
-        self._former_start = "auto"
+        self._views = [viewer.dims.events.ndisplay, viewer.dims.events.order]
+        self._links = Links()
+        # What was chosen before a start by hand; None where the user has chosen since.
+        self._former_start: str | None = None
         self.start = Combo.of(strings.STARTS, strings.START_TIP)
         self.by_hand = _button(strings.BY_HAND, strings.BY_HAND_TIP)
         self.by_hand.setCheckable(True)
@@ -89,9 +89,12 @@ class StartBox(QWidget):
         self.turn.clicked.connect(self._on_turn)
         self.undo.clicked.connect(self._on_undo)
         self.reset.clicked.connect(self._on_reset)
+        self.start.activated.connect(self._on_start)
         self.start.currentIndexChanged.connect(self.say)
         images.changed.connect(self._on_pair)
-        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
+        for emitter in self._views:
+            emitter.connect(self.let_go)
+        self.areas.changed.connect(self._say_later)
         self.areas.failed.connect(self.failed)
         self.areas.drawing.connect(self.let_go)
         self._on_pair()
@@ -99,17 +102,19 @@ class StartBox(QWidget):
     def close_links(self) -> None:
         """Take the handles away and stop following layers."""
         self._later.stop()
-        self._viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
+        for emitter in self._views:
+            emitter.disconnect(self.let_go)
         self.placing.let_go()
-        self._follow([])
+        self._links.replace()
         self.areas.close_links()
 
-    def let_go(self) -> None:
+    def let_go(self, _event: Any = None) -> None:
         """Take the handles away."""
         moving = self.placing.held
         if moving is not None:
             self.placing.let_go()
-            self._start_as_before(moving)
+            if self.placing.motion(moving) is None:
+                self._choose_as_before()
             self.held.emit(False)
         self.by_hand.setChecked(False)
 
@@ -131,10 +136,11 @@ class StartBox(QWidget):
         self.line.setText(text)
         self.line.setVisible(bool(text))
         style.make_room(self.line)
-        by_hand = done and self.start.value in ("auto", "layers")
-        usual = self.start.value == "auto"
-        short = "" if usual else strings.STARTS[self.start.value].lower()
-        self.side.setText(strings.SIDE_BY_HAND if by_hand else short)
+        start = self.start.value
+        unusual = [] if start == "auto" else [strings.STARTS[start].lower()]
+        if done and start in ("auto", "layers"):
+            unusual = [strings.SIDE_BY_HAND]
+        self.side.setText(", ".join([*unusual, *self.areas.used]))
 
     # Moving by hand
 
@@ -168,13 +174,15 @@ class StartBox(QWidget):
     def _prepare(self) -> bool:
         """Show the moving layer where it would start now, and start from layers from now on."""
         _, moving = self._images.pair
-        former, untouched = self.start.value, not self.placing.describe(moving)
         if not self._try(lambda: self.placing.show_start(moving, self._snapshot())):
             return False
-        if untouched and (self.placing.held is None or former != "layers"):
-            self._former_start = former
-        self.start.select("layers")
+        self._start_from_layers()
         return True
+
+    def _start_from_layers(self) -> None:
+        if self.start.value != "layers":
+            self._former_start = self.start.value
+            self.start.select("layers")
 
     def _try(self, action: Callable[[], None]) -> bool:
         """Do something; why it cannot be done is said."""
@@ -186,21 +194,28 @@ class StartBox(QWidget):
         return True
 
     def _on_undo(self) -> None:
-        self.placing.undo(self._images.pair[1])
-        self._start_as_before(self._images.pair[1])
+        self._take_back(self.placing.undo)
 
     def _on_reset(self) -> None:
-        self.placing.reset(self._images.pair[1])
-        self._start_as_before(self._images.pair[1])
+        self._take_back(self.placing.reset)
 
-    def _start_as_before(self, moving: Any) -> None:
-        """Take back the choice of the layers' positions, once nothing is moved any more."""
-        if self.placing.held is None and not self.placing.describe(moving):
-            if self.start.value == "layers":
-                self.start.select(self._former_start)
-        elif self.placing.describe(moving):
-            self.start.select("layers")
+    def _take_back(self, step: Callable[[Any], None]) -> None:
+        """Take back the choice of the layers' positions, too, once nothing is moved any more."""
+        moving = self._images.pair[1]
+        step(moving)
+        if self.placing.motion(moving) is not None:
+            self._start_from_layers()
+        elif self.placing.held is None:
+            self._choose_as_before()
         self.say()
+
+    def _choose_as_before(self) -> None:
+        former, self._former_start = self._former_start, None
+        if former is not None:
+            self.start.select(former)
+
+    def _on_start(self) -> None:
+        self._former_start = None
 
     # Following
 
@@ -210,24 +225,18 @@ class StartBox(QWidget):
 
     def _on_pair(self) -> None:
         fixed, moving = self._images.pair
-        if self.placing.held is not moving:
+        if self.placing.pair != (fixed, moving):
             self.let_go()
-        links: list[tuple[Any, Callable[..., None]]] = []
+        self._choose_as_before()  # a start by hand was meant for the former two
+        links: list[Link] = []
         for layer in (fixed, moving):
             if layer is not None:
                 links += [(layer.events[name], self._say_later) for name in _PLACED_BY]
         if moving is not None:
             links += [(moving.events.affine, self._on_affine), (moving.events.mode, self._on_mode)]
             self.placing.watch(moving)
-        self._follow(links)
+        self._links.replace(links)
         self.say()
-
-    def _follow(self, links: list[tuple[Any, Callable[..., None]]]) -> None:
-        for emitter, callback in self._followed:
-            emitter.disconnect(callback)
-        self._followed = links
-        for emitter, callback in links:
-            emitter.connect(callback)
 
     def _on_affine(self, _event: Any = None) -> None:
         self.placing.follow(self._images.pair[1], self.areas.own_mask_of_moving)
@@ -238,39 +247,9 @@ class StartBox(QWidget):
         if held is not None and held.mode != "transform" and self.by_hand.isChecked():
             self.let_go()
 
-    def _on_ndisplay(self, _event: Any = None) -> None:
-        if self._viewer.dims.ndisplay != 2:
-            self.let_go()
-
     def _say_later(self, _event: Any = None) -> None:
         if not self._later.isActive():
             self._later.start()
-
-
-def next_start(snapshot: Snapshot, done: str = "") -> str:
-    """Return where a run of a snapshot starts, as a sentence.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-    done : str
-        What was done to the moving layer by hand, if anything.
-
-    Raises
-    ------
-    InputError
-        As `choose_start`.
-    """
-    settings = snapshot.settings
-    mirrored = settings.start == "mirror"
-    plain = replace(settings, start="auto") if mirrored else settings
-    matrix, _ = choose_start(replace(snapshot, settings=plain))
-    sentence = strings.STARTS_CENTRED if matrix is None else strings.STARTS_LAYERS
-    if done:
-        sentence = (
-            strings.HAND_IGNORED if matrix is None else strings.STARTS_BY_HAND.format(what=done)
-        )
-    return f"{sentence} {strings.STARTS_MIRRORED}" if mirrored else sentence
 
 
 def _button(text: str, tip: str) -> QPushButton:

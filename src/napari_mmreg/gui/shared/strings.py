@@ -103,16 +103,26 @@ HAND_IGNORED = "You moved the moving image, but the next run does not start from
 HAND_WORDS = {
     "flipped": "flipped",
     "turned": "turned by {degrees:.0f}°",
+    "stretched": "scaled by {rows:.2f} in height and {columns:.2f} in width",
     "scaled": "scaled by {factor:.2f}",
     "shifted": "shifted by {length:.4g} {unit}",
 }
-HAND_A_LITTLE = "a little"
+MOVED_SLIGHTLY = "moved slightly"
 NOT_IN_3D = "Show the images in 2D first: nothing can be moved by hand in 3D."
+NOT_THESE_AXES = (
+    "The viewer shows other axes than the last two, which are registered. Roll the axes back first."
+)
+NOT_COMPARABLE = (
+    "The fixed layer is measured in {fixed} and the moving one in {moving}: one cannot be moved "
+    "over the other. Give both the same kind of unit (layer.units) first."
+)
 NOT_IN_UNIT = (
     "“{name}” is measured in {own}, what is shown in {view}: napari cannot drag it then. Give all "
     "layers the same unit (layer.units); Flip and Turn 90° work all the same."
 )
 SIDE_BY_HAND = "by hand"
+SIDE_MASK = "mask"
+SIDE_REGION = "region"
 FIXED_MASK = "Fixed mask"
 MOVING_MASK = "Moving mask"
 MASK_TIP = "A Labels layer: the image is used only where it is painted."
@@ -139,6 +149,10 @@ NO_REGION_HERE = "What is drawn in “{name}” lies outside the fixed image “
 SMALL_REGION = (
     "The region in “{name}” has {rows} × {cols} pixels of the fixed image. Draw one of at least "
     "{least} × {least}."
+)
+REGION_UNITS = (
+    "“{name}” is measured in {unit} and the fixed image “{fixed}” in {other}: where it lies on the "
+    "image is not known. Press Draw beside Region only to draw it on the image."
 )
 REGION_TITLE = "{name} (region)"
 OF_REGION = "Only the region drawn on the fixed image was registered."
