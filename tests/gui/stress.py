@@ -127,7 +127,7 @@ class Stress:
         self.dock.compare.hold.released.emit()
 
     def worst(self) -> None:
-        self.dock.look_at_worst()
+        self.dock.results.look_at_worst()
 
     def remove(self) -> None:
         self.dock._on_remove()

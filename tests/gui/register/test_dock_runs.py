@@ -223,7 +223,7 @@ def test_nothing_pops_up_during_a_run(make_napari_viewer, pictures, qtbot):
             callback(viewer, None)
         for name in ("arrows", "colour"):
             dock.layers.toggles[name].click()
-        dock.look_at_worst()
+        dock.results.look_at_worst()
     finally:
         notification_manager.notification_ready.disconnect(shown.append)
     loud = [note for note in shown if note.severity >= NotificationSeverity.WARNING]
@@ -297,7 +297,7 @@ def test_keys_register_cancel_and_look(make_dock, blocking_engine, pictures, qtb
     engine.let_go.set()
     _run(qtbot, dock)
     _press(viewer, shortcuts.WORST)
-    assert dock.cursor_line.text() == strings.NO_WORST
+    assert dock.results.cursor_line.text() == strings.NO_WORST
     viewer.window.remove_dock_widget(dock)
     assert not viewer.keymap
 
