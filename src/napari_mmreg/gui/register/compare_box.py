@@ -58,7 +58,7 @@ class CompareBox(QWidget):
         self.mode.select("overlay")
         self.source = Combo.of(strings.SOURCES, strings.SOURCE_TIP)
         self.source.setAccessibleName(strings.SOURCE_NAME)
-        self.mode.setMinimumContentsLength(9)
+        self.mode.setMinimumContentsLength(7)
         self.hold = QPushButton(strings.HOLD)
         self.hold.setToolTip(strings.HOLD_TIP.format(key=HOLD))
         self.hold.pressed.connect(self._on_pressed)
@@ -69,12 +69,14 @@ class CompareBox(QWidget):
         self.amount_value = QLabel()
         self.amount_value.setFixedWidth(52)
         self.amount_value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.hint = style.quiet_label(strings.CURTAIN_HINT)
         layout = style.column(self)
         layout.addLayout(
             style.row(style.field_label(strings.SHOW), self.mode, self.hold, stretch=1)
         )
         layout.addLayout(style.row(style.field_label(strings.WITH), self.source))
         layout.addLayout(style.row(self.amount_label, self.amount, self.amount_value, stretch=1))
+        layout.addLayout(style.row(style.field_label(""), self.hint))
         # One picture per 30 ms at most, however fast the slider is moved.
         self._pending = QTimer(self)
         self._pending.setSingleShot(True)
@@ -144,6 +146,7 @@ class CompareBox(QWidget):
     def _set_slider(self) -> None:
         mode = self.mode.value
         shown = mode in _RANGES
+        self.hint.setVisible(mode == "curtain")
         for widget in (self.amount, self.amount_label, self.amount_value, self.source):
             widget.setEnabled(shown)
         if not shown:

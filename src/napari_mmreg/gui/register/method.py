@@ -56,6 +56,7 @@ class MethodBox(QWidget):
             {NO_FUSION: strings.NO_FUSION} | {f.name: f.title for f in list_fusions()},
             strings.FUSE_TIP,
         )
+        self.fusion.setMinimumContentsLength(8)
         self.fusion.select(defaults.fusion)
         self.correct = QCheckBox(strings.CORRECT)
         self.correct.setToolTip(strings.CORRECT_TIP)

@@ -115,6 +115,7 @@ class StartBox(QWidget):
             self.placing.let_go()
             if self.placing.motion(moving) is None:
                 self._choose_as_before()
+            self.say()
             self.held.emit(False)
         self.by_hand.setChecked(False)
 
@@ -127,8 +128,8 @@ class StartBox(QWidget):
         done = self.placing.describe(moving) if moving is not None else ""
         self.reset.setEnabled(bool(done))
         self.undo.setEnabled(moving is not None and self.placing.can_undo(moving))
-        text = ""
-        if two:
+        text = strings.IN_HAND if self.placing.held is not None and not done else ""
+        if two and not text:
             try:
                 text = next_start(self._snapshot(), done)
             except RegistrationError as error:
@@ -152,6 +153,7 @@ class StartBox(QWidget):
             if possible and self._prepare():
                 self.placing.hold(fixed, moving)
                 self.held.emit(True)
+                self.say()
         self.by_hand.setChecked(self.placing.held is not None)
 
     def _on_by_hand(self, wanted: bool) -> None:

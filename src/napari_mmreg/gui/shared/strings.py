@@ -87,6 +87,10 @@ BY_HAND_TIP = (
     "it, at the square ones to scale it (Shift keeps the proportions). Press again when it lies "
     "roughly right. The next run starts there."
 )
+IN_HAND = (
+    "Drag the image; turn it at the round handle, scale it at the square ones. Zoom out if you see "
+    "none."
+)
 FLIP = "Flip"
 FLIP_TIP = "Mirror the moving layer left to right, as the start of the next run."
 TURN = "Turn 90°"
@@ -336,6 +340,7 @@ AMOUNTS = {
     "flicker": "Interval",
 }
 AMOUNT_TIP = "How the two images are combined: mix, place of the curtain, tile size or interval."
+CURTAIN_HINT = "Its line can be dragged on the canvas."
 HOLD = "Hold: before"
 HOLD_TIP = "Shows the images as they lay before for as long as it is held. Key: {key}, held."
 

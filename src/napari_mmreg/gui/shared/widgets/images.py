@@ -53,6 +53,7 @@ class ImagePicker(QWidget):
         )
         if not compact:
             layout.addLayout(style.row(style.field_label(""), self.modality, self.about, stretch=1))
+        self.modality.setMinimumContentsLength(5)
         self.modality.setMaximumWidth(150)
         self.about.setWordWrap(False)
         self.about.setMinimumWidth(90)
