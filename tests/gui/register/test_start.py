@@ -323,6 +323,7 @@ def test_handles_come_and_go(make_dock, engine, pictures, qtbot):
     moving.visible = False
     box = dock.start_box
     box.by_hand.click()
+    assert box.line.text() == strings.IN_HAND
     assert moving.mode == "transform"
     assert viewer.layers.selection.active is moving
     assert moving.visible
@@ -523,6 +524,15 @@ def test_the_layer_that_has_handles_can_be_removed(make_dock, engine, pictures, 
     assert not dock.start_box.by_hand.isChecked()
     assert viewer.layers["[1] registered"].visible
     assert "[1] compare" in viewer.layers
+
+
+@gui
+def test_one_image_is_not_taken_in_hand(make_dock, engine, pictures, qtbot):
+    viewer, dock = make_dock(engine, pictures)
+    viewer.layers.remove(dock.images.pair[1])
+    dock.next_steps.hand_chosen.emit()  # offered after a failed run
+    assert strings.NEED_TWO in dock.status.text
+    assert not dock.start_box.by_hand.isChecked()
 
 
 @gui

@@ -122,3 +122,13 @@ def test_an_image_with_units_that_is_turned(curtain, qtbot):
     assert not dock.session.swipe._near()
     viewer.cursor.position = fixed.data_to_world((99, 63.5))
     assert not dock.session.swipe._near()
+
+
+def test_how_to_drag_it_is_said_with_a_curtain_only(make_dock, engine, pictures):
+    _viewer, dock = make_dock(engine, pictures)
+    compare = dock.compare
+    assert not compare.hint.isVisibleTo(compare)
+    compare.mode.select("curtain")
+    assert compare.hint.isVisibleTo(compare)
+    compare.mode.select("blend")
+    assert not compare.hint.isVisibleTo(compare)

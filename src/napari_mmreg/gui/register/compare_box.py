@@ -156,6 +156,8 @@ class CompareBox(QWidget):
         step = self._steps[mode]
         self.amount.blockSignals(True)
         self.amount.setRange(span.low, span.high)
+        self.amount.setSingleStep(max((span.high - span.low) // 100, 1))
+        self.amount.setPageStep((span.high - span.low) // 10)
         self.amount.setValue(step)
         self.amount.blockSignals(False)
         self.amount_label.setText(strings.AMOUNTS[mode])

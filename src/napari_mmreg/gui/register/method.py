@@ -45,6 +45,7 @@ class MethodBox(QWidget):
         self.model = Combo.of(names, strings.MODEL_TIP)
         self.purpose = style.quiet_label()
         self.budget = Combo.of(strings.BUDGETS, strings.BUDGET_TIP)
+        self.budget.setMinimumContentsLength(5)
         self.budget.select(BALANCED)
         self.budget.setAccessibleName(strings.BUDGET)
         self.device = Combo.of(strings.DEVICES, strings.DEVICE_TIP)

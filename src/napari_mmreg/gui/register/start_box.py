@@ -148,12 +148,11 @@ class StartBox(QWidget):
     def take_in_hand(self) -> None:
         """Give the moving layer handles on the canvas, if it has none."""
         fixed, moving = self._images.pair
-        if self.placing.held is None:
-            possible = self._try(lambda: self.placing.check_view(moving))
-            if possible and self._prepare():
-                self.placing.hold(fixed, moving)
-                self.held.emit(True)
-                self.say()
+        checks = (self._snapshot, lambda: self.placing.check_view(moving))
+        if self.placing.held is None and self._try(*checks) and self._prepare():
+            self.placing.hold(fixed, moving)
+            self.held.emit(True)
+            self.say()
         self.by_hand.setChecked(self.placing.held is not None)
 
     def _on_by_hand(self, wanted: bool) -> None:
@@ -186,10 +185,11 @@ class StartBox(QWidget):
             self._former_start = self.start.value
             self.start.select("layers")
 
-    def _try(self, action: Callable[[], None]) -> bool:
+    def _try(self, *actions: Callable[[], object]) -> bool:
         """Do something; why it cannot be done is said."""
         try:
-            action()
+            for action in actions:
+                action()
         except RegistrationError as error:
             self.failed.emit(str(error))
             return False
