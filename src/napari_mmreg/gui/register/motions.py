@@ -99,8 +99,9 @@ def in_words(plane: Matrix, shift: float, unit: str) -> str:
         "factor": factor,
         "rows": rows,
         "columns": columns,
+        "length": shift,
+        "unit": unit,
     }
-    amounts |= {"length": shift, "unit": unit}
     said = [strings.HAND_WORDS[word].format(**amounts) for word, true in words.items() if true]
     return ", ".join(said) or strings.MOVED_SLIGHTLY
 

@@ -193,18 +193,18 @@ class Placing:
 
     def watch(self, moving: Any) -> None:
         """Note where a layer lies, so that `follow` can tell how it moved."""
-        self._seen[moving] = affine_of(moving)
+        now = affine_of(moving)
+        if not is_flat(now):  # nothing could be carried back from a line
+            self._seen[moving] = now
 
     def follow(self, moving: Any, mask: Any = None) -> None:
         """Take notice that a layer moved; its mask goes along if it was moved here."""
-        before, now = self._seen.get(moving), affine_of(moving)
-        here = moving is self.held or self._working
-        if here:
-            self._history.end(moving)
-        if is_flat(now):  # nothing could be carried back from there
+        before = self._seen.get(moving)
+        self.watch(moving)
+        if moving is not self.held and not self._working:
             return
-        self._seen[moving] = now
-        if here and mask is not None and before is not None:
+        self._history.end(moving)
+        if mask is not None and before is not None and not is_flat(affine_of(moving)):
             carry_along(mask, moving, before)
 
     # Words
