@@ -86,6 +86,25 @@ class Stress:
         if runs.count():
             runs.setCurrentRow(int(self.random.integers(runs.count())))
 
+    def by_hand(self) -> None:
+        """Take the moving image in hand or let it go, and move it."""
+        box = self.dock.start_box
+        buttons = (box.by_hand, box.by_hand, box.flip, box.turn, box.undo, box.reset)
+        buttons[self.random.integers(len(buttons))].click()
+        held = box.placing.held
+        if held is not None:
+            matrix = np.array(held.affine)
+            matrix[:2, 2] += self.random.uniform(-9, 9, 2)
+            held.affine = matrix
+
+    def draw(self) -> None:
+        """Begin a mask or go on with it, or choose none."""
+        areas = self.dock.start_box.areas
+        if self.random.random() < 0.5:
+            areas.draw_moving.click()
+        else:
+            areas.moving_mask.select(None)
+
     def keep(self) -> None:
         numbers = self.dock.runs.runs.numbers
         if numbers:
@@ -108,7 +127,7 @@ class Stress:
         self.dock.compare.hold.released.emit()
 
     def worst(self) -> None:
-        self.dock.look_at_worst()
+        self.dock.results.look_at_worst()
 
     def remove(self) -> None:
         self.dock._on_remove()
@@ -189,6 +208,8 @@ class Stress:
         "cancel": 2,
         "choose_run": 20,
         "keep": 10,
+        "by_hand": 40,
+        "draw": 6,
         "offer": 60,
         "motion": 10,
         "hold": 8,

@@ -46,6 +46,9 @@ def test_the_curtain_shows_fixed_left_of_it_and_other_right():
     out = compose(BLACK, WHITE, "curtain", 0.25)
     assert not out[:, :13].any()
     assert (out[:, 17:] == 255).all()
+    for image in (BLACK, WHITE):  # the line is seen on any image
+        line = compose(image, image, "curtain", 0.25)[0, :, 0].astype(int)
+        assert np.abs(np.diff(line)).max() == 255
     np.testing.assert_array_equal(compose(BLACK, WHITE, "curtain", 0), WHITE)
     np.testing.assert_array_equal(compose(BLACK, WHITE, "curtain", 1), BLACK)
 

@@ -133,6 +133,7 @@ def _curtain(fixed: Shown, other: Shown, amount: float) -> Shown:
     out[:, :at] = fixed[:, :at]
     if 0 < at < width:  # a line, thick enough to be seen when the image is shown smaller
         half = max(width // 800, 1)
+        out[:, max(at - 2 * half, 0) : at + 2 * half] = 0  # its edges are seen on white
         out[:, max(at - half, 0) : at + half] = 255
     return out
 

@@ -189,7 +189,7 @@ def test_masks_are_labels_layers(make_dock, engine, pictures, qtbot):
 
 def test_register_shows_status_and_layers(make_dock, engine, pictures, qtbot):
     viewer, dock = make_dock(engine, pictures=pictures)
-    assert not dock._results.isVisibleTo(dock)
+    assert not dock.results.isVisibleTo(dock)
     _run(qtbot, dock)
     assert dock.status.word.text() == "OK"
     assert "0.31 → 0.82" in dock.status.text
@@ -197,7 +197,7 @@ def test_register_shows_status_and_layers(make_dock, engine, pictures, qtbot):
     assert dock.run_bar.button.text() == strings.REGISTER
     assert "[1] registered" in viewer.layers
     assert "[1] compare" in viewer.layers
-    assert dock._results.isVisibleTo(dock)
+    assert dock.results.isVisibleTo(dock)
     assert engine.threads[0].name != "MainThread"
 
 
@@ -347,7 +347,7 @@ def test_runs_are_chosen_saved_and_removed(make_dock, engine, pictures, qtbot, m
     dock.runs.remove.click()
     qtbot.waitUntil(lambda: _finished(dock), timeout=WAIT)
     assert len(viewer.layers) == 2
-    assert not dock._results.isVisibleTo(dock)
+    assert not dock.results.isVisibleTo(dock)
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(
@@ -405,13 +405,13 @@ def test_the_cursor_is_described_in_the_dock_and_on_the_canvas(make_dock, engine
     viewer.cursor.position = (30, 40)
     for callback in viewer.mouse_move_callbacks:
         callback(viewer, None)
-    assert dock.cursor_line.text().startswith("Moved 2.5 px")
+    assert dock.results.cursor_line.text().startswith("Moved 2.5 px")
     overlay = viewer.canvas.overlays["napari_mmreg_cursor"]
     assert overlay.visible
-    assert overlay.text == dock.cursor_line.text()
+    assert overlay.text == dock.results.cursor_line.text()
     dock.runs.remove.click()
     assert not overlay.visible
-    assert dock.cursor_line.text() == strings.CURSOR_IDLE
+    assert dock.results.cursor_line.text() == strings.CURSOR_IDLE
 
 
 def test_results_are_3d_safe(make_dock, engine, pictures, qtbot):

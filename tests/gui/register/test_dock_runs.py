@@ -8,13 +8,21 @@ from napari.utils.notifications import NotificationSeverity, notification_manage
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QAbstractButton, QBoxLayout, QDockWidget, QFileDialog, QLineEdit
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QBoxLayout,
+    QCheckBox,
+    QDockWidget,
+    QFileDialog,
+    QLineEdit,
+)
 
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register import shortcuts
 from napari_mmreg.gui.register.dock import RegisterDock
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.combo import Combo
 from napari_mmreg.gui.shared.widgets.keyboard import controls_of
 from napari_mmreg.gui.shared.widgets.section import Section
 from napari_mmreg.models import ModelInfo
@@ -106,7 +114,7 @@ def test_the_runs_are_there_when_the_dock_is_opened_again(make_dock, engine, pic
     _, again = make_dock(engine, viewer=viewer)
     assert again.runs.runs.numbers == [1]
     assert again.runs.runs.item(0).text() == "1 · mine"
-    assert again._results.isVisibleTo(again)
+    assert again.results.isVisibleTo(again)
     qtbot.waitUntil(lambda: not again.busy, timeout=WAIT)
     assert "[1] compare" in viewer.layers
     again.layers.toggles["risk"].click()
@@ -223,7 +231,7 @@ def test_nothing_pops_up_during_a_run(make_napari_viewer, pictures, qtbot):
             callback(viewer, None)
         for name in ("arrows", "colour"):
             dock.layers.toggles[name].click()
-        dock.look_at_worst()
+        dock.results.look_at_worst()
     finally:
         notification_manager.notification_ready.disconnect(shown.append)
     loud = [note for note in shown if note.severity >= NotificationSeverity.WARNING]
@@ -302,7 +310,7 @@ def test_keys_register_cancel_and_look(make_dock, blocking_engine, pictures, qtb
     engine.let_go.set()
     _run(qtbot, dock)
     _press(viewer, shortcuts.WORST)
-    assert dock.cursor_line.text() == strings.NO_WORST
+    assert dock.results.cursor_line.text() == strings.NO_WORST
     viewer.window.remove_dock_widget(dock)
     assert not viewer.keymap
 
@@ -340,6 +348,20 @@ def test_labels_go_above_where_the_dock_is_narrow(make_dock, engine, pictures, q
     down, along = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
     qtbot.waitUntil(lambda: all_are(down, 250), timeout=WAIT)
     qtbot.waitUntil(lambda: all_are(along, 500), timeout=WAIT)
+    dock.method.refine.setText(60 * "-")  # wider, as with a larger font
+    qtbot.waitUntil(lambda: all_are(down, 500), timeout=WAIT)
+
+
+def test_nothing_is_cut_in_a_small_window(make_dock, engine, pictures, qtbot):
+    viewer, dock = make_dock(engine, pictures=pictures, show=True)
+    viewer.window._qt_window.resize(1280, 720)
+    dock.start_section.fold(folded=False)
+    qtbot.wait(200)
+    widgets = [*dock.findChildren(QCheckBox), *dock.findChildren(Combo)]
+    seen = [widget for widget in widgets if widget.isVisible()]
+    assert {dock.method.refine, dock.method.fusion, dock.images.fixed.modality} <= set(seen)
+    for widget in seen:
+        assert widget.width() >= widget.minimumSizeHint().width()
 
 
 def test_folded_parts_stay_folded(make_dock, engine, pictures, qtbot):

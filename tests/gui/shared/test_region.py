@@ -57,6 +57,15 @@ def test_what_is_no_region_is_said(shapes, said):
         cut_region(whole, Shapes(shapes, ndim=2, name="here"))
 
 
+def test_a_region_in_other_units_is_found_where_it_lies():
+    layer = Image(np.zeros((60, 80)), scale=(0.5, 0.25), units="um", name="section")
+    drawn = rectangle((5e-3, 5e-3), (14.5e-3, 14.75e-3))
+    part = cut_region(take_picture(layer), Shapes([drawn], units="mm"))
+    assert part.origin.crop == (10, 20, 30, 60)
+    with pytest.raises(InputError, match="in pixel and the fixed image “section” in micrometer"):
+        cut_region(take_picture(layer), Shapes([drawn], name="here"))
+
+
 def test_a_region_of_a_pyramid_is_read_at_the_finest_level_that_fits(monkeypatch):
     full = np.arange(256 * 256).reshape(256, 256)
     levels = [full, full[::2, ::2], full[::4, ::4]]

@@ -30,7 +30,7 @@ class _Range:
 _RANGES = {
     "overlay": _Range(0, 100, 50, 0.01, "{} %"),
     "blend": _Range(0, 100, 50, 0.01, "{} %"),
-    "curtain": _Range(0, 200, 100, 0.005, "{:.0f} %"),
+    "curtain": _Range(0, 1000, 500, 0.001, "{:.0f} %"),
     "checkerboard": _Range(8, 256, 64, 1.0, "{} px"),
     "flicker": _Range(200, 2000, 600, 1.0, "{} ms"),
 }
@@ -58,7 +58,7 @@ class CompareBox(QWidget):
         self.mode.select("overlay")
         self.source = Combo.of(strings.SOURCES, strings.SOURCE_TIP)
         self.source.setAccessibleName(strings.SOURCE_NAME)
-        self.mode.setMinimumContentsLength(9)
+        self.mode.setMinimumContentsLength(7)
         self.hold = QPushButton(strings.HOLD)
         self.hold.setToolTip(strings.HOLD_TIP.format(key=HOLD))
         self.hold.pressed.connect(self._on_pressed)
@@ -69,12 +69,14 @@ class CompareBox(QWidget):
         self.amount_value = QLabel()
         self.amount_value.setFixedWidth(52)
         self.amount_value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.hint = style.quiet_label(strings.CURTAIN_HINT)
         layout = style.column(self)
         layout.addLayout(
             style.row(style.field_label(strings.SHOW), self.mode, self.hold, stretch=1)
         )
         layout.addLayout(style.row(style.field_label(strings.WITH), self.source))
         layout.addLayout(style.row(self.amount_label, self.amount, self.amount_value, stretch=1))
+        layout.addLayout(style.row(style.field_label(""), self.hint))
         # One picture per 30 ms at most, however fast the slider is moved.
         self._pending = QTimer(self)
         self._pending.setSingleShot(True)
@@ -105,6 +107,11 @@ class CompareBox(QWidget):
         if self._held != held:
             self._held = held
             self._show()
+
+    def move_curtain(self, amount: float) -> None:
+        """Move the curtain, and its slider, to a place in [0, 1] of the image's width."""
+        if self.mode.value == "curtain" and not self._held:
+            self.amount.setValue(round(amount / _RANGES["curtain"].factor))
 
     def suspend(self, suspended: bool) -> None:
         """Hide the comparison for a while, or show it again."""
@@ -139,6 +146,7 @@ class CompareBox(QWidget):
     def _set_slider(self) -> None:
         mode = self.mode.value
         shown = mode in _RANGES
+        self.hint.setVisible(mode == "curtain")
         for widget in (self.amount, self.amount_label, self.amount_value, self.source):
             widget.setEnabled(shown)
         if not shown:
@@ -148,6 +156,8 @@ class CompareBox(QWidget):
         step = self._steps[mode]
         self.amount.blockSignals(True)
         self.amount.setRange(span.low, span.high)
+        self.amount.setSingleStep(max((span.high - span.low) // 100, 1))
+        self.amount.setPageStep((span.high - span.low) // 10)
         self.amount.setValue(step)
         self.amount.blockSignals(False)
         self.amount_label.setText(strings.AMOUNTS[mode])

@@ -69,6 +69,16 @@ class Comparison:
         """The two images that are compared, as far as they are seen."""
         return self._pictures if self.active else None
 
+    @property
+    def mode(self) -> Mode:
+        """How the images are combined."""
+        return self._mode
+
+    @property
+    def amount(self) -> float:
+        """Mix, place of the curtain or tile size, as `compose` takes it."""
+        return self._amount
+
     def show(self, run: RunRecord, mode: Mode, amount: float, source: Source = "after") -> None:
         """Compose and show."""
         if self._run is not run:

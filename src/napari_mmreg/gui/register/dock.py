@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui.register import shortcuts
-from napari_mmreg.gui.register.compare_box import CompareBox
-from napari_mmreg.gui.register.comparison import comparable
-from napari_mmreg.gui.register.layers_box import LayersBox
 from napari_mmreg.gui.register.method import AdvancedBox, MethodBox, collect
 from napari_mmreg.gui.register.next_steps import NextSteps
-from napari_mmreg.gui.register.runs_box import RunsBox
+from napari_mmreg.gui.register.results_box import ResultsBox
 from napari_mmreg.gui.register.saving import save_run
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.register.sharing import Sharing
@@ -26,10 +22,8 @@ from napari_mmreg.gui.register.start_box import StartBox
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.activity import Activity
 from napari_mmreg.gui.shared.bundle import Bundle
-from napari_mmreg.gui.shared.compat import camera_emitters
 from napari_mmreg.gui.shared.fused import NO_FUSION
 from napari_mmreg.gui.shared.job import Register
-from napari_mmreg.gui.shared.kinds import FUSED
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.settings import PLUGIN, read_defaults
@@ -45,7 +39,6 @@ if TYPE_CHECKING:
     from napari_mmreg.models import ModelInfo
 
 LANDMARKS = "Landmarks"
-_CAMERA_INTERVAL_MS = 150
 _SCROLL_DELAY_MS = 50
 
 
@@ -81,22 +74,21 @@ class RegisterDock(ScrollingDock):
         self.start_box = StartBox(napari_viewer, self.session, self.images)
         self.run_bar = RunBar()
         self.next_steps = NextSteps(models)
-        self.runs = RunsBox(self.session.runs)
-        self.layers = LayersBox(self.session.runs, defaults.arrows)
-        self.compare = CompareBox(self.session.comparison)
-        self.open_result = _small_button(strings.OPEN_RESULT, strings.OPEN_RESULT_TIP)
-        self.worst = _small_button(strings.WORST, strings.WORST_TIP.format(key=shortcuts.WORST))
-        self.cursor_line = style.quiet_label(strings.CURSOR_IDLE)
-        # Two lines; napari's theme enlarges the font later.
-        self.cursor_line.setFixedHeight(3 * self.cursor_line.fontMetrics().lineSpacing())
-        self.cursor_line.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._results = self._build()
+        self.results = ResultsBox(napari_viewer, self.session, defaults.arrows)
+        self.runs, self.layers = self.results.runs, self.results.layers
+        self.compare = self.results.compare
+        self.open_result = QPushButton(strings.OPEN_RESULT)
+        self.open_result.setToolTip(strings.OPEN_RESULT_TIP)
+        self._build()
         self._scroll_timer = self.timer(_SCROLL_DELAY_MS, self._scroll_to_result)
-        self._camera_timer = self.timer(_CAMERA_INTERVAL_MS, self.session.comparison.refresh)
-        self._compare_later = self.when_settled(self._compare)
+        self._compare_later = self.when_settled(self.results.compare_run)
         self._sharing = Sharing(self.session, self.compare)
         self._keys = shortcuts.Shortcuts(
-            napari_viewer, self._on_register_key, self.cancel, self.look_at_worst, self._on_hold
+            napari_viewer,
+            self._on_register_key,
+            self.cancel,
+            self.results.look_at_worst,
+            self._on_hold,
         )
         self._connect()
         self._on_pair()
@@ -104,16 +96,7 @@ class RegisterDock(ScrollingDock):
 
     # Building
 
-    def _build(self) -> QWidget:
-        results = QWidget()
-        lower = style.column(results)
-        for part in (
-            self.runs,
-            Section("register.layers", strings.LAYERS, self.layers),
-            Section("register.compare", strings.COMPARE, self.compare),
-            Section("register.cursor", strings.CURSOR, self.cursor_line, side=self.worst),
-        ):
-            lower.addWidget(part)
+    def _build(self) -> None:
         self.start_section = Section(
             "register.start", strings.START, self.start_box, side=self.start_box.side, folded=True
         )
@@ -124,9 +107,8 @@ class RegisterDock(ScrollingDock):
             self.run_bar,
             self.status,
             self.next_steps,
-            Section("register.runs", strings.RUNS, results, side=self.open_result),
+            Section("register.runs", strings.RUNS, self.results, side=self.open_result),
         )
-        return results
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_pair)
@@ -143,27 +125,18 @@ class RegisterDock(ScrollingDock):
         self.runs.remove_clicked.connect(self._on_remove)
         self.runs.share_chosen.connect(self._on_share)
         self.open_result.clicked.connect(self._on_open)
-        self.worst.clicked.connect(self.look_at_worst)
         self.next_steps.model_chosen.connect(self._try_model)
         self.next_steps.flip_chosen.connect(self._try_flip)
         self.next_steps.hand_chosen.connect(self._try_hand)
         self.next_steps.landmarks_chosen.connect(self._try_landmarks)
         self.next_steps.mask_chosen.connect(self._try_mask)
         self.follow(self.session.runs.events.changed, self._compare_later)
-        compare = self.compare
-        for moved in (compare.mode.activated, compare.source.activated, compare.amount.sliderMoved):
-            moved.connect(self._uncover)
-        self.follow(self.session.hover.events.text, self._on_hover)
-        self.follow(self._viewer.layers.events.removed, self._on_layer_removed)
-        for emitter in camera_emitters(self._viewer):
-            self.follow(emitter, self._on_camera)
 
     # Running
 
     def start(self) -> None:
         """Register what is chosen; an error is shown as a sentence."""
         self.finish_delivery()
-        self.start_box.let_go()
         start, areas = self.start_box.start.value, self.start_box.areas
         settings = collect(self.method, self.advanced, start, self.layers.arrows.value())
         try:
@@ -191,6 +164,7 @@ class RegisterDock(ScrollingDock):
         self._start(self.session.fuse_job(run, method, correct=correct), self._show_fused)
 
     def _start(self, job: Job[Bundle], done: Callable[[Bundle], None]) -> None:
+        self.start_box.let_go()
         self.status.clear()
         self.next_steps.setVisible(False)
         self.run_bar.set_running(running=True)
@@ -244,16 +218,10 @@ class RegisterDock(ScrollingDock):
         self.run_bar.set_ready(ready=fixed is not None and moving is not None)
 
     def _on_run(self, run: RunRecord | None) -> None:
-        self._results.setVisible(run is not None)
+        self.results.show_run(run)
         self.updateGeometry()
-        self.session.look_at(run)
+        self.start_box.let_go()  # its layers are shown over the images now
         self._compare_later()
-
-    def _compare(self) -> None:
-        """Compare the shown run, and offer the others as they are called now."""
-        run = self.runs.run
-        others = [] if run is None else comparable(run, self.session.runs.runs)
-        self.compare.set_run(run, others)
 
     def _scroll_to_result(self) -> None:
         """Bring the result into view below the button, where the dock cannot show all."""
@@ -268,12 +236,6 @@ class RegisterDock(ScrollingDock):
 
     def _on_hold(self, held: bool) -> None:
         self.compare.hold_before(held=held)
-
-    def look_at_worst(self) -> None:
-        """Centre the canvas on the place with the highest risk, the next one when called again."""
-        said = self.session.look_at_next()
-        if said:
-            self.cursor_line.setText(said)
 
     def _on_open(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, strings.OPEN_RESULT_TITLE)
@@ -321,7 +283,7 @@ class RegisterDock(ScrollingDock):
     def _try_hand(self) -> None:
         self.start_section.fold(folded=False)
         self.next_steps.setVisible(False)
-        self.start_box.by_hand.click()
+        self.start_box.take_in_hand()
 
     def _try_landmarks(self) -> None:
         self._viewer.window.add_plugin_dock_widget(PLUGIN, LANDMARKS)
@@ -346,39 +308,16 @@ class RegisterDock(ScrollingDock):
         if run is not None:
             self.finish_delivery()
             self.session.runs.remove(run.number)
-            self._compare()
+            self.results.compare_run()
             self.status.clear()
-
-    def _uncover(self) -> None:
-        """Hide the fused images, which cover the comparison that the user turns to."""
-        if FUSED in self.session.runs.seen and self.compare.mode.value != "off":
-            self.session.runs.toggle(FUSED, on=False)
-
-    def _on_layer_removed(self) -> None:
-        self.compare.follow_layer()
-
-    def _on_camera(self) -> None:
-        if self.session.comparison.active:
-            self._camera_timer.start()
-
-    def _on_hover(self, event: Any) -> None:
-        self.cursor_line.setText(event.value or strings.CURSOR_IDLE)
 
     # Closing
 
     def on_close(self) -> None:
         """Leave the activity area, the layers and the session."""
         self.on_idle()
-        self.compare.stop()
         self.images.close_links()
         self.start_box.close_links()
-        self.runs.close_links()
-        self.layers.close_links()
+        self.results.close_links()
         self._keys.close()
         self.session.close()
-
-
-def _small_button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button

@@ -45,6 +45,7 @@ class MethodBox(QWidget):
         self.model = Combo.of(names, strings.MODEL_TIP)
         self.purpose = style.quiet_label()
         self.budget = Combo.of(strings.BUDGETS, strings.BUDGET_TIP)
+        self.budget.setMinimumContentsLength(5)
         self.budget.select(BALANCED)
         self.budget.setAccessibleName(strings.BUDGET)
         self.device = Combo.of(strings.DEVICES, strings.DEVICE_TIP)
@@ -56,6 +57,7 @@ class MethodBox(QWidget):
             {NO_FUSION: strings.NO_FUSION} | {f.name: f.title for f in list_fusions()},
             strings.FUSE_TIP,
         )
+        self.fusion.setMinimumContentsLength(8)
         self.fusion.select(defaults.fusion)
         self.correct = QCheckBox(strings.CORRECT)
         self.correct.setToolTip(strings.CORRECT_TIP)

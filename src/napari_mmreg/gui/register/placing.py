@@ -1,4 +1,4 @@
-"""Placing the moving layer by hand, as the start of a run; `reset` puts it back."""
+"""Placing the moving layer by hand, as the start of a run; every step can be undone."""
 
 from __future__ import annotations
 
@@ -10,21 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.gui.register.history import History
+from napari_mmreg.gui.register.motions import (
+    affine_of,
+    carry_along,
+    in_words,
+    is_flat,
+    motion_between,
+    moved,
+)
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.compat import point_in
 from napari_mmreg.gui.shared.job import start_of
-from napari_mmreg.gui.shared.placement import Matrix, place, unit_factors
+from napari_mmreg.gui.shared.placement import (
+    Matrix,
+    Placement,
+    moving_from_fixed,
+    place,
+    unit_factors,
+)
 from napari_mmreg.gui.shared.runs import RunBook
 from napari_mmreg.gui.shared.snapshot import Snapshot, current_step
 
 SEEN_THROUGH = 0.6
 """Opacity of the upper of the two images while one of them is moved."""
 
-_SAME = 1e-6
-
-FLIP: Matrix = np.diag([1.0, -1.0, 1.0])
-TURN: Matrix = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-"""Clockwise on the screen, where rows go down."""
+_LEAST = 1e-3
+"""A layer whose corners move by less than this part of a pixel is not moved."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +61,29 @@ class Placing:
     def __init__(self, viewer: Any, runs: RunBook) -> None:
         self._viewer = viewer
         self._runs = runs
-        self._first: WeakKeyDictionary[Any, NDArray[np.float64]] = WeakKeyDictionary()
+        self._history = History()
+        self._seen: WeakKeyDictionary[Any, Matrix] = WeakKeyDictionary()
         self._looks: list[_Look] = []
-        self._held: Any = None
+        self._pair: tuple[Any, Any] = (None, None)
+        self._working = False
 
     @property
     def held(self) -> Any:
         """The layer that has handles on the canvas, or None."""
-        return self._held
+        return self._pair[1]
+
+    @property
+    def pair(self) -> tuple[Any, Any]:
+        """The fixed layer, and the moving one that has handles over it; None where none is."""
+        return self._pair
+
+    # Handles on the canvas
 
     def hold(self, fixed: Any, moving: Any) -> None:
-        """Give the moving layer handles on the canvas, and show it over the fixed one.
-
-        Raises
-        ------
-        InputError
-            If the view is 3-D.
-        """
-        if self._viewer.dims.ndisplay != 2:
-            raise InputError(strings.NOT_IN_3D)
+        """Give the moving layer handles on the canvas, and show it over the fixed one."""
         self.let_go()
-        self._held = moving
+        self._history.begin(moving)
+        self._pair = (fixed, moving)
         self._runs.put_aside(aside=True)
         self._looks = [_Look(layer, layer.visible, layer.opacity) for layer in (fixed, moving)]
         fixed.visible = moving.visible = True
@@ -77,20 +91,49 @@ class Placing:
         upper.opacity = min(upper.opacity, SEEN_THROUGH)
         self._viewer.layers.selection.active = moving
         moving.mode = "transform"
+        self._viewer.mouse_drag_callbacks.append(self._on_press)
+
+    def check_view(self, moving: Any) -> None:
+        """Make sure that a drag on the canvas moves a layer in its last two axes.
+
+        Raises
+        ------
+        InputError
+            If the view is 3-D, or shows other axes or another unit than the layer's.
+        """
+        dims = self._viewer.dims
+        if dims.ndisplay != 2:
+            raise InputError(strings.NOT_IN_3D)
+        if sorted(dims.displayed) != [dims.ndim - 2, dims.ndim - 1]:
+            raise InputError(strings.NOT_THESE_AXES)
+        # napari 0.9 takes the mouse's place, which is in the view's unit, for one in the layer's.
+        own, view = str(moving.units[-1]), str((dims.units or moving.units)[-1])
+        if own != view:
+            raise InputError(strings.NOT_IN_UNIT.format(name=moving.name, own=own, view=view))
 
     def let_go(self) -> None:
         """Take the handles away; everything else looks as it did before."""
-        moving, self._held = self._held, None
+        moving = self.held
         if moving is None:
             return
+        self._pair = (None, None)
+        self._viewer.mouse_drag_callbacks.remove(self._on_press)
         if moving.mode == "transform":
             moving.mode = "pan_zoom"
-        for look in self._looks:
-            if look.layer.opacity in (SEEN_THROUGH, look.opacity):  # else the user changed it
+        for look in self._looks:  # what the user has changed meanwhile stays
+            if look.layer.opacity == min(look.opacity, SEEN_THROUGH):
                 look.layer.opacity = look.opacity
-            look.layer.visible = look.visible
+            if look.layer.visible:
+                look.layer.visible = look.visible
         self._looks = []
         self._runs.put_aside(aside=False)
+
+    def _on_press(self, _viewer: Any, _event: Any) -> None:
+        """Note where a drag begins: it is one step."""
+        if self.held is not None:
+            self._history.begin(self.held)
+
+    # Steps
 
     def show_start(self, moving: Any, snapshot: Snapshot) -> None:
         """Put the moving layer where a run of the snapshot would start.
@@ -98,101 +141,119 @@ class Placing:
         Raises
         ------
         InputError
-            If the two layers' units cannot be compared.
+            If the two layers' units cannot be compared, or the moving one is flat.
         """
-        fixed, picture = snapshot.whole or snapshot.fixed, snapshot.moving
-        units = unit_factors(fixed.placement.units, picture.placement.units)
-        around = Snapshot(0, fixed, picture, None, None, snapshot.settings)
-        start = start_of(around)
-        there = start.map(np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]))
-        moving_from_fixed = np.eye(3)
-        moving_from_fixed[:2, :2] = (there[1:] - there[0]).T
-        moving_from_fixed[:2, 2] = there[0]
-        wanted = np.diag([*units, 1.0]) @ fixed.placement.world_from_pixels
-        wanted = wanted @ np.linalg.inv(moving_from_fixed)
-        self._move(moving, wanted @ np.linalg.inv(picture.placement.world_from_pixels))
+        fixed, picture = snapshot.fixed.placement, snapshot.moving.placement
+        _check_units(fixed, picture)
+        lies = moving_from_fixed(fixed, picture)
+        there = start_of(snapshot).map(np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]))
+        wanted = np.eye(3)
+        wanted[:2, :2] = (there[1:] - there[0]).T
+        wanted[:2, 2] = there[0]
+        world = picture.world_from_pixels
+        self._move(moving, world @ lies @ np.linalg.inv(wanted) @ np.linalg.inv(world))
 
     def about_centre(self, moving: Any, matrix: Matrix) -> None:
         """Apply a matrix to a layer's place in the world, about its own centre."""
         centre = np.eye(3)
-        centre[:2, 2] = self._centre(moving)
+        centre[:2, 2] = self._corners(moving).mean(axis=0)
         self._move(moving, centre @ matrix @ np.linalg.inv(centre))
 
     def reset(self, moving: Any) -> None:
-        """Put a layer back to where it lay before it was moved here."""
-        first = self._first.pop(moving, None)
+        """Put a layer back to where it lay before it was moved here; `undo` takes that back."""
+        first = self._history.first(moving)
         if first is not None:
-            moving.affine = first
+            self._history.begin(moving)
+            self._set(moving, first)
 
-    def remember(self, moving: Any) -> None:
-        """Note where a layer lies, for `reset`, unless that is known."""
-        self._first.setdefault(moving, np.array(moving.affine, dtype=np.float64))
+    def undo(self, moving: Any) -> None:
+        """Take back the last step: a drag, a flip, a turn, a reset."""
+        former = self._history.go_back(moving)
+        if former is not None:
+            self._set(moving, former)
+
+    def can_undo(self, moving: Any) -> bool:
+        """Whether there is a step to take back."""
+        return self._history.can_go_back(moving)
+
+    def _move(self, moving: Any, motion: Matrix) -> None:
+        if self._moves(moving, motion):
+            self._history.begin(moving)
+            self._set(moving, moved(affine_of(moving), motion))
+
+    def _set(self, moving: Any, affine: Matrix) -> None:
+        former, self._working = self._working, True
+        try:
+            moving.affine = affine
+        finally:
+            self._working = former
+        self._history.end(moving)
+
+    # Following
+
+    def watch(self, moving: Any) -> None:
+        """Note where a layer lies, so that `follow` can tell how it moved."""
+        now = affine_of(moving)
+        if not is_flat(now):  # nothing could be carried back from a line
+            self._seen[moving] = now
+
+    def follow(self, moving: Any, mask: Any = None) -> None:
+        """Take notice that a layer moved; its mask goes along if it was moved here."""
+        before = self._seen.get(moving)
+        self.watch(moving)
+        if moving is not self.held and not self._working:
+            return
+        self._history.end(moving)
+        if mask is not None and before is not None and not is_flat(affine_of(moving)):
+            carry_along(mask, moving, before)
+
+    # Words
 
     def motion(self, moving: Any) -> Matrix | None:
         """Return what was done to a layer's place in the world, (3, 3); None if nothing."""
-        first = self._first.get(moving)
+        first = self._history.first(moving)
         if first is None:
             return None
-        done = np.asarray(moving.affine, dtype=np.float64) @ np.linalg.inv(first)
-        keep = [-3, -2, -1]
-        plane: Matrix = done[np.ix_(keep, keep)]
-        return None if np.allclose(plane, np.eye(3), atol=_SAME) else plane
+        motion = motion_between(first, affine_of(moving))
+        return motion if self._moves(moving, motion) else None
 
     def describe(self, moving: Any) -> str:
         """Return in words what was done to a layer's place; '' if nothing."""
-        plane = self.motion(moving)
-        if plane is None:
+        motion = self.motion(moving)
+        if motion is None:
             return ""
-        now = np.append(self._centre(moving), 1.0)
-        shift = float(np.linalg.norm((now - np.linalg.solve(plane, now))[:2]))
+        now = np.append(self._corners(moving).mean(axis=0), 1.0)
+        shift = float(np.linalg.norm((now - np.linalg.pinv(motion) @ now)[:2]))
         unit = str(moving.units[-1])
-        return in_words(plane, shift, "px" if unit == "pixel" else unit)
+        least = _LEAST * min(self._place(moving).spacing)
+        return in_words(motion, shift if shift > least else 0.0, "px" if unit == "pixel" else unit)
 
-    def _move(self, moving: Any, matrix: Matrix) -> None:
-        if np.allclose(matrix, np.eye(3), atol=_SAME):
-            return
-        self.remember(moving)
-        whole = np.eye(moving.ndim + 1)
-        keep = [-3, -2, -1]
-        whole[np.ix_(keep, keep)] = matrix
-        moving.affine = whole @ np.asarray(moving.affine, dtype=np.float64)
+    def _moves(self, moving: Any, motion: Matrix) -> bool:
+        """Whether a motion of a layer is one that could be seen."""
+        if is_flat(motion):
+            return True
+        corners = self._corners(moving)
+        there = corners @ motion[:2, :2].T + motion[:2, 2]
+        apart = np.abs(there - corners).max()
+        return bool(apart > _LEAST * min(self._place(moving).spacing))
 
-    def _centre(self, layer: Any) -> NDArray[np.float64]:
-        """Return a layer's centre in its last two world axes."""
+    def _place(self, layer: Any) -> Placement:
+        return place(layer, current_step(layer, point_in(self._viewer, layer)))
+
+    def _corners(self, layer: Any) -> NDArray[np.float64]:
+        """Return the centres of a layer's corner pixels in its last two world axes, (4, 2)."""
         data = layer.data[0] if layer.multiscale else layer.data
-        shape = data.shape[:-1] if layer.rgb else data.shape
-        step = current_step(layer, point_in(self._viewer, layer))
-        middle = np.array([(shape[-2] - 1) / 2, (shape[-1] - 1) / 2, 1.0])
-        return np.asarray(place(layer, step).world_from_pixels @ middle, dtype=np.float64)[:2]
+        rows, cols = (data.shape[:-1] if layer.rgb else data.shape)[-2:]
+        frame = np.array([(0, 0, 1), (rows - 1, 0, 1), (0, cols - 1, 1), (rows - 1, cols - 1, 1)])
+        corners = frame @ self._place(layer).world_from_pixels.T
+        return np.asarray(corners[:, :2], dtype=np.float64)
 
 
-def in_words(plane: Matrix, shift: float, unit: str) -> str:
-    """Return what a matrix, (3, 3) on (row, col, 1), does: flipped, turned, scaled, shifted.
-
-    Parameters
-    ----------
-    plane : ndarray of float64, shape (3, 3)
-    shift : float
-        How far it moves the image's centre.
-    unit : str
-        Of the shift.
-    """
-    linear = plane[:2, :2]
-    flipped = np.linalg.det(linear) < 0
-    if flipped:
-        linear = linear @ FLIP[:2, :2]
-    # Columns are the images of the row and the column axis; clockwise is positive.
-    degrees = float(np.degrees(np.arctan2(linear[0, 1] - linear[1, 0], np.trace(linear))))
-    factor = float(np.sqrt(abs(np.linalg.det(linear))))
-    words = {
-        "flipped": flipped,
-        "turned": abs(degrees) >= 0.5,
-        "scaled": abs(factor - 1) >= 0.005,
-        "shifted": shift > _SAME,
-    }
-    said = [
-        strings.HAND_WORDS[word].format(degrees=degrees, factor=factor, length=shift, unit=unit)
-        for word, true in words.items()
-        if true
-    ]
-    return ", ".join(said)
+def _check_units(fixed: Placement, moving: Placement) -> None:
+    """Say what helps here where one cannot be moved over the other: no way of starting does."""
+    try:
+        unit_factors(moving.units, fixed.units)
+    except InputError as error:
+        raise InputError(
+            strings.NOT_COMPARABLE.format(fixed=fixed.units[-1], moving=moving.units[-1])
+        ) from error

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels, Shapes
+from napari.layers.base import ActionType
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.register.comparison import Comparison
 from napari_mmreg.gui.register.fusing import FuseJob
 from napari_mmreg.gui.register.hover import Hover
 from napari_mmreg.gui.register.opening import OpenJob, images_of
+from napari_mmreg.gui.register.swipe import Swipe
 from napari_mmreg.gui.register.worst import Place, worst_places
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
@@ -49,12 +51,14 @@ class Session:
         self.runs = RunBook.of(viewer)
         self.comparison = Comparison(viewer)
         self.hover = Hover(viewer)
+        self.swipe = Swipe(viewer, self.comparison)
         self._places: list[Place] | None = None
         self._place = -1
 
     def close(self) -> None:
         """Let go of the viewer; result layers stay, the compare layer goes."""
         self.comparison.hide()
+        self.swipe.close()
         self.hover.close()
         self.runs.close()
 
@@ -133,10 +137,15 @@ class Session:
             **part_of(picture.placement, (0, 0), 1),
         )
         self._viewer.layers.append(mask)
-        self._viewer.layers.selection.active = mask
         mask.brush_size = max(picture.shape) / 15
-        mask.mode = "paint"
+        self.paint_on(mask)
         return mask
+
+    def paint_on(self, mask: Any) -> None:
+        """Take the brush for a mask."""
+        mask.visible = True
+        self._viewer.layers.selection.active = mask
+        mask.mode = "paint"
 
     def new_region(self, image: Any) -> Shapes:
         """Add an empty Shapes layer on an image, ready for a rectangle."""
@@ -150,9 +159,16 @@ class Session:
             **part_of(picture.placement, (0, 0), 1),
         )
         self._viewer.layers.append(region)
-        self._viewer.layers.selection.active = region
-        region.mode = "add_rectangle"
+        # One rectangle; what is dragged afterwards is the rectangle or its corners.
+        region.events.data.connect(_stop_drawing)
+        self.draw_on(region)
         return region
+
+    def draw_on(self, region: Any) -> None:
+        """Draw a rectangle, or change those that there are."""
+        region.visible = True
+        self._viewer.layers.selection.active = region
+        region.mode = "select" if len(region.data) else "add_rectangle"
 
     def look_at(self, run: RunRecord | None) -> None:
         """Read under the cursor from this run from now on, and start with its worst place."""
@@ -187,3 +203,9 @@ class Session:
         """Add the layers that a `FuseJob` made to their run one by one, instead of former ones."""
         added = self.runs.add_layers(bundle.snapshot.run, bundle.layers, FILES)
         yield from keeping_selection(self._viewer, added)
+
+
+def _stop_drawing(event: Any) -> None:
+    region = event.source
+    if event.action == ActionType.ADDED and region.mode == "add_rectangle":
+        region.mode = "select"

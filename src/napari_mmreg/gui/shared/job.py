@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -56,6 +57,8 @@ class RegistrationJob(Job[Bundle]):
 
         from napari_mmreg.registration import register
 
+        # napari loads it for the first points or arrows, and the window would stand still.
+        import_module("pandas")
         return register
 
     def _run(self, run: Run) -> Bundle:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.placement import Matrix, moving_from_fixed, part_of, place
+from napari_mmreg.gui.shared.placement import (
+    Matrix,
+    moving_from_fixed,
+    part_of,
+    place,
+    unit_factors,
+)
 from napari_mmreg.gui.shared.snapshot import LEVEL_BUDGET, Picture
 
 LEAST = 16
@@ -59,7 +65,7 @@ def cut_region(picture: Picture, shapes: Any) -> Picture:
     Raises
     ------
     InputError
-        If nothing is drawn, it lies outside, or it is too small.
+        If nothing is drawn, it lies outside, it is too small, or its units are of another kind.
     """
     corners = _drawn(picture, shapes)
     data, scale = picture.data, np.ones(2)
@@ -98,6 +104,17 @@ def _drawn(picture: Picture, shapes: Any) -> NDArray[np.float64]:
         raise InputError(strings.NOTHING_DRAWN.format(name=shapes.name))
     points = np.concatenate([np.asarray(shape)[:, -2:] for shape in shapes.data])
     around = place(shapes, (0,) * (shapes.ndim - 2))
+    try:
+        unit_factors(around.units, picture.placement.units)
+    except InputError as error:
+        raise InputError(
+            strings.REGION_UNITS.format(
+                name=shapes.name,
+                unit=around.units[-1],
+                fixed=picture.name,
+                other=picture.placement.units[-1],
+            )
+        ) from error
     matrix = moving_from_fixed(around, picture.placement)
     pixels = (np.column_stack([points, np.ones(len(points))]) @ matrix.T)[:, :2]
     return np.array([pixels.min(axis=0), pixels.max(axis=0)])

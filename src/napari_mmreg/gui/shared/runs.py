@@ -57,7 +57,7 @@ class RunBook:
         self._viewer = viewer
         self._runs: dict[int, RunRecord] = {}
         self._users = 1
-        self._working = False
+        self._working = self._aside = False
         self.shown: RunRecord | None = None
         self.wanted: set[str] = set(recall("shown kinds", [REGISTERED])) & set(BY_NAME)
         self.part: Part = "beyond" if recall("motion", "whole") == "beyond" else "whole"
@@ -161,9 +161,10 @@ class RunBook:
         record = self._runs.pop(number, None)
         if record is None:
             return
-        for layer in record.layers.values():
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        with self._viewer.layers.batched_update():  # napari frees and draws once, not per layer
+            for layer in record.layers.values():
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
         self._forgotten(record)
         if self.shown is not None:
             self._make_now(self.shown)
@@ -209,6 +210,7 @@ class RunBook:
 
     def put_aside(self, *, aside: bool) -> None:
         """Hide the layers of all runs for a while, or show again those that were seen."""
+        self._aside = aside
         with self._own_work():
             for record in self._runs.values():
                 if aside:
@@ -293,7 +295,7 @@ class RunBook:
     def _on_eye(self) -> None:
         """Follow the eyes in napari's layer list: what the user shows there is wanted."""
         record = self.shown
-        if self._working or record is None:
+        if self._working or self._aside or record is None:
             return
         offered = kinds_of(record.roles)
         wanted = (self.wanted - offered) | kinds_of(record.visible_roles)

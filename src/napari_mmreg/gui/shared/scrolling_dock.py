@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import ErrorNotification, notification_manager, show_error
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mmreg.gui.shared import strings
@@ -56,7 +56,7 @@ class ScrollingDock(QWidget):
 
     PREFERRED = (390, 720)
     LEAST_WIDTH = 0
-    WINDOW_SHARE = 0.27
+    WINDOW_SHARE = 0.29
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class ScrollingDock(QWidget):
         self._closed = False
         self._links: list[tuple[Any, Callable[..., None]]] = []
         self._timers: list[QTimer] = []
-        self._inner = QWidget()
+        self._inner = _Column()
         self.area = QScrollArea()
         self.runner = Runner(self)
         self.status = StatusLine()
@@ -92,6 +92,7 @@ class ScrollingDock(QWidget):
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setWidget(self._inner)
+        self._inner.wanted.connect(self._fit_rows)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.area)
@@ -293,6 +294,18 @@ class ScrollingDock(QWidget):
 
     def on_close(self) -> None:
         """Do what else the subclass has to do when it closes; called once."""
+
+
+class _Column(QWidget):
+    """What scrolls; `wanted` tells that its parts want another size, as after a change of font."""
+
+    wanted = Signal()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Tell of it."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.wanted.emit()
+        return super().event(event)
 
 
 class _Later(QTimer):

@@ -87,12 +87,18 @@ BY_HAND_TIP = (
     "it, at the square ones to scale it (Shift keeps the proportions). Press again when it lies "
     "roughly right. The next run starts there."
 )
+IN_HAND = (
+    "Drag the image; turn it at the round handle, scale it at the square ones. Zoom out if you see "
+    "none."
+)
 FLIP = "Flip"
 FLIP_TIP = "Mirror the moving layer left to right, as the start of the next run."
 TURN = "Turn 90°"
 TURN_TIP = "Turn the moving layer clockwise about its centre, as the start of the next run."
+UNDO = "Undo"
+UNDO_TIP = "Take back the last drag, flip, turn or reset of the moving layer."
 RESET = "Reset"
-RESET_TIP = "Put the moving layer back to where it lay, and start automatically."
+RESET_TIP = "Put the moving layer back to where it lay, and start as before."
 STARTS_LAYERS = "The next run starts from the positions of the layers."
 STARTS_CENTRED = "The next run starts from centred frames."
 STARTS_MIRRORED = "The moving image is flipped left to right."
@@ -101,11 +107,26 @@ HAND_IGNORED = "You moved the moving image, but the next run does not start from
 HAND_WORDS = {
     "flipped": "flipped",
     "turned": "turned by {degrees:.0f}°",
+    "stretched": "scaled by {rows:.2f} in height and {columns:.2f} in width",
     "scaled": "scaled by {factor:.2f}",
     "shifted": "shifted by {length:.4g} {unit}",
 }
+MOVED_SLIGHTLY = "moved slightly"
 NOT_IN_3D = "Show the images in 2D first: nothing can be moved by hand in 3D."
+NOT_THESE_AXES = (
+    "The viewer shows other axes than the last two, which are registered. Roll the axes back first."
+)
+NOT_COMPARABLE = (
+    "The fixed layer is measured in {fixed} and the moving one in {moving}: one cannot be moved "
+    "over the other. Give both the same kind of unit (layer.units) first."
+)
+NOT_IN_UNIT = (
+    "“{name}” is measured in {own}, what is shown in {view}: napari cannot drag it then. Give all "
+    "layers the same unit (layer.units); Flip and Turn 90° work all the same."
+)
 SIDE_BY_HAND = "by hand"
+SIDE_MASK = "mask"
+SIDE_REGION = "region"
 FIXED_MASK = "Fixed mask"
 MOVING_MASK = "Moving mask"
 MASK_TIP = "A Labels layer: the image is used only where it is painted."
@@ -132,6 +153,10 @@ NO_REGION_HERE = "What is drawn in “{name}” lies outside the fixed image “
 SMALL_REGION = (
     "The region in “{name}” has {rows} × {cols} pixels of the fixed image. Draw one of at least "
     "{least} × {least}."
+)
+REGION_UNITS = (
+    "“{name}” is measured in {unit} and the fixed image “{fixed}” in {other}: where it lies on the "
+    "image is not known. Press Draw beside Region only to draw it on the image."
 )
 REGION_TITLE = "{name} (region)"
 OF_REGION = "Only the region drawn on the fixed image was registered."
@@ -298,7 +323,8 @@ MODES = {
 }
 MODE_TIP = (
     "How the “compare” layer combines fixed and moving. "
-    "Overlay: fixed green, moving magenta, grey or white where they match."
+    "Overlay: fixed green, moving magenta, grey or white where they match. "
+    "Curtain: drag its line on the canvas."
 )
 SOURCES = {"after": "Registered", "before": "Before"}
 OTHER_RUN = "Run {title}"
@@ -314,6 +340,7 @@ AMOUNTS = {
     "flicker": "Interval",
 }
 AMOUNT_TIP = "How the two images are combined: mix, place of the curtain, tile size or interval."
+CURTAIN_HINT = "Its line can be dragged on the canvas."
 HOLD = "Hold: before"
 HOLD_TIP = "Shows the images as they lay before for as long as it is held. Key: {key}, held."
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_mmreg.gui.shared import pairing, strings
+from napari_mmreg.gui.shared.links import Links
 from napari_mmreg.gui.shared.modalities import MODALITIES
 from napari_mmreg.gui.shared.snapshot import modality_of, set_modality
 from napari_mmreg.gui.shared.widgets import style
@@ -52,6 +53,7 @@ class ImagePicker(QWidget):
         )
         if not compact:
             layout.addLayout(style.row(style.field_label(""), self.modality, self.about, stretch=1))
+        self.modality.setMinimumContentsLength(5)
         self.modality.setMaximumWidth(150)
         self.about.setWordWrap(False)
         self.about.setMinimumWidth(90)
@@ -128,7 +130,7 @@ class ImagePair(QWidget):
         super().__init__()
         self._viewer = viewer
         self._pair: tuple[Any, Any] = (None, None)
-        self._named: list[Any] = []
+        self._names = Links()
         self._chosen_by_user = False
         self.fixed = ImagePicker(strings.FIXED, strings.FIXED_TIP, compact=compact)
         self.moving = ImagePicker(strings.MOVING, strings.MOVING_TIP, compact=compact)
@@ -159,7 +161,7 @@ class ImagePair(QWidget):
         """Stop following the viewer's layers."""
         for emitter in self._emitters:
             emitter.disconnect(self._on_layers)
-        self._follow_names([])
+        self._names.replace()
 
     @property
     def pair(self) -> tuple[Any, Any]:
@@ -169,7 +171,7 @@ class ImagePair(QWidget):
     def choose(self, fixed: Any, moving: Any) -> None:
         """Choose both."""
         known = pairing.images(self._viewer.layers)
-        self._follow_names(known)
+        self._names.replace((layer.events.name, self._on_layers) for layer in known)
         changed = fixed is not self._pair[0] or moving is not self._pair[1]
         self._pair = (fixed, moving)
         self.fixed.show_layers(known, fixed)
@@ -223,13 +225,6 @@ class ImagePair(QWidget):
             other = rest[-1] if rest else None
             fixed, moving = (other, moving) if fixed is None else (fixed, other)
         self.choose(fixed, moving)
-
-    def _follow_names(self, layers: list[Any]) -> None:
-        for layer in self._named:
-            layer.events.name.disconnect(self._on_layers)
-        self._named = layers
-        for layer in layers:
-            layer.events.name.connect(self._on_layers)
 
     def _on_swap(self) -> None:
         self._chosen_by_user = True
