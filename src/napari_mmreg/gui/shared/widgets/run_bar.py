@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.shared.time_left import TimeLeft
 from napari_mmreg.gui.shared.widgets import style
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class RunBar(QWidget):
     ) -> None:
         super().__init__()
         self._running = False
+        self._left = TimeLeft()
         self._word, self._tip, self._need = word, tip, need
         self.button = QPushButton()
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -73,6 +75,7 @@ class RunBar(QWidget):
         self.bar.setVisible(running)
         self.stage.setVisible(running)
         self.bar.setValue(0)
+        self._left.restart()
         self.stage.setText("")
 
     def set_ready(self, *, ready: bool) -> None:
@@ -82,9 +85,10 @@ class RunBar(QWidget):
             self.button.setToolTip(self._tip if ready else self._need)
 
     def show_progress(self, stage: str, fraction: float) -> None:
-        """Show where the run is."""
+        """Show where the run is, and how long it will still take if it takes long."""
         self.bar.setValue(round(fraction * _STEPS))
-        self.stage.setText(f"{stage} · {fraction:.0%}")
+        parts = (stage, f"{fraction:.0%}", self._left.say(fraction))
+        self.stage.setText(" · ".join(part for part in parts if part))
 
     def _on_clicked(self) -> None:
         (self.cancelled if self._running else self.started).emit()
