@@ -5,13 +5,14 @@ random walk, which also turns a little. Every way runs in a process of its own, 
 its own, and makes the registered stack. Seconds begin after the first pair, which loads the
 networks.
 
-    python -m benchmarks.series [--frames 20] [--side 256] [--models classical auto]
+    python -m benchmarks.series [--frames 20] [--side 256] [--models classical] [--threads 1 2]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -26,6 +27,7 @@ WAYS = {
     "loop over register": "drifting",
     "each": "drifting",
     "follow": "drifting",
+    "follow, not smoothed": "drifting",
     "loop over register, rig": "rig",
     "once": "rig",
 }
@@ -86,7 +88,9 @@ def one(way: str, model: str, threads: int, frames: int, side: int) -> dict[str,
         registered = np.stack([result.registered for result in results])
         good = sum(result.status == "ok" for result in results)
     else:
-        series = register_series(fixed, moving, way, model=model, device="cpu")
+        name, _, unsmoothed = way.partition(", ")
+        smoothing = {"smoothing": 0} if unsmoothed else {}
+        series = register_series(fixed, moving, name, model=model, device="cpu", **smoothing)
         transforms = [plane.transform for plane in series]
         registered = np.asarray(series.registered)
         good = sum(plane.status == "ok" for plane in series)
@@ -108,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--side", type=int, default=256)
-    parser.add_argument("--models", nargs="*", default=["classical", "auto"])
+    parser.add_argument("--models", nargs="*", default=["classical"])
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -121,6 +125,7 @@ def main() -> None:
         f"python -m benchmarks.series --frames {frames} --side {side} --models "
         f"{' '.join(arguments.models)} --threads {' '.join(map(str, arguments.threads))}"
     )
+    load = os.getloadavg()[0]
     table = [
         "| model | threads | way | frames per s | frames per processor s | peak MiB "
         "| median RE, px | worst RE, px | ok |",
@@ -150,11 +155,12 @@ def main() -> None:
         "",
         f"`{command}`",
         "",
-        f"{frames} frames of {side} x {side} pixels to one image, on a CPU of 2 cores that other "
-        "work shares: processor seconds are the surer figure. A series is registered in one "
-        "process; threads are torch's. The drifting stack serves *each* and *follow*, the rig "
-        "*once*. RE (registration error) is the mean over a frame; a frame is `ok` where it says "
-        "so of itself. Python, torch and scipy alone take up some 400 MiB of the peak.",
+        f"{frames} frames of {side} x {side} pixels to one image; {os.cpu_count()} cores, load "
+        f"{load:.0f} before: where other work shares them, processor seconds are the surer figure. "
+        "A series is registered in one process; threads are torch's. The drifting stack serves "
+        "*each* and *follow*, the rig *once*. RE (registration error) is the mean over a frame; a "
+        "frame is `ok` where it says so of itself. Python, torch and scipy alone take up some "
+        "400 MiB of the peak.",
         "",
         *table,
         "",
