@@ -148,8 +148,10 @@ def main() -> None:
         f"`python -m benchmarks.batch --pairs {args.pairs} --tasks {args.tasks} "
         f"--model {args.model}`",
         "",
-        f"{os.cpu_count()} cores, load {before:.1f} before: other work shares them. A batch "
-        "writes a folder, a picture and a report per pair, the loop what `result.save` writes.",
+        f"{os.cpu_count()} cores, load {before:.1f} before. Where other work shares the "
+        "cores, seconds tell how busy they were, and processor seconds (of the workers and their "
+        "start, too) are the surer figure. A batch writes a folder, a picture and a report per "
+        "pair, the loop what `result.save` writes.",
         "",
         *overhead(args.tasks),
         "",
