@@ -1,28 +1,33 @@
 """What a batch costs beside the registrations themselves, and what more workers bring.
 
-Prints two tables: the time per pair that the scheduler adds, with a registration that does
+Two tables: the time per pair that a batch of a table of 10,000 adds, with a registration that does
 nothing, and the throughput of a plain loop over `register` and of batches with one and two
-workers, on pairs made from scikit-image's pictures. Start-up of the workers, torch's import
-included, is given apart.
+workers, on pairs made from scikit-image's pictures; start-up of the workers, torch's import
+included, counts.
 
-Usage: python -m benchmarks.batch [--pairs 24] [--tasks 10000] [--model classical]
+    python -m benchmarks.batch [--pairs 24] [--tasks 10000] [--model classical]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from unittest import mock
 
 import numpy as np
 from skimage import color, data, transform
 
 from napari_mmreg import register
-from napari_mmreg.batch import BatchParameters, ImagePair, Outcome, run_batch
+from napari_mmreg.batch import BatchParameters, ImagePair, Outcome, read_table, run_batch
 from napari_mmreg.batch.schedule import Place, finished
 from napari_mmreg.io import read_image, write_image
+
+RESULTS = Path(__file__).parent / "results" / "batch.md"
 
 SIDE = 256
 PICTURES = ("astronaut", "camera", "chelsea", "coffee", "rocket", "moon")
@@ -50,23 +55,56 @@ def make_pairs(folder: Path, count: int) -> list[ImagePair]:
     return pairs
 
 
-def overhead(tasks: int) -> None:
-    """Print what the scheduler costs a pair."""
-    print(f"| {tasks} pairs that cost nothing | ms a pair |\n|---|---|")
-    for label, place in (("this process", Place()), ("two workers", Place(2))):
-        start = perf_counter()
-        count = sum(
-            1
-            for _ in finished(
-                nothing, range(tasks), [str(n) for n in range(tasks)], place, lambda: False
-            )
-        )
-        print(f"| {label} | {1000 * (perf_counter() - start) / count:.2f} |", flush=True)
+def no_registration(pair: ImagePair, *_: object) -> Outcome:
+    """Stand for `process_pair`."""
+    return Outcome(pair.id, "ok", ())
 
 
-def throughput(count: int, model: str) -> None:
-    """Print what a loop and batches manage."""
-    print(f"\n| {count} pairs, {SIDE} px, {model} | s | pairs a minute |\n|---|---|---|")
+def overhead(tasks: int) -> list[str]:
+    """Return what a table, a batch and its scheduler cost a pair."""
+    lines = [f"| {tasks:,} pairs that cost nothing | s | ms a pair |", "|---|---|---|"]
+
+    def timed(label: str, work: Callable[[], object]) -> None:
+        start, cpu = perf_counter(), process_seconds()
+        work()
+        seconds, processor = perf_counter() - start, process_seconds() - cpu
+        each = 1000 * seconds / tasks
+        lines.append(f"| {label} | {seconds:.1f} (cpu {processor:.1f}) | {each:.2f} |")
+        print(lines[-1], flush=True)
+
+    def schedule(place: Place) -> None:
+        names = [str(n) for n in range(tasks)]
+        done = sum(1 for _ in finished(nothing, range(tasks), names, place, lambda: False))
+        if done != tasks:
+            raise SystemExit(f"{done} of {tasks} pairs came back")
+
+    with tempfile.TemporaryDirectory() as name:
+        table = Path(name) / "pairs.csv"
+        image = Path(name) / "a.png"
+        write_image(image, np.zeros((16, 16), np.uint8))
+        rows = [f"pair{n},a.png,a.png" for n in range(tasks)]
+        table.write_text("\n".join(("id,fixed,moving", *rows)))
+        timed("reading the table", lambda: read_table(table))
+        pairs = read_table(table)
+        with mock.patch("napari_mmreg.batch.run.process_pair", no_registration):
+            timed("a batch in this process, summary written", lambda: run_batch(pairs, name))
+    timed("the scheduler, this process", lambda: schedule(Place()))
+    timed("the scheduler, two workers", lambda: schedule(Place(2)))
+    return lines
+
+
+def process_seconds() -> float:
+    """Return the processor time of this process and of those it has waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def throughput(count: int, model: str) -> list[str]:
+    """Return what a loop and batches manage."""
+    lines = [
+        f"| {count} pairs, {SIDE} px, {model} | s | pairs a minute | cpu s a pair |",
+        "|---|---|---|---|",
+    ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pairs = make_pairs(folder, count)
@@ -85,21 +123,42 @@ def throughput(count: int, model: str) -> None:
             )
         runs["batch again, nothing to do"] = partial(run_batch, pairs, folder / "out1", parameters)
         for label, work in runs.items():
-            start = perf_counter()
+            start, cpu = perf_counter(), process_seconds()
             work()
-            seconds = perf_counter() - start
-            print(f"| {label} | {seconds:.1f} | {60 * count / seconds:.0f} |", flush=True)
+            seconds, processor = perf_counter() - start, process_seconds() - cpu
+            lines.append(
+                f"| {label} | {seconds:.1f} | {60 * count / seconds:.0f} "
+                f"| {processor / count:.2f} |"
+            )
+            print(lines[-1], flush=True)
+    return lines
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pairs", type=int, default=24)
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--model", default="classical")
     args = parser.parse_args()
-    overhead(args.tasks)
-    throughput(args.pairs, args.model)
+    before = os.getloadavg()[0]
+    text = [
+        "# Batches",
+        "",
+        f"`python -m benchmarks.batch --pairs {args.pairs} --tasks {args.tasks} "
+        f"--model {args.model}`",
+        "",
+        f"{os.cpu_count()} cores, load {before:.1f} before. Where other work shares the "
+        "cores, seconds tell how busy they were, and processor seconds (of the workers and their "
+        "start, too) are the surer figure. A batch writes a folder, a picture and a report per "
+        "pair, the loop what `result.save` writes.",
+        "",
+        *overhead(args.tasks),
+        "",
+        *throughput(args.pairs, args.model),
+        "",
+    ]
+    RESULTS.write_text("\n".join(text), encoding="utf-8")
 
 
 if __name__ == "__main__":

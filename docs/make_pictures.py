@@ -190,6 +190,36 @@ def large(viewer, dock) -> None:
     print(f"{rows} x {cols}, {len(registered.data)} levels, shown is level {level}")
 
 
+def load_tiles():
+    """A strip of the stained section, wider than a run sees, and its bent negative."""
+    from skimage.transform import resize
+
+    from napari_mmreg.geometry import DisplacementTransform
+
+    picture = load_sample("ihc_two_stain").fixed
+    fixed = resize(picture, (1100, 1100), preserve_range=True)[300:812].astype(np.uint8)
+    knots = np.random.default_rng(0).normal(size=(4, 8, 2)) * 5
+    bend = DisplacementTransform.coarse(knots, fixed.shape)
+    moving = bend.inverse().resample(255 - fixed, fixed.shape, 1, fill=0)
+    yield fixed, {"name": "section"}, "image"
+    yield moving, {"name": "other stain"}, "image"
+
+
+def tiles(_viewer, dock) -> None:
+    """A run refined in tiles, compared with the former one."""
+    dock.method.model.select("classical")
+    run(dock)
+    dock.runs.offer_tiles()
+    dock.runs.tiles_menu.actions()[0].trigger()
+    while dock.busy:
+        settle(100)
+    settle(1500)
+    print(dock.status.text)
+    former, _ = dock.session.runs.runs
+    dock.compare.source.select(former)
+    dock.compare.source.activated.emit(dock.compare.source.currentIndex())
+
+
 def flow_arrows(_viewer, dock) -> None:
     """The arrows on the fixed image."""
     run(dock)
@@ -525,6 +555,7 @@ SCENES = {
     "start_by_hand": (load_ihc, start_by_hand),
     "result_overlay": (load_ihc, result_overlay),
     "large": (load_large, large),
+    "tiles": (load_tiles, tiles),
     "flow_arrows": (load_thermal, flow_arrows),
     "transform_opened": (load_thermal, transform_opened),
     "motion_beyond": (load_thermal, motion_beyond),

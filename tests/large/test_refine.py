@@ -19,8 +19,8 @@ from napari_mmreg.geometry import (
     MatrixTransform,
     is_lazy,
 )
+from napari_mmreg.large import planned_rounds, refine_tiles
 from napari_mmreg.large import refine as module
-from napari_mmreg.large import refine_tiles
 from napari_mmreg.large.blend import nodes
 from results import make_result, off
 
@@ -134,6 +134,38 @@ def test_what_is_lost_or_flat_is_left_alone(scene, rigged):
     same = refine_tiles(fixed, moving, result, device="cpu")
     assert same.provenance["refined_tiles"][0]["tried"] == 0
     assert error(same.transform, result.transform).max() == 0
+
+
+def test_masks_are_kept_to(scene, rigged):
+    fixed, moving, _, result = scene
+    rigged.setattr(module, "FIRST", 1000)
+    seen = np.zeros(SHAPE, bool)
+
+    def note(read, network, run):
+        tile, _, fixed_mask, _, moving_mask = read
+        seen[tile.rows, tile.cols] |= fixed_mask & moving_mask
+
+    rigged.setattr(module, "_correct", note)
+    usable = np.zeros((500, 650), np.uint8)  # half the resolution will do
+    usable[:, :400] = 3
+    same = refine_tiles(fixed, moving, result, device="cpu", fixed_mask=usable)
+    assert seen[100:-100, 100:790].all()
+    assert not seen[:, 800:].any()
+    (only,) = same.provenance["refined_tiles"]
+    assert only["accepted"] == 0
+    seen[:] = False
+    refine_tiles(fixed, moving, result, device="cpu", moving_mask=usable)
+    turned = result.transform.map(np.stack(np.nonzero(seen), axis=-1))
+    assert 780 < turned[:, 1].max() < 801
+    with pytest.raises(InputError, match="moving mask has 3 axes"):
+        refine_tiles(fixed, moving, result, moving_mask=fixed)
+
+
+def test_the_rounds_are_known_before():
+    assert planned_rounds((900, 1024)) == []
+    assert planned_rounds((900, 1025)) == [(1, 9)]
+    assert planned_rounds((900, 1025), finest=2) == []
+    assert planned_rounds((1000, 4096)) == [(2, 5), (1, 33)]
 
 
 def test_small_failed_and_wrong_input(scene, rigged):

@@ -99,6 +99,7 @@ def run_batch(
     _prepare(target, checked, parameters)
     run = Run.begin("cpu", parameters.seed, progress, cancel)
     outcomes: dict[str, Outcome] = {}
+    made = 0
     work = partial(_work, parameters=parameters, folder=target)
     names = [pair.id for pair in checked]
     start = written = monotonic()
@@ -110,7 +111,7 @@ def run_batch(
             outcomes[outcome.id] = outcome
             if on_outcome is not None:
                 on_outcome(outcome)
-            made = sum(not each.reused for each in outcomes.values())
+            made += not outcome.reused
             left = (monotonic() - start) / max(made, 1) * (len(checked) - len(outcomes))
             run.report(_said(len(outcomes), len(checked), left), len(outcomes) / len(checked))
             if monotonic() - written > SUMMARY_SECONDS:

@@ -189,6 +189,8 @@ def register_in_parts(arguments: argparse.Namespace) -> RegistrationResult:
                         result,
                         finest=arguments.tiles,
                         device=arguments.device,
+                        fixed_mask=options.get("fixed_mask"),
+                        moving_mask=options.get("moving_mask"),
                         nodata=options["nodata"],
                         progress=run.report,
                         cancel=cancel,

@@ -166,6 +166,8 @@ def _refine(
             result,
             finest=arguments.tiles,
             device=arguments.device,
+            fixed_mask=options.get("fixed_mask"),
+            moving_mask=options.get("moving_mask"),
             nodata=options.get("nodata", (None, None)),
             progress=progress,
             cancel=cancel,

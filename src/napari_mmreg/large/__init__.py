@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from napari_mmreg.large.refine import refine_tiles
+from napari_mmreg.large.refine import LEAST, planned_rounds, refine_tiles, with_tiles
 
-__all__ = ["refine_tiles"]
+__all__ = ["LEAST", "planned_rounds", "refine_tiles", "with_tiles"]

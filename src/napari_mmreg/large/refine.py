@@ -9,7 +9,7 @@ former has found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 FIRST = 2048
 """Longer side of the coarsest grid that is tiled, at least."""
 
+LEAST = 2 * SIDE
+"""Longer side of images beyond which tiles can see more than a run does."""
+
 LOST = 0.9
 """Mean probability of misregistration above which a tile is left alone: what is that far off
 cannot be mended by looking nearby."""
@@ -63,13 +66,14 @@ class Round:
     ----------
     factor : int
         Fixed pixels per pixel of the tiles.
-    tiles, tried, accepted, contradicted : int
-        How many there were, showed structure, were improved, and were dropped again since their
-        neighbours contradict them.
+    tiles, lost, tried, accepted, contradicted : int
+        How many there were, were too far off to be mended, showed structure, were improved, and
+        were dropped again since their neighbours contradict them.
     """
 
     factor: int
     tiles: int
+    lost: int
     tried: int
     accepted: int
     contradicted: int
@@ -82,6 +86,8 @@ def refine_tiles(
     *,
     finest: int = 1,
     device: str = "auto",
+    fixed_mask: Any = None,
+    moving_mask: Any = None,
     nodata: tuple[float | None, float | None] = (None, None),
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
@@ -99,6 +105,8 @@ def refine_tiles(
         doubling takes a quarter of the time.
     device : str
         As in `napari_mmreg.register`.
+    fixed_mask, moving_mask : array_like of shape (H, W), optional
+        Nonzero where the images may be used; of the full resolution, or coarser copies of it.
     nodata : (number or None, number or None)
         As in `napari_mmreg.register`.
     progress, cancel : callable, optional
@@ -108,9 +116,10 @@ def refine_tiles(
     -------
     RegistrationResult
         The same with a better `transform` and `registered`; what was done is in
-        ``provenance["refined_tiles"]``. Its misregistration map is that of `result`, which is
-        coarser than what tiles mend. A failed one comes back as it is, and so does one of images
-        no larger than the grids they were registered on.
+        ``provenance["refined_tiles"]``. Its misregistration map and similarity are those of
+        `result`, which are coarser than what tiles mend; ``rerendered`` is left out, since it
+        shows the former transform. A failed one comes back as it is, and so does one of images
+        that are too small for tiles (`planned_rounds`).
 
     Raises
     ------
@@ -131,6 +140,7 @@ def refine_tiles(
 
     levels = levels_of(fixed, "fixed"), levels_of(moving, "moving")
     _check(levels, result, finest)
+    masks = _mask(fixed_mask, "fixed"), _mask(moving_mask, "moving")
     factors = _factors(result.fixed_shape, finest)
     if result.status == "failed" or not factors:
         return result
@@ -143,8 +153,10 @@ def refine_tiles(
         rounds, done, shares = [], 0.0, _shares(factors)
         for factor, share in zip(factors, shares, strict=True):
             sides = (
-                Side(levels[0], MatrixTransform.identity(), result.fixed_shape, nodata[0]),
-                Side(levels[1], transform, result.fixed_shape, nodata[1]),
+                Side(
+                    levels[0], MatrixTransform.identity(), result.fixed_shape, nodata[0], masks[0]
+                ),
+                Side(levels[1], transform, result.fixed_shape, nodata[1], masks[1]),
             )
             with run.part(0.05 + 0.95 * done, 0.05 + 0.95 * (done + share)):
                 found, about = _one_round(sides, factor, result, spread, network, run)
@@ -153,7 +165,43 @@ def refine_tiles(
             if found is not None:
                 transform = transform.compose(found)
         run.report(STAGE, 1.0)
-    return _finished(result, transform, levels[1], rounds)
+    told = [asdict(each) for each in rounds]
+    return with_tiles(result, transform, levels[1][0], told)
+
+
+def planned_rounds(shape: tuple[int, int], finest: int = 1) -> list[tuple[int, int]]:
+    """Return the rounds that `refine_tiles` goes through, from coarse to fine.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the fixed image.
+    finest : int
+        As in `refine_tiles`.
+
+    Returns
+    -------
+    list of (int, int)
+        Fixed pixels per pixel of the tiles, and how many tiles there are. None for images of
+        which a run sees all that tiles would.
+    """
+    return [
+        (factor, len(overlapping((-(-shape[0] // factor), -(-shape[1] // factor)))))
+        for factor in _factors(shape, finest)
+    ]
+
+
+def _mask(mask: Any, name: str) -> NDArray[np.bool_] | None:
+    """Return a mask as booleans; its size is free, since a coarser copy will do."""
+    if mask is None:
+        return None
+    usable = np.asarray(mask) != 0
+    if usable.ndim != 2:
+        raise InputError(
+            f"The {name} mask has {usable.ndim} axes; pass one of (rows, columns), nonzero where "
+            "the image may be used."
+        )
+    return np.asarray(usable, dtype=np.bool_)
 
 
 def _check(levels: tuple[list[Any], list[Any]], result: RegistrationResult, finest: int) -> None:
@@ -172,7 +220,7 @@ def _factors(shape: tuple[int, int], finest: int) -> list[int]:
     """Return the pixels per pixel of the rounds, from coarse to fine; none for small images."""
     coarsest = max(shape) // FIRST
     if coarsest == 0:
-        return [1] if max(shape) > 2 * SIDE and finest == 1 else []
+        return [1] if max(shape) > LEAST and finest == 1 else []
     first = 2 ** int(np.log2(coarsest))
     return [2**n for n in range(int(np.log2(max(first, 1))), -1, -1) if 2**n >= finest]
 
@@ -219,7 +267,8 @@ def _one_round(
                 corrections[each[0].place] = found
     dropped = contradicted(tiles, corrections)
     kept: Corrections = {place: u for place, u in corrections.items() if place not in dropped}
-    about = Round(factor, len(tiles), tried, len(corrections), len(dropped))
+    lost = len(tiles) - len(hopeful)
+    about = Round(factor, len(tiles), lost, tried, len(corrections), len(dropped))
     if not kept:
         return None, about
     return blend(tiles, kept, sides[0].grid(factor), factor), about
@@ -271,13 +320,25 @@ def _correct(read: Read, network: ElasticNetwork, run: Run) -> NDArray[np.float3
     return moved if np.isfinite(moved).all() else None
 
 
-def _finished(
-    result: RegistrationResult, transform: Transform, moving: list[Any], rounds: list[Round]
+def with_tiles(
+    result: RegistrationResult,
+    transform: Transform,
+    moving: Any,
+    rounds: list[dict[str, int]],
 ) -> RegistrationResult:
-    provenance = dict(result.provenance)
-    provenance["refined_tiles"] = [
-        {name: getattr(each, name) for name in Round.__slots__} for each in rounds
-    ]
+    """Return a result with the transform that tiles have found.
+
+    Parameters
+    ----------
+    result : RegistrationResult
+    transform : Transform
+        Fixed to moving pixels of the result's own images.
+    moving : array_like
+        The result's moving image.
+    rounds : list of dict
+        Of `Round`, for the provenance.
+    """
+    provenance = {**result.provenance, "refined_tiles": rounds}
     points = np.stack(
         np.meshgrid(*(np.linspace(0, n - 1, 128) for n in result.fixed_shape), indexing="ij"), -1
     )
@@ -290,19 +351,19 @@ def _finished(
         metrics["displacement_max_px"] = float(length.max())
     order = provenance.get("parameters", {}).get("order")
     if order is None:
-        order = 0 if looks_like_labels(Plane(moving[0])) else 1  # type: ignore[arg-type]
-    fill = fill_value(np.dtype(moving[0].dtype), result.nodata)
+        order = 0 if looks_like_labels(Plane(moving)) else 1  # type: ignore[arg-type]
+    fill = fill_value(np.dtype(moving.dtype), result.nodata)
     registered: Any
     if not is_lazy(result.registered):
         registered = transform.resample(
-            np.asarray(moving[0]), result.fixed_shape, order, fill, nodata=result.nodata
+            np.asarray(moving), result.fixed_shape, order, fill, nodata=result.nodata
         )
     else:
         lazy = resample_lazily(
-            moving[0],
+            moving,
             transform,
             result.fixed_shape,
-            channels_last=len(moving[0].shape) == 3,
+            channels_last=len(moving.shape) == 3,
             order=order,
             fill=fill,
             nodata=result.nodata,
@@ -315,5 +376,6 @@ def _finished(
         ),
         registered=registered,
         metrics=metrics,
+        rerendered=None,
         provenance=provenance,
     )

@@ -76,12 +76,15 @@ class Side:
     shape : (int, int)
         Rows and columns of the fixed image.
     nodata : number or None
+    usable : ndarray of bool, shape (h, w), or None
+        Where the image may be used: of the finest level, or a coarser copy of it.
     """
 
     levels: Sequence[Any]
     pull: Transform
     shape: tuple[int, int]
     nodata: float | None = None
+    usable: NDArray[np.bool_] | None = None
 
     def grid(self, factor: int) -> tuple[int, int]:
         """Return the size of the grid whose pixels are `factor` fixed ones wide."""
@@ -117,11 +120,22 @@ class Side:
         )
         block = thin_block(image.read(rows, cols), times, nodata=self.nodata)
         places = pixel_grid(tile.rows, tile.cols)
-        mask = inside(self.pull.compose(from_grid(factor)).map(places), full.shape)
+        seen = self.pull.compose(from_grid(factor)).map(places)
+        mask = inside(seen, full.shape)
+        if self.usable is not None:
+            mask[mask] = _at(self.usable, seen[mask], full)
         if self.nodata is not None:
             known = block != self.nodata
             mask &= known if known.ndim == 2 else known.any(axis=-1)
         return block, mask
+
+
+def _at(usable: NDArray[np.bool_], places: NDArray[np.float64], full: Frame) -> NDArray[np.bool_]:
+    """Return a mask's values at places, which are in the pixels of the full resolution."""
+    scale = np.array(full.scale_to(usable.shape, "mask"))
+    nearest = np.rint((places + 0.5) * scale - 0.5).astype(int)
+    rows, cols = np.clip(nearest, 0, np.array(usable.shape) - 1).T
+    return np.asarray(usable[rows, cols])
 
 
 def from_grid(factor: int) -> MatrixTransform:

@@ -48,7 +48,7 @@ class BatchDock(ScrollingDock):
         self.form = BatchForm(list_models())
         self.count = style.quiet_label()
         self.table = PairsTable()
-        self.run_bar = RunBar(texts.RUN, texts.RUN_TIP, texts.NEED)
+        self.run_bar = RunBar(texts.RUN, texts.RUN_TIP, texts.NEED, time_left=False)
         self.open_button = QPushButton(texts.OPEN)
         self.open_button.setToolTip(texts.OPEN_TIP)
         self.page_button = QPushButton(texts.PAGE)

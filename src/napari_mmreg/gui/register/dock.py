@@ -27,7 +27,7 @@ from napari_mmreg.gui.shared.job import Register
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.settings import PLUGIN, read_defaults
-from napari_mmreg.gui.shared.task import Job
+from napari_mmreg.gui.shared.task import Job, T
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.images import ImagePair
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar
@@ -124,6 +124,7 @@ class RegisterDock(ScrollingDock):
         self.runs.fuse_clicked.connect(self.fuse)
         self.runs.remove_clicked.connect(self._on_remove)
         self.runs.share_chosen.connect(self._on_share)
+        self.runs.tiles_chosen.connect(self.refine_tiles)
         self.open_result.clicked.connect(self._on_open)
         self.next_steps.model_chosen.connect(self._try_model)
         self.next_steps.flip_chosen.connect(self._try_flip)
@@ -163,13 +164,26 @@ class RegisterDock(ScrollingDock):
             method, correct = DEFAULT, False
         self._start(self.session.fuse_job(run, method, correct=correct), self._show_fused)
 
-    def _start(self, job: Job[Bundle], done: Callable[[Bundle], None]) -> None:
+    def refine_tiles(self, finest: int) -> None:
+        """Refine the chosen run in tiles; what comes of it is another run."""
+        self.finish_delivery()
+        run = self.runs.run
+        if run is None:
+            return
+        try:
+            job = self.session.tiles_job(run, finest)
+        except RegistrationError as error:
+            self.say_error(str(error))
+            return
+        self._start(job, self._show_tiles)
+
+    def _start(self, job: Job[T], done: Callable[[T], None]) -> None:
         self.start_box.let_go()
         self.status.clear()
         self.next_steps.setVisible(False)
         self.run_bar.set_running(running=True)
         self.run_bar.set_ready(ready=True)
-        self.runs.fuse.setEnabled(False)
+        self.runs.set_idle(idle=False)
         self._activity = Activity()
         self.run_job(job, done)
 
@@ -183,7 +197,7 @@ class RegisterDock(ScrollingDock):
     def on_idle(self) -> None:
         """Give the buttons back and leave the activity area."""
         self.run_bar.set_running(running=False)
-        self.runs.fuse.setEnabled(True)
+        self.runs.set_idle(idle=True)
         activity, self._activity = self._activity, None
         if activity is not None:
             activity.close()
@@ -210,6 +224,14 @@ class RegisterDock(ScrollingDock):
     def _show_fused(self, bundle: Bundle) -> None:
         self.status.show_note(bundle.note, strings.DONE_WORD)
         self.deliver(self.session.deliver_fused(bundle))
+
+    def _show_tiles(self, outcome: Bundle | str) -> None:
+        if isinstance(outcome, str):
+            self.status.show_note(outcome, strings.DONE_WORD)
+            return
+        self.status.show_note(outcome.note, strings.DONE_WORD)
+        self.deliver(self.session.deliver(outcome))
+        self._scroll_timer.start()
 
     # Results
 

@@ -1,4 +1,4 @@
-"""Finished runs: choosing one, keeping, renaming, saving, sharing, fusing and removing it."""
+"""Finished runs: choosing one, keeping, saving, sharing, fusing, refining and removing it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_mmreg.gui.register.run_list import RunList
+from napari_mmreg.gui.register.tiles import choices
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.runs import RunBook
 from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.large import LEAST
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QAction
@@ -27,6 +29,8 @@ class RunsBox(QWidget):
     save_clicked(), fuse_clicked(), remove_clicked()
     share_chosen(str)
         What was chosen in the menu *Share*, a key of `strings.SHARING`.
+    tiles_chosen(int)
+        How fine the tiles shall be that the run is refined in, see `napari_mmreg.refine_tiles`.
     """
 
     chosen = Signal(object)
@@ -34,6 +38,7 @@ class RunsBox(QWidget):
     fuse_clicked = Signal()
     remove_clicked = Signal()
     share_chosen = Signal(str)
+    tiles_chosen = Signal(int)
 
     def __init__(self, book: RunBook) -> None:
         super().__init__()
@@ -49,12 +54,17 @@ class RunsBox(QWidget):
         self.fuse.setToolTip(strings.FUSE_NOW_TIP)
         self.remove = QPushButton(strings.REMOVE)
         self.remove.setToolTip(strings.REMOVE_TIP)
+        self.tiles = QPushButton(strings.TILES)
+        self.tiles.setToolTip(strings.TILES_TIP)
+        self.tiles_menu = QMenu(self)
+        self.tiles.setMenu(self.tiles_menu)
         layout = style.column(self)
         layout.addWidget(self.runs)
         buttons = style.row(self.save, self.share, self.fuse, self.remove)
         for index in range(4):
             buttons.setStretch(index, 1)
         layout.addLayout(buttons)
+        layout.addWidget(self.tiles)
         book.events.changed.connect(self._on_book)
         book.events.shown.connect(self._on_book)
         self.runs.chosen.connect(book.show)
@@ -63,12 +73,19 @@ class RunsBox(QWidget):
         self.save.clicked.connect(self.save_clicked)
         self.fuse.clicked.connect(self.fuse_clicked)
         self.remove.clicked.connect(self.remove_clicked)
+        self.tiles_menu.aboutToShow.connect(self.offer_tiles)
+        self.tiles_menu.triggered.connect(self._on_tiles)
         self._on_book()
 
     def close_links(self) -> None:
         """Stop following the runs."""
         self._book.events.changed.disconnect(self._on_book)
         self._book.events.shown.disconnect(self._on_book)
+
+    def set_idle(self, *, idle: bool) -> None:
+        """Let the run be worked on only while nothing else is under way."""
+        self.fuse.setEnabled(idle)
+        self.tiles.setEnabled(idle)
 
     @property
     def run(self) -> RunRecord | None:
@@ -84,6 +101,24 @@ class RunsBox(QWidget):
                 action.setData(name)
         menu.triggered.connect(self._on_share)
         return menu
+
+    def offer_tiles(self) -> None:
+        """Fill the menu with what tiles can do for the shown run, or say that they cannot."""
+        self.tiles_menu.clear()
+        if self.run is None:
+            return
+        offered = choices(self.run.bundle.snapshot)
+        for finest, text in offered:
+            action = self.tiles_menu.addAction(text)
+            if action is not None:
+                action.setData(finest)
+        if not offered:
+            action = self.tiles_menu.addAction(strings.TILES_SMALL.format(side=LEAST))
+            if action is not None:
+                action.setEnabled(False)
+
+    def _on_tiles(self, action: QAction) -> None:
+        self.tiles_chosen.emit(int(action.data()))
 
     def _on_share(self, action: QAction) -> None:
         self.share_chosen.emit(str(action.data()))

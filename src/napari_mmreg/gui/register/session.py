@@ -15,6 +15,7 @@ from napari_mmreg.gui.register.fusing import FuseJob
 from napari_mmreg.gui.register.hover import Hover
 from napari_mmreg.gui.register.opening import OpenJob, images_of
 from napari_mmreg.gui.register.swipe import Swipe
+from napari_mmreg.gui.register.tiles import TilesJob, check_refinable
 from napari_mmreg.gui.register.worst import Place, worst_places
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
@@ -110,6 +111,17 @@ class Session:
     def fuse_job(self, run: RunRecord, method: str, *, correct: bool = False) -> FuseJob:
         """Return what a worker thread executes to fuse a finished run's images."""
         return FuseJob(run.bundle, method, correct=correct)
+
+    def tiles_job(self, run: RunRecord, finest: int) -> TilesJob:
+        """Return what a worker thread executes to refine a finished run in tiles.
+
+        Raises
+        ------
+        InputError
+            If tiles cannot make it better.
+        """
+        check_refinable(run.bundle)
+        return TilesJob(run.bundle, self.runs.next_number(), finest)
 
     def open_job(self, folder: str, chosen: tuple[Any, Any]) -> OpenJob:
         """Return what a worker thread executes to open a saved result.

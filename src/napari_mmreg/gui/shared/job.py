@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Register = Callable[..., Any]
 
-_ENGINE_SHARE = 0.94
+ENGINE_SHARE = 0.94
 """Part of the progress bar that the engine fills; the rest is building layers."""
 
 _LAYERS_SHARE = 0.96
@@ -68,18 +68,18 @@ class RegistrationJob(Job[Bundle]):
         fixed, moving = read(snapshot.fixed), read(snapshot.moving)
         self._check()
         options, note = engine_options(snapshot)
-        with limited_threads(settings.threads), run.part(0.0, _ENGINE_SHARE):
+        with limited_threads(settings.threads), run.part(0.0, ENGINE_SHARE):
             result = register(
                 fixed,
                 moving,
-                fixed_mask=_mask(snapshot.fixed_mask, snapshot.fixed),
-                moving_mask=_mask(snapshot.moving_mask, snapshot.moving),
+                fixed_mask=mask_of(snapshot.fixed_mask, snapshot.fixed),
+                moving_mask=mask_of(snapshot.moving_mask, snapshot.moving),
                 progress=run.report,
                 cancel=run.cancel,
                 **options,
             )
         self._check()
-        run.report(strings.STAGE_LAYERS, _ENGINE_SHARE)
+        run.report(strings.STAGE_LAYERS, ENGINE_SHARE)
         if snapshot.whole is not None:
             note = f"{note}\n{strings.OF_REGION}"
         if snapshot.slice is not None:
@@ -216,7 +216,7 @@ def start_of(snapshot: Snapshot) -> Transform:
     )
 
 
-def _mask(mask: Picture | None, image: Picture) -> NDArray[np.bool_] | None:
+def mask_of(mask: Picture | None, image: Picture) -> NDArray[np.bool_] | None:
     """Return where a Labels layer is nonzero, on the image's pixels."""
     if mask is None:
         return None

@@ -70,6 +70,8 @@ class RunRecord:
             fixed=fixed,
             model=self.bundle.result.answer_of,
         )
+        if "refined_tiles" in self.bundle.result.provenance:
+            title += strings.RUN_TILES
         if snapshot.slice is not None:
             title += strings.RUN_SLICE.format(slice=snapshot.slice.name)
         return title

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.shared.time_left import TimeLeft
 from napari_mmreg.gui.shared.widgets import style
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class RunBar(QWidget):
         What the button says and explains.
     need : str
         What is missing while it cannot be pressed.
+    time_left : bool
+        Whether it says how long a job will still take; False where its stages do.
 
     Signals
     -------
@@ -40,9 +43,12 @@ class RunBar(QWidget):
         word: str = strings.REGISTER,
         tip: str = strings.REGISTER_TIP,
         need: str = strings.NEED_TWO,
+        *,
+        time_left: bool = True,
     ) -> None:
         super().__init__()
         self._running = False
+        self._left = TimeLeft() if time_left else None
         self._word, self._tip, self._need = word, tip, need
         self.button = QPushButton()
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -73,6 +79,8 @@ class RunBar(QWidget):
         self.bar.setVisible(running)
         self.stage.setVisible(running)
         self.bar.setValue(0)
+        if self._left is not None:
+            self._left.restart()
         self.stage.setText("")
 
     def set_ready(self, *, ready: bool) -> None:
@@ -82,9 +90,11 @@ class RunBar(QWidget):
             self.button.setToolTip(self._tip if ready else self._need)
 
     def show_progress(self, stage: str, fraction: float) -> None:
-        """Show where the run is."""
+        """Show where the run is, and how long it will still take if it takes long."""
         self.bar.setValue(round(fraction * _STEPS))
-        self.stage.setText(f"{stage} · {fraction:.0%}")
+        left = "" if self._left is None else self._left.say(fraction)
+        parts = (stage, f"{fraction:.0%}", left)
+        self.stage.setText(" · ".join(part for part in parts if part))
 
     def _on_clicked(self) -> None:
         (self.cancelled if self._running else self.started).emit()
