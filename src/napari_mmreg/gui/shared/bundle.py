@@ -32,13 +32,19 @@ if TYPE_CHECKING:
 REGISTERED = "registered"
 RERENDERED = "moving as seen by the fixed sensor"
 RISK = "misregistration"
+LIMIT = "limit of tolerance"
 RISK_BEFORE = "misregistration before"
 LOCALISATION = "misregistration found by the model"
 FIXED_EXCLUDED, MOVING_EXCLUDED = "left out of fixed", "left out of moving"
 COMPARE = "compare"
 
+RISKS = (RISK, LIMIT)
+"""What depends on the tolerance."""
+
 PROBABILITIES = (RISK, RISK_BEFORE, LOCALISATION)
 """Maps of probability, which come with a colour bar."""
+
+LIMIT_COLOURS = {None: "transparent", 0: "transparent", 1: "white"}
 
 PROBABILITY = {
     "contrast_limits": (0.0, 1.0),
@@ -145,7 +151,8 @@ def build(
     check()
     valid = np.asarray(result.valid)
     check()
-    layers = [_registered(snapshot, result), risk(snapshot, result, result.default_tolerance)]
+    risks = risk_layers(snapshot, result, result.default_tolerance)
+    layers = [_registered(snapshot, result), *risks.values()]
     check()
     motions: dict[str, Motion] = {}
     if result.status != "failed":  # nothing was moved: there would be nothing to see
@@ -283,14 +290,24 @@ def _limits(own: tuple[float, float] | None, data: NDArray[Any]) -> tuple[float,
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def risk(snapshot: Snapshot, result: RegistrationResult, tolerance: float) -> LayerSpec:
-    """Return the layer of how likely the result is off by more than a tolerance in fixed pixels."""
+def risk_layers(
+    snapshot: Snapshot, result: RegistrationResult, tolerance: float
+) -> dict[str, LayerSpec]:
+    """Return how likely the result is off by more than a tolerance in fixed pixels, by role.
+
+    `LIMIT` holds 1 where that is more likely than not; it is drawn as an outline.
+    """
     likely = (
         result.misregistration
         if tolerance == result.default_tolerance
         else result.chance_off(tolerance)
     )
-    return LayerSpec(RISK, "image", likely, shared_kwargs(snapshot, RISK) | PROBABILITY)
+    above = (np.nan_to_num(likely) > 0.5).astype(np.uint8)
+    kwargs = {role: shared_kwargs(snapshot, role) for role in RISKS}
+    return {
+        RISK: LayerSpec(RISK, "image", likely, kwargs[RISK] | PROBABILITY),
+        LIMIT: LayerSpec(LIMIT, "labels", above, {**kwargs[LIMIT], "colormap": LIMIT_COLOURS}),
+    }
 
 
 def _risk_before(snapshot: Snapshot, result: RegistrationResult) -> LayerSpec:

@@ -38,7 +38,7 @@ KINDS = (
     Kind("colour", (motion.FLOW,)),
     Kind("amount", (motion.MAGNITUDE,)),
     Kind("grid", (motion.GRID,)),
-    Kind("risk", (roles.RISK,)),
+    Kind("risk", roles.RISKS),
     Kind("before", (roles.RISK_BEFORE,)),
     Kind("localised", (roles.LOCALISATION,)),
     Kind("matches", (matches.LINES, matches.FIXED, matches.MOVING)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.layers import Image, Labels, Shapes
 
-from napari_mmreg.gui.shared.bundle import REGISTERED
+from napari_mmreg.gui.shared.bundle import LIMIT, REGISTERED
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.gui.shared.snapshot import modality_of
 
@@ -26,8 +26,8 @@ def images(layers: Sequence[Any]) -> list[Any]:
 
 
 def masks(layers: Sequence[Any]) -> list[Any]:
-    """Return the layers that can be masks."""
-    return [layer for layer in layers if isinstance(layer, Labels)]
+    """Return the layers that can be masks; the outline of a map of risk is none."""
+    return [layer for layer in layers if isinstance(layer, Labels) and _run_role(layer) != LIMIT]
 
 
 def regions(layers: Sequence[Any]) -> list[Any]:

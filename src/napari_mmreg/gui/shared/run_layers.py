@@ -16,6 +16,9 @@ from napari_mmreg.gui.shared.motion import ARROWS, MOVING_ROLES, Part
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.slices import Slice, deepened, placed
 
+_LINES = 400
+"""Of an outline's width along the longer side of an image."""
+
 
 def make_layer(spec: LayerSpec, at: Slice | None = None) -> Layer:
     """Make the layer, seen in one slice only if `at` says so; its arrays and limits are there."""
@@ -28,6 +31,10 @@ def make_layer(spec: LayerSpec, at: Slice | None = None) -> Layer:
     layer = Layer.create(deepened(spec.data, spec.kind, at), kwargs, spec.kind)
     if at is None and spec.role in bundles.PROBABILITIES:  # it would stay in other slices
         layer.colorbar.visible = True
+    if spec.role == bundles.LIMIT:
+        layer.contour = -(-max(spec.data.shape) // _LINES)
+        layer.opacity = 1.0
+        layer.editable = False
     return layer
 
 
@@ -76,9 +83,10 @@ def sample_arrows(record: RunRecord, across: int) -> None:
 def set_tolerance(record: RunRecord, tolerance: float) -> None:
     """Let a run's map of risk say how likely it is off by more than this, in fixed pixels."""
     record.tolerance = tolerance
-    spec, layer = record.spec(bundles.RISK), record.layers.get(bundles.RISK)
-    if spec is not None and layer is not None:
-        replace_data(layer, deepened(spec.data, spec.kind, record.bundle.snapshot.slice))
+    for role in bundles.RISKS:
+        spec, layer = record.spec(role), record.layers.get(role)
+        if spec is not None and layer is not None:
+            replace_data(layer, deepened(spec.data, spec.kind, record.bundle.snapshot.slice))
 
 
 def _set_arrows(layer: Any, spec: LayerSpec, at: Slice | None) -> None:

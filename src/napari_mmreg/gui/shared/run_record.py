@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.gui.shared.bundle import REGISTERED, RISK, Bundle, risk
+from napari_mmreg.gui.shared.bundle import REGISTERED, RISKS, Bundle, risk_layers
 from napari_mmreg.gui.shared.kinds import KINDS, Kind, offered
 from napari_mmreg.gui.shared.layer_spec import LayerSpec
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
@@ -83,8 +83,8 @@ class RunRecord:
 
     def spec(self, role: str) -> LayerSpec | None:
         """Return what a layer is made from, with motion, arrows and tolerance of the moment."""
-        if role == RISK and role in self.order:
-            return risk(self.bundle.snapshot, self.bundle.result, self.tolerance)
+        if role in RISKS and role in self.order:
+            return risk_layers(self.bundle.snapshot, self.bundle.result, self.tolerance)[role]
         motion = self.bundle.motions.get(self.part)
         if motion is None or role not in MOVING_ROLES:
             return next((spec for spec in self.bundle.layers if spec.role == role), None)

@@ -315,7 +315,10 @@ KINDS = {
     ),
     "amount": ("Amount", "How far each place moved."),
     "grid": ("Grid", "A square grid bent by the whole transform, outside the moving image too."),
-    "risk": ("Risk", "How likely the result is off by more than the tolerance."),
+    "risk": (
+        "Risk",
+        "How likely the result is off by more than the tolerance; outlined where it probably is.",
+    ),
     "before": ("Risk before", "The same for the pair as it came, by the same measurements."),
     "localised": ("Located", "Where the model itself found the pair misregistered as it came."),
     "matches": ("Matches", "The single matches that the model's answer was made from."),
