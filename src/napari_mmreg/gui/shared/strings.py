@@ -373,7 +373,7 @@ AMOUNTS = {
     "flicker": "Interval",
 }
 AMOUNT_TIP = "How the two images are combined: mix, place of the curtain, tile size or interval."
-CURTAIN_HINT = "Its line can be dragged on the canvas."
+CURTAIN_HINT = "Drag its line on the canvas."
 HOLD = "Hold: before"
 HOLD_TIP = "Shows the images as they lay before for as long as it is held. Key: {key}, held."
 
