@@ -125,6 +125,8 @@ def test_probable_errors_in_fixed_pixels():
     np.testing.assert_allclose(result.likely_error(0.9), 9 / scale, rtol=1e-6)  # 9^spread times
     assert result.mean_error() == pytest.approx(4 / scale)
     assert result.mean_error(0.9) == pytest.approx(4 * 9**0.25 / scale)
+    assert result.probable_error == pytest.approx(4 * 3**0.25 / scale)
+    assert result.error_at((10, 20)) == pytest.approx(3 * 3**0.5 / scale)
     assert result.report()["probable_mean_error"]["median"] == pytest.approx(4 / scale)
     with pytest.raises(InputError, match="tolerance"):
         result.chance_off(0)

@@ -317,8 +317,8 @@ def summarise(result: RegistrationResult) -> None:
     say(f"Model         {result.model} on {device}, {sum(result.timings.values()):.1f} s")
     if result.status != "failed":
         say(
-            f"Mean error    probably {result.mean_error():.1f} px, with 90 % below "
-            f"{result.mean_error(0.9):.1f} px (of the fixed image)"
+            f"Mean error    probably within {result.probable_error:.1f} px, as likely as "
+            f"not within {result.mean_error():.1f} px (of the fixed image)"
         )
     say(
         f"Similarity    {metrics['similarity_before']:.3f} before, "

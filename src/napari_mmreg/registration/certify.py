@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_mmreg.geometry import Transform, folding_fraction
 from napari_mmreg.models.elastic import load_elastic
-from napari_mmreg.registration.error_estimate import TOLERANCE, ErrorEstimate
+from napari_mmreg.registration.error_estimate import PROBABLY, TOLERANCE, ErrorEstimate
 from napari_mmreg.registration.error_model import load_error_model
 from napari_mmreg.registration.measurements import Measurements, measure
 
@@ -27,7 +27,7 @@ Map = NDArray[np.float32]
 WRONG = 5.0
 """Mean error, in px at 256-px scale, from which on a registration is wrong."""
 
-DOUBTFUL, FAILED = 0.25, 0.99
+DOUBTFUL, FAILED = 1 - PROBABLY, 0.99
 """Probabilities of that from which on a result is doubtful, or not used. Both are chosen on the
 cases that the error model is fitted on. Scenes left out in turn, a result under the first one that
 `MAX_LIKELY_WRONG` lets pass too is one of 0.2 % of the hopeless pairs and of 90 % of the right

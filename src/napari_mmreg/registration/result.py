@@ -18,7 +18,7 @@ from napari_mmreg.geometry import MatrixTransform, Transform, apply
 from napari_mmreg.geometry.applying import Kind, Side
 from napari_mmreg.io.tiff import Georeference, write_tiff
 from napari_mmreg.io.whole import whole_folder, write_json
-from napari_mmreg.registration.error_estimate import SCALE, TOLERANCE, ErrorEstimate
+from napari_mmreg.registration.error_estimate import PROBABLY, SCALE, TOLERANCE, ErrorEstimate
 from napari_mmreg.registration.errors_file import SavedErrors, write_errors
 
 Status = Literal["ok", "doubtful", "failed"]
@@ -225,13 +225,16 @@ class RegistrationResult:
         """
         return self._on_fixed(self.grid_errors.quantile(share)) / np.float32(self._scale)
 
-    def error_at(self, pixel: tuple[float, float], share: float = 0.5) -> float:
-        """Return `likely_error` at one fixed pixel, (row, col), without making the whole map."""
+    def error_at(self, pixel: tuple[float, float]) -> float:
+        """Return what the error probably stays under at a fixed pixel, (row, col), in fixed pixels.
+
+        It is `likely_error` of `PROBABLY` there, without making the whole map.
+        """
         places = np.rint(self.fixed_from_grid.inverse().map(pixel))
         errors = self.grid_errors
         row, col = (int(i) for i in np.clip(places, 0, np.array(errors.median.shape) - 1))
         here = ErrorEstimate(errors.median[row, col], errors.spread[row, col])
-        return float(here.quantile(share)) / self._scale
+        return float(here.quantile(PROBABLY)) / self._scale
 
     def mean_error(self, share: float = 0.5) -> float:
         """Return what the mean error, in fixed pixels, stays under with this probability.
@@ -241,6 +244,11 @@ class RegistrationResult:
         if self.whole_error is None:
             return math.nan
         return float(self.whole_error.quantile(share)) / self._scale
+
+    @property
+    def probable_error(self) -> float:
+        """What the mean error probably stays under, in fixed pixels: `mean_error` of `PROBABLY`."""
+        return self.mean_error(PROBABLY)
 
     @property
     def _scale(self) -> float:

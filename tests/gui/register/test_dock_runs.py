@@ -131,10 +131,16 @@ def test_the_tolerance_of_the_map_of_risk(make_dock, engine, pictures, qtbot):
     result = dock.runs.run.bundle.result
     assert tolerance.value() == result.default_tolerance
     layer = viewer.layers["[1] misregistration"]
+    outline = viewer.layers["[1] limit of tolerance"]
+    assert outline.contour > 0
+    assert outline not in dock.start_box.areas.fixed_mask.values
     former = layer.data.mean()
     tolerance.setValue(2 * result.default_tolerance)
     assert layer.data.mean() < former
     np.testing.assert_allclose(layer.data, result.chance_off(2 * result.default_tolerance))
+    tolerance.setValue(0.1)
+    np.testing.assert_array_equal(outline.data, layer.data > 0.5)
+    assert outline.data.any()
     tolerance.setValue(result.default_tolerance)
     np.testing.assert_allclose(layer.data.mean(), former)
 

@@ -312,7 +312,7 @@ def test_the_cursor_reads_displacement_and_risk(session, viewer, pair):
     session.hover.follow(run)
     _point_at(viewer, pair[0], (30, 40))
     assert (
-        session.hover.text == "Moved 2.5 px (row +2.0, col -1.5)\nProbably within 1.7 px (risk 25%)"
+        session.hover.text == "Moved 2.5 px (row +2.0, col -1.5)\nProbably within 1.0 px (risk 25%)"
     )
     _point_at(viewer, pair[0], (-30, 40))
     assert session.hover.text == strings.CURSOR_OUTSIDE

@@ -10,7 +10,7 @@ import pytest
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.gui.register.comparison import comparable
 from napari_mmreg.gui.register.session import Session
-from napari_mmreg.gui.shared.bundle import REGISTERED, RISK, renumbered
+from napari_mmreg.gui.shared.bundle import LIMIT, REGISTERED, RISK, renumbered
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.gui.shared.motion import ARROWS, FLOW, GRID, MAGNITUDE
 from napari_mmreg.gui.shared.runs import RunBook
@@ -54,7 +54,7 @@ def test_layers_lie_in_the_same_order_whenever_they_are_made(session, viewer, pa
     for kind in ("arrows", "risk", "amount", "grid", "colour"):
         session.runs.toggle(kind, on=True)
     roles = [layer.metadata[METADATA_KEY]["role"] for layer in viewer.layers[2:-1]]
-    assert roles == [REGISTERED, "compare", RISK, MAGNITUDE, FLOW, ARROWS, GRID]
+    assert roles == [REGISTERED, "compare", RISK, LIMIT, MAGNITUDE, FLOW, ARROWS, GRID]
     assert viewer.layers[-1] is top
 
 

@@ -25,7 +25,7 @@ class Reading:
     risk : float
         Probability of an error above the default tolerance, in [0, 1]; NaN where unknown.
     within : float
-        What the error stays under with a probability of 90 %, in fixed pixels.
+        What the error probably stays under, in fixed pixels.
     """
 
     row: float
@@ -52,7 +52,7 @@ def read_at(bundle: Bundle, pixel: Any) -> Reading | None:
         float(step[0]),
         float(step[1]),
         float(bundle.result.misregistration[row, col]),
-        bundle.result.error_at((row, col), 0.9),
+        bundle.result.error_at((row, col)),
     )
 
 

@@ -127,7 +127,7 @@ class StatusLine(QWidget):
         after = result.metrics.get("similarity_after")
         if before is not None and after is not None:
             parts.append(strings.SIMILARITY.format(before=before, after=after))
-        within = result.mean_error(0.9)
+        within = result.probable_error
         if math.isfinite(within):
             parts.append(strings.MEAN_ERROR.format(error=within))
         if "matches" in result.metrics:
