@@ -27,6 +27,7 @@ from napari_mmreg.gui.batch.dock import BatchDock
 from napari_mmreg.gui.evaluate.dock import EvaluateDock
 from napari_mmreg.gui.landmarks.dock import LandmarksDock
 from napari_mmreg.gui.register.dock import RegisterDock
+from napari_mmreg.gui.register.tour import CLOSED
 from napari_mmreg.gui.samples import load_ihc, load_thermal
 from napari_mmreg.gui.series.dock import SeriesDock
 from napari_mmreg.gui.shared import bundle as roles
@@ -34,6 +35,7 @@ from napari_mmreg.gui.shared import motion
 from napari_mmreg.gui.shared.fused import BEFORE, FUSED
 from napari_mmreg.gui.shared.kinds import KINDS
 from napari_mmreg.gui.shared.matches import FIXED, LINES, MOVING
+from napari_mmreg.gui.shared.memory import remember
 from napari_mmreg.io import write_image
 from napari_mmreg.landmarks.sessions import FOLDER_VARIABLE
 from napari_mmreg.samples import load_sample
@@ -55,6 +57,7 @@ def main() -> None:
     for name, (sample, scene) in SCENES.items():
         if chosen.only in (None, name):
             os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp()  # no session is found or kept
+            remember(CLOSED, True)
             viewer, dock = open_window(sample, chosen.window, landmarks=scene in EVALUATIONS)
             if name.startswith("landmarks"):
                 dock = add_landmarks(viewer, dock)

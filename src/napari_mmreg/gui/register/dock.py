@@ -19,6 +19,7 @@ from napari_mmreg.gui.register.saving import save_run
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.register.sharing import Sharing
 from napari_mmreg.gui.register.start_box import StartBox
+from napari_mmreg.gui.register.tour import Tour
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.activity import Activity
 from napari_mmreg.gui.shared.bundle import Bundle
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 LANDMARKS = "Landmarks"
 _SCROLL_DELAY_MS = 50
+_SAMPLE = "ihc_two_stain"
+_AFTER_A_RUN = 2
+"""The part of the tour that comes after *Register*."""
 
 
 class RegisterDock(ScrollingDock):
@@ -79,7 +83,9 @@ class RegisterDock(ScrollingDock):
         self.compare = self.results.compare
         self.open_result = QPushButton(strings.OPEN_RESULT)
         self.open_result.setToolTip(strings.OPEN_RESULT_TIP)
-        self._build()
+        self.tour_button = QPushButton(strings.TOUR_BUTTON)
+        self.tour_button.setToolTip(strings.TOUR_BUTTON_TIP)
+        self.tour = self._build()
         self._scroll_timer = self.timer(_SCROLL_DELAY_MS, self._scroll_to_result)
         self._compare_later = self.when_settled(self.results.compare_run)
         self._sharing = Sharing(self.session, self.compare)
@@ -93,26 +99,36 @@ class RegisterDock(ScrollingDock):
         self._connect()
         self._on_pair()
         self._on_run(self.session.runs.shown)
+        self.tour.begin_once()
 
     # Building
 
-    def _build(self) -> None:
+    def _build(self) -> Tour:
         self.start_section = Section(
             "register.start", strings.START, self.start_box, side=self.start_box.side, folded=True
         )
+        images = Section("register.images", strings.IMAGES, self.images, side=self.tour_button)
+        results = self.results
+        tour = Tour(
+            self.area, (images, self.run_bar, results.compare, results.layers, results.runs)
+        )
         self.stack(
-            Section("register.images", strings.IMAGES, self.images),
+            images,
             self.start_section,
             Section("register.method", strings.METHOD, self.method, self.advanced),
             self.run_bar,
             self.status,
             self.next_steps,
             Section("register.runs", strings.RUNS, self.results, side=self.open_result),
+            above=tour,
         )
+        return tour
 
     def _connect(self) -> None:
         self.images.changed.connect(self._on_pair)
         self.images.failed.connect(self.say_error)
+        self.tour_button.clicked.connect(self.tour.begin)
+        self.tour.sample_wanted.connect(self._on_sample)
         self.start_box.failed.connect(self.say_error)
         self.start_box.held.connect(self.compare.suspend)
         self.start_box.areas.drawing.connect(self._on_drawing)
@@ -220,6 +236,7 @@ class RegisterDock(ScrollingDock):
             return
         self.deliver(self.session.deliver(bundle))
         self._scroll_timer.start()
+        self.tour.go_on(_AFTER_A_RUN)
 
     def _show_fused(self, bundle: Bundle) -> None:
         self.status.show_note(bundle.note, strings.DONE_WORD)
@@ -235,6 +252,9 @@ class RegisterDock(ScrollingDock):
 
     # Results
 
+    def _on_sample(self) -> None:
+        self._viewer.open_sample(PLUGIN, _SAMPLE)
+
     def _on_pair(self) -> None:
         fixed, moving = self.images.pair
         self.run_bar.set_ready(ready=fixed is not None and moving is not None)
@@ -247,6 +267,8 @@ class RegisterDock(ScrollingDock):
 
     def _scroll_to_result(self) -> None:
         """Bring the result into view below the button, where the dock cannot show all."""
+        if not self.tour.isHidden():
+            return  # it brings its own part into view
         bar = self.area.verticalScrollBar()
         if bar is not None:
             bar.setValue(self.run_bar.y() - style.GAP)

@@ -295,7 +295,7 @@ def risk_layers(
 ) -> dict[str, LayerSpec]:
     """Return how likely the result is off by more than a tolerance in fixed pixels, by role.
 
-    `LIMIT` holds 1 where that is more likely than not; it is drawn as an outline.
+    `LIMIT` holds 1 where that is more likely than not; it is drawn as a line around that.
     """
     likely = (
         result.misregistration

@@ -80,8 +80,8 @@ class ScrollingDock(QWidget):
 
     # Building
 
-    def stack(self, *parts: QWidget) -> None:
-        """Put the parts below each other into the scrolling column."""
+    def stack(self, *parts: QWidget, above: QWidget | None = None) -> None:
+        """Put the parts below each other into a scrolling column; what is `above` stays there."""
         layout = QVBoxLayout(self._inner)
         layout.setContentsMargins(style.MARGIN, 4, style.MARGIN, style.MARGIN)
         layout.setSpacing(style.GAP)
@@ -95,6 +95,8 @@ class ScrollingDock(QWidget):
         self._inner.wanted.connect(self._fit_rows)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
+        if above is not None:
+            outer.addWidget(above)
         outer.addWidget(self.area)
         tab_in_order(self._inner)
         self._recolour()

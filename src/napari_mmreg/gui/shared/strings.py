@@ -317,7 +317,8 @@ KINDS = {
     "grid": ("Grid", "A square grid bent by the whole transform, outside the moving image too."),
     "risk": (
         "Risk",
-        "How likely the result is off by more than the tolerance; outlined where it probably is.",
+        "How likely the result is off by more than the tolerance; on the white line it is as "
+        "likely as not.",
     ),
     "before": ("Risk before", "The same for the pair as it came, by the same measurements."),
     "localised": ("Located", "Where the model itself found the pair misregistered as it came."),
@@ -346,6 +347,41 @@ COMPARE = "Compare"
 SHOW = "Show"
 WITH = "With"
 SOURCE_NAME = "What the fixed image is compared with"
+TOUR_BUTTON = "Tour"
+TOUR_BUTTON_TIP = "What the parts of this panel are for, in five steps."
+TOUR_PLACE = "{place} of {count}: {title}"
+TOUR_SAMPLE = "Open a sample"
+TOUR_NEXT, TOUR_BACK, TOUR_END, TOUR_DONE = "Next", "Back", "End tour", "Done"
+TOUR = (
+    (
+        "Two images",
+        "Choose the image that stays (fixed) and the one that is aligned to it (moving). "
+        "Is nothing open yet? The sample is a section with two stains.",
+    ),
+    (
+        "Register",
+        "Press the button; it takes some seconds and cancels as well. Your own layers are never "
+        "changed.",
+    ),
+    (
+        "Look",
+        "The moving image now lies over the fixed one. Hold the button “Hold: before” to see them "
+        "as they lay, or choose another way to compare, such as a curtain.",
+    ),
+    (
+        "Trust it?",
+        "OK, doubtful or failed: the sentences below the button say why, and how far off the "
+        "result probably is. Risk shows where, and Worst place takes you there.",
+    ),
+    (
+        "Keep it",
+        "Save writes the image, the transform and a report; Share makes a figure or a script. "
+        "Layers > Transform > Apply registration carries other layers along. More in the "
+        '<a style="color: #3b8de0" href="https://napari-mmreg.github.io/napari-mmreg">documentation</a>.',
+    ),
+)
+"""Title and text of every stop."""
+
 MODES = {
     "off": "Off",
     "overlay": "Overlay",
