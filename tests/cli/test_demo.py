@@ -229,7 +229,7 @@ def test_the_real_engine_registers_every_sample(here, capsys, name):
 def test_the_screenshot_shows_napari_with_a_result(here):
     environment = {k: v for k, v in os.environ.items() if not k.endswith("DISPLAY")}
     done = subprocess.run(
-        [sys.executable, "-m", "napari_mmreg.cli", "demo", THERMAL, "--device", "cpu"],
+        [sys.executable, "-m", "napari_mmreg.cli", "demo", THERMAL, "--model", "classical"],
         env=environment,
         capture_output=True,
         text=True,

@@ -48,6 +48,19 @@ def test_what_was_aligned_already_was_likely_right():
     assert found.errors_before.exceeds().mean() < 0.4
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_matches_nothing_is_not_called_a_repeating_pattern(seed):
+    noise = np.random.default_rng(seed).random(FIXED.shape)
+    found = certify(prepare_pair(FIXED, noise), MatrixTransform.translation((9, -5)), Run())
+    assert found.status != "ok"
+    assert not any("repeats" in reason for reason in found.reasons)
+
+
+def test_a_result_that_is_not_used_is_given_one_reason():
+    found = certify(PAIR, MatrixTransform.translation((45, 20)).compose(TRUTH), Run())
+    assert len(found.reasons) == 1
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -188,15 +188,15 @@ def _judge(
             "The alignment found is no better than chance would give: the images' structures "
             "do not lock together. Start from a few landmark pairs, or mask what only one shows."
         )
+    elif found.rival > MAX_RIVAL and chance <= DOUBTFUL:  # structures lock, here and elsewhere
+        mild.append(
+            "The pattern repeats: shifted by one or more periods the images fit as well "
+            f"({found.rival:.0%}). Start within half a period, from landmark pairs."
+        )
     elif chance > DOUBTFUL or found.margin < MIN_MARGIN:
         mild.append(
             "Other positions fit almost as well. Compare the images before you rely on this, and "
             "add landmark pairs if it is wrong."
-        )
-    if found.rival > MAX_RIVAL:
-        mild.append(
-            "The pattern repeats: shifted by one or more periods the images fit as well "
-            f"({found.rival:.0%}). Start within half a period, from landmark pairs."
         )
     if found.shift[0] > MAX_SHIFT and found.shift[1] > MAX_DROP:
         mild.append(
@@ -218,8 +218,8 @@ def _judge(
             f"The deformation folds over itself on {folding:.1%} of the image; do not trust it "
             "there."
         )
-    if serious:
-        return "failed", (*serious, *mild)
+    if serious:  # what else could be said of a transform that is not used helps nobody
+        return "failed", tuple(serious)
     if mild:
         return "doubtful", tuple(mild)
     if float(found.displacement.max()) == 0.0:
