@@ -32,7 +32,7 @@ from napari_mmreg.gui.samples import load_ihc, load_thermal
 from napari_mmreg.gui.series.dock import SeriesDock
 from napari_mmreg.gui.shared import bundle as roles
 from napari_mmreg.gui.shared import motion
-from napari_mmreg.gui.shared.fused import BEFORE, FUSED
+from napari_mmreg.gui.shared.fused import BEFORE, FUSED, NO_FUSION
 from napari_mmreg.gui.shared.kinds import KINDS
 from napari_mmreg.gui.shared.matches import FIXED, LINES, MOVING
 from napari_mmreg.gui.shared.memory import remember
@@ -109,14 +109,19 @@ def settle(milliseconds: int = 400) -> None:
 
 def run(dock: RegisterDock, seconds: int = 300) -> None:
     """Press *Register* and wait for the layers."""
+    press_register(dock, seconds)
+    if dock.runs.run is None:
+        raise SystemExit(f"The run ended without a result: {dock.status.text}")
+
+
+def press_register(dock: RegisterDock, seconds: int = 300) -> None:
+    """Press *Register* and wait for the end of the run."""
     dock.run_bar.button.click()
     for _ in range(seconds * 20):
         settle(50)
-        if not dock.run_bar.running and not dock.busy and dock.runs.run is not None:
+        if not dock.run_bar.running and not dock.busy:
             break
     settle(1500)
-    if dock.runs.run is None:
-        raise SystemExit(f"The run ended without a result: {dock.status.text}")
     print(dock.status.text)
 
 
@@ -159,6 +164,46 @@ def result_overlay(viewer, dock) -> None:
     """After a run, as it appears."""
     run(dock)
     point_at(viewer, dock.images.pair[0], np.array(dock.images.pair[0].data.shape[:2]) * 0.4)
+
+
+def tour(_viewer, dock) -> None:
+    """The tour, at the button."""
+    dock.tour.begin()
+    dock.tour.next.click()
+
+
+def load_bricks():
+    """A wall whose bricks are as alike as their places, and its negative, shifted."""
+    from skimage import data
+
+    wall = data.brick()
+    return [
+        (wall[40:340, 40:340], {"name": "wall", "colormap": "green"}, "image"),
+        (
+            255 - wall[60:360, 70:370],
+            {"name": "wall, negative", "colormap": "magenta", "blending": "additive"},
+            "image",
+        ),
+    ]
+
+
+def load_unrelated():
+    """A cup of coffee, and a stain of a section of the colon."""
+    return [load_thermal()[0], load_ihc()[1]]
+
+
+def status_doubtful(_viewer, dock) -> None:
+    """A result that fits well here, and nearly as well elsewhere."""
+    dock.method.model.select("rfnet")
+    dock.method.fusion.select(NO_FUSION)
+    run(dock)
+
+
+def status_failed(_viewer, dock) -> None:
+    """Two images of different things."""
+    dock.method.model.select("rfnet")
+    dock.method.fusion.select(NO_FUSION)
+    press_register(dock)
 
 
 def load_large():
@@ -557,6 +602,9 @@ SCENES = {
     "register_dock": (load_ihc, register_dock),
     "start_by_hand": (load_ihc, start_by_hand),
     "result_overlay": (load_ihc, result_overlay),
+    "status_doubtful": (load_bricks, status_doubtful),
+    "status_failed": (load_unrelated, status_failed),
+    "tour": (load_ihc, tour),
     "large": (load_large, large),
     "tiles": (load_tiles, tiles),
     "flow_arrows": (load_thermal, flow_arrows),
