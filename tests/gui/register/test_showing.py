@@ -33,7 +33,11 @@ def test_choosing_a_run_hides_the_others_and_shows_what_is_wanted(session, viewe
     assert "[1] deformed grid" in viewer.layers  # hidden, not gone
     session.runs.toggle("risk", on=True)
     session.runs.show(2)
-    assert visible(viewer) == ["[2] registered", "[2] misregistration"]
+    assert visible(viewer) == [
+        "[2] registered",
+        "[2] misregistration",
+        "[2] limit of tolerance",
+    ]
 
 
 def test_a_kept_run_stays_next_to_the_others(session, viewer, pair, make_run):
