@@ -46,12 +46,12 @@ def _cheap_viewers():
 
 
 @pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path, monkeypatch):
+def _own_data_folder(tmp_path_factory, monkeypatch):
     """What docks remember is neither found nor left behind; the tour is over."""
     from napari_mmreg.gui.register.tour import CLOSED
     from napari_mmreg.gui.shared.memory import remember
 
-    monkeypatch.setenv("MMREG_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MMREG_DATA_DIR", str(tmp_path_factory.mktemp("docks")))
     remember(CLOSED, True)
 
 
