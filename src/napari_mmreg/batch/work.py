@@ -171,7 +171,7 @@ def preview(fixed: Picture, result: RegistrationResult) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    fixed : Image
+    fixed : Picture
     result : RegistrationResult
 
     Returns

@@ -31,7 +31,7 @@ class SideStack:
         Index along each leading axis of what is looked at.
     rgb : bool
         Whether the last axis holds channels.
-    image : Image
+    picture : Picture
         The first image, and what the file says about all of them.
     fps : float or None
         Frames per second of a video.

@@ -116,7 +116,7 @@ def sensitivity(
 
     Parameters
     ----------
-    segmenter, image, prompts
+    segmenter, picture, prompts
         The prompts are put to the registered image.
     reference : mapping of int to ndarray of bool, shape (H, W)
         The objects' masks in the fixed image.

@@ -29,7 +29,7 @@ class FolderStack:
     Attributes
     ----------
     paths : tuple of Path
-    image : Image
+    picture : Picture
         The first one.
     shape : tuple of int
         (n, H, W) or (n, H, W, C).

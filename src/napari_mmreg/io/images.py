@@ -91,7 +91,7 @@ def read_picture(path: str | Path, page: int | None = None, channel: int | None 
 
     Returns
     -------
-    Image
+    Picture
         Palettes become colours, one-bit images 0 and 255. NaN stays; GDAL's no-data value
         becomes NaN in floating-point TIFFs. An image that its EXIF or TIFF orientation calls
         turned or mirrored is set upright, and a note says so.

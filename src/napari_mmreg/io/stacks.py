@@ -42,7 +42,7 @@ class Stack:
         Lengths of the axes that the pages run along, the slowest first; their product is n.
     axes : str
         One letter per such axis as TIFF names them (T time, Z depth, C channel, Q unknown).
-    image : Image
+    picture : Picture
         The first page, and what the file says about all of them.
     """
 

@@ -136,7 +136,7 @@ class Painting(NamedTuple):
 
     Attributes
     ----------
-    image : Tensor of shape (B, 1, H, W)
+    picture : Tensor of shape (B, 1, H, W)
         In [0, 1].
     channels : Tensor of shape (B, M, H, W)
         What an appearance known from registration is mixed of, see `nn.mixing`.

@@ -64,7 +64,7 @@ class FusionRegisterRecipe(FlowRecipe):
         Frozen fusion methods of which each batch draws one, so that one set of weights serves all.
     field_free : bool
         The paper's losses alone, without the true field (ablation).
-    image : float
+    picture : float
         Weight of the paper's terms beside the supervised ones.
     start_share, jitter : float
         Share of batches whose search begins near the truth instead of at zero, as in the finer
