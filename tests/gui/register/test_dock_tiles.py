@@ -11,6 +11,7 @@ from qtpy.QtGui import QGuiApplication
 from skimage import data
 
 from napari_mmreg import large
+from napari_mmreg.gui.register import strings as texts
 from napari_mmreg.gui.register.dock import RegisterDock
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import REGISTERED
@@ -88,7 +89,7 @@ def test_from_the_menu_to_a_run_that_can_be_compared(dock, tiles, qtbot):
     dock._sharing.copy_script(dock)
     assert "napari_mmreg.refine_tiles(" in QGuiApplication.clipboard().text()
     _choose(dock)  # once more
-    assert dock.status.text.endswith(strings.TILES_AGAIN)
+    assert dock.status.text.endswith(texts.TILES_AGAIN)
     dock.runs.remove.click()
     assert dock.session.runs.runs == [first]
     assert first.layers[REGISTERED].visible

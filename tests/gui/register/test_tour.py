@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from napari_mmreg.gui.register import strings as texts
 from napari_mmreg.gui.register.tour import CLOSED
-from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.memory import recall, remember
 
 pytestmark = pytest.mark.gui
@@ -20,7 +20,7 @@ def newcomer():
 def test_it_begins_by_itself_until_it_is_closed(make_dock, engine, pictures):
     _, dock = make_dock(engine, pictures=pictures)
     assert dock.tour.isVisibleTo(dock)
-    assert dock.tour.title.text() == f"1 of {len(strings.TOUR)}: {strings.TOUR[0][0]}"
+    assert dock.tour.title.text() == f"1 of {len(texts.TOUR)}: {texts.TOUR[0][0]}"
     dock.tour.end_button.click()
     assert not dock.tour.isVisibleTo(dock)
     assert recall(CLOSED, False)
@@ -37,12 +37,12 @@ def test_every_stop_is_reached_and_the_last_one_ends_it(make_dock, engine, pictu
     while dock.tour.isVisibleTo(dock):
         seen.append(dock.tour.text.text())
         dock.tour.next.click()
-    assert seen == [text for _, text in strings.TOUR]
+    assert seen == [text for _, text in texts.TOUR]
     dock.tour.begin()
     assert not dock.tour.back.isEnabled()
     dock.tour.next.click()
     dock.tour.back.click()
-    assert dock.tour.text.text() == strings.TOUR[0][1]
+    assert dock.tour.text.text() == texts.TOUR[0][1]
 
 
 def test_a_run_takes_it_on_and_the_line_is_around_its_part(make_dock, engine, pictures, qtbot):

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_mmreg.errors import RegistrationError
 from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui.register import shortcuts
+from napari_mmreg.gui.register import strings as texts
 from napari_mmreg.gui.register.method import AdvancedBox, MethodBox, collect
 from napari_mmreg.gui.register.next_steps import NextSteps
 from napari_mmreg.gui.register.results_box import ResultsBox
@@ -83,8 +84,8 @@ class RegisterDock(ScrollingDock):
         self.compare = self.results.compare
         self.open_result = QPushButton(strings.OPEN_RESULT)
         self.open_result.setToolTip(strings.OPEN_RESULT_TIP)
-        self.tour_button = QPushButton(strings.TOUR_BUTTON)
-        self.tour_button.setToolTip(strings.TOUR_BUTTON_TIP)
+        self.tour_button = QPushButton(texts.TOUR_BUTTON)
+        self.tour_button.setToolTip(texts.TOUR_BUTTON_TIP)
         self.tour = self._build()
         self._scroll_timer = self.timer(_SCROLL_DELAY_MS, self._scroll_to_result)
         self._compare_later = self.when_settled(self.results.compare_run)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
+from napari_mmreg.gui.register import strings as texts
 from napari_mmreg.gui.register.run_list import RunList
 from napari_mmreg.gui.register.tiles import choices
 from napari_mmreg.gui.shared import strings
@@ -54,8 +55,8 @@ class RunsBox(QWidget):
         self.fuse.setToolTip(strings.FUSE_NOW_TIP)
         self.remove = QPushButton(strings.REMOVE)
         self.remove.setToolTip(strings.REMOVE_TIP)
-        self.tiles = QPushButton(strings.TILES)
-        self.tiles.setToolTip(strings.TILES_TIP)
+        self.tiles = QPushButton(texts.TILES)
+        self.tiles.setToolTip(texts.TILES_TIP)
         self.tiles_menu = QMenu(self)
         self.tiles.setMenu(self.tiles_menu)
         layout = style.column(self)
@@ -113,7 +114,7 @@ class RunsBox(QWidget):
             if action is not None:
                 action.setData(finest)
         if not offered:
-            action = self.tiles_menu.addAction(strings.TILES_SMALL.format(side=LEAST))
+            action = self.tiles_menu.addAction(texts.TILES_SMALL.format(side=LEAST))
             if action is not None:
                 action.setEnabled(False)
 

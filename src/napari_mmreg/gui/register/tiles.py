@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.errors import InputError
+from napari_mmreg.gui.register import strings as texts
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle, build
 from napari_mmreg.gui.shared.full_resolution import (
@@ -71,13 +72,13 @@ class TilesJob(Job[Bundle | str]):
             )
         rounds = found.provenance["refined_tiles"]
         if not any(_refined(each) for each in rounds):
-            nothing = strings.TILES_NOTHING.format(run=former.snapshot.run)
+            nothing = texts.TILES_NOTHING.format(run=former.snapshot.run)
             return "\n".join((nothing, *describe(rounds)))
         run.report(strings.STAGE_LAYERS, ENGINE_SHARE)
         pull = level_pull(snapshot, found.transform)
         result = with_tiles(former.result, pull, moving, rounds)
-        done = strings.TILES_DONE.format(run=former.snapshot.run)
-        compare = strings.TILES_COMPARE.format(run=former.snapshot.run)
+        done = texts.TILES_DONE.format(run=former.snapshot.run)
+        compare = texts.TILES_COMPARE.format(run=former.snapshot.run)
         note = "\n".join((done, *describe(rounds), compare))
         return build(snapshot, former.fixed, moving, result, note, self._check)
 
@@ -100,9 +101,9 @@ def check_refinable(bundle: Bundle) -> None:
     from napari_mmreg.large import LEAST
 
     if was_refined(bundle.result):
-        raise InputError(strings.TILES_AGAIN)
+        raise InputError(texts.TILES_AGAIN)
     if not rounds_of(bundle.snapshot):
-        raise InputError(strings.TILES_TOO_SMALL.format(side=LEAST))
+        raise InputError(texts.TILES_TOO_SMALL.format(side=LEAST))
 
 
 def was_refined(result: RegistrationResult) -> bool:
@@ -121,7 +122,7 @@ def choices(snapshot: Snapshot) -> list[tuple[int, str]]:
     offered = []
     for factor, _ in reversed(rounds):
         tiles = sum(count for each, count in rounds if each >= factor)
-        text = strings.TILES_FULL if factor == 1 else strings.TILES_PART
+        text = texts.TILES_FULL if factor == 1 else texts.TILES_PART
         offered.append((factor, text.format(factor=factor, tiles=f"{tiles:,}")))
     return offered
 
@@ -131,15 +132,15 @@ def describe(rounds: Sequence[Mapping[str, int]]) -> list[str]:
     said = []
     for each in rounds:
         factor = each["factor"]
-        part = strings.TILES_AT_PART.format(factor=factor)
-        where = strings.TILES_AT_FULL if factor == 1 else part
+        part = texts.TILES_AT_PART.format(factor=factor)
+        where = texts.TILES_AT_FULL if factor == 1 else part
         reasons = ", ".join(_reasons(each))
         said.append(
-            strings.TILES_ROUND.format(
+            texts.TILES_ROUND.format(
                 where=where,
                 refined=_refined(each),
                 tiles=each["tiles"],
-                left=strings.TILES_LEFT.format(reasons=reasons) if reasons else "",
+                left=texts.TILES_LEFT.format(reasons=reasons) if reasons else "",
             )
         )
     return said
@@ -151,9 +152,9 @@ def _refined(each: Mapping[str, int]) -> int:
 
 def _reasons(each: Mapping[str, int]) -> list[str]:
     counts = {
-        strings.TILES_GOOD: each["tried"] - each["accepted"],
-        strings.TILES_FLAT: each["tiles"] - each["lost"] - each["tried"],
-        strings.TILES_LOST: each["lost"],
-        strings.TILES_CONTRADICTED: each["contradicted"],
+        texts.TILES_GOOD: each["tried"] - each["accepted"],
+        texts.TILES_FLAT: each["tiles"] - each["lost"] - each["tried"],
+        texts.TILES_LOST: each["lost"],
+        texts.TILES_CONTRADICTED: each["contradicted"],
     }
     return [text.format(count=count) for text, count in counts.items() if count]

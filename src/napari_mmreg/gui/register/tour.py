@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QWidget
 
-from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.register import strings as texts
 from napari_mmreg.gui.shared.memory import recall, remember
 from napari_mmreg.gui.shared.widgets import style
 
@@ -26,7 +26,7 @@ class Tour(QFrame):
     area : QScrollArea
         What the parts scroll in.
     parts : sequence of QWidget
-        What each of `strings.TOUR` speaks of.
+        What each of `texts.TOUR` speaks of.
 
     Signals
     -------
@@ -50,10 +50,10 @@ class Tour(QFrame):
         self.title.setStyleSheet("QLabel { font-weight: 600; }")
         self.text = style.wrapping(QLabel())
         self.text.setOpenExternalLinks(True)
-        self.sample = QPushButton(strings.TOUR_SAMPLE)
-        self.end_button = QPushButton(strings.TOUR_END)
-        self.back = QPushButton(strings.TOUR_BACK)
-        self.next = QPushButton(strings.TOUR_NEXT)
+        self.sample = QPushButton(texts.TOUR_SAMPLE)
+        self.end_button = QPushButton(texts.TOUR_END)
+        self.back = QPushButton(texts.TOUR_BACK)
+        self.next = QPushButton(texts.TOUR_NEXT)
         layout = style.column(self)
         layout.setContentsMargins(style.MARGIN, style.GAP, style.MARGIN, style.GAP)
         for part in (self.title, self.text, self.sample):
@@ -106,20 +106,20 @@ class Tour(QFrame):
 
     def _show(self, place: int) -> None:
         self._at = place
-        title, text = strings.TOUR[place]
+        title, text = texts.TOUR[place]
         self.title.setText(
-            strings.TOUR_PLACE.format(place=place + 1, count=len(self._parts), title=title)
+            texts.TOUR_PLACE.format(place=place + 1, count=len(self._parts), title=title)
         )
         self.text.setText(text)
         self.sample.setVisible(place == 0)
         self.back.setEnabled(place > 0)
         last = place + 1 == len(self._parts)
-        self.next.setText(strings.TOUR_DONE if last else strings.TOUR_NEXT)
+        self.next.setText(texts.TOUR_DONE if last else texts.TOUR_NEXT)
         self.end_button.setVisible(not last)
         style.make_room(self)
-        self.look()
+        self._look()
 
-    def look(self) -> None:
+    def _look(self) -> None:
         """Bring the part that it speaks of into view."""
         inner = self._area.widget()
         if inner is None:

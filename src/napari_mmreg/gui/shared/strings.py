@@ -253,30 +253,6 @@ SAVED = "Saved in {folder}."
 SAVED_FUSED = "Saved in {folder}, with {names}."
 LEFT_FUSED = "Still there from an earlier save: {left}."
 NOT_SAVED = "Could not save: {error}"
-TILES = "Refine in tiles"
-TILES_TIP = (
-    "For large images: refine the shown run at a higher resolution, in overlapping tiles, and add "
-    "it as a new run. The menu says how many tiles there are; a tile takes seconds."
-)
-TILES_FULL = "At full resolution · {tiles} tiles"
-TILES_PART = "At 1/{factor} of the resolution · {tiles} tiles"
-TILES_SMALL = "Of no use here: up to {side:,} pixels a side, a run sees what tiles would"
-TILES_TOO_SMALL = (
-    "Tiles are of no use for this run: of images of up to {side:,} pixels a side, a run sees all "
-    "that tiles would."
-)
-TILES_AGAIN = "This run was refined in tiles already. Choose the run it came from."
-TILES_DONE = "Run {run} refined in tiles."
-TILES_ROUND = "{where}: {refined} of {tiles} tiles refined{left}."
-TILES_AT_FULL = "Full resolution"
-TILES_AT_PART = "1/{factor} of the resolution"
-TILES_LEFT = "; left alone: {reasons}"
-TILES_GOOD = "{count} as good as they get"
-TILES_FLAT = "{count} without structure or data in both images"
-TILES_LOST = "{count} too far off for tiles"
-TILES_CONTRADICTED = "{count} that neighbours contradict"
-TILES_NOTHING = "No tile was refined, so no run was added: the result of run {run} stays."
-TILES_COMPARE = "Compare it with run {run} under Compare, With."
 REMOVE = "Remove"
 REMOVE_TIP = "Remove all layers of this run. Your own layers are kept."
 SHARE = "Share"
@@ -347,41 +323,6 @@ COMPARE = "Compare"
 SHOW = "Show"
 WITH = "With"
 SOURCE_NAME = "What the fixed image is compared with"
-TOUR_BUTTON = "Tour"
-TOUR_BUTTON_TIP = "What the parts of this panel are for, in five steps."
-TOUR_PLACE = "{place} of {count}: {title}"
-TOUR_SAMPLE = "Open a sample"
-TOUR_NEXT, TOUR_BACK, TOUR_END, TOUR_DONE = "Next", "Back", "End tour", "Done"
-TOUR = (
-    (
-        "Two images",
-        "Choose the image that stays (fixed) and the one that is aligned to it (moving). "
-        "Is nothing open yet? The sample is a section with two stains.",
-    ),
-    (
-        "Register",
-        "Press the button; it takes some seconds and cancels as well. Your own layers are never "
-        "changed.",
-    ),
-    (
-        "Look",
-        "The moving image now lies over the fixed one. Hold the button “Hold: before” to see them "
-        "as they lay, or choose another way to compare, such as a curtain.",
-    ),
-    (
-        "Trust it?",
-        "OK, doubtful or failed: the sentences below the button say why, and how far off the "
-        "result probably is. Risk shows where, and Worst place takes you there.",
-    ),
-    (
-        "Keep it",
-        "Save writes the image, the transform and a report; Share makes a figure or a script. "
-        "Layers > Transform > Apply registration carries other layers along. More in the "
-        '<a style="color: #3b8de0" href="https://napari-mmreg.github.io/napari-mmreg">documentation</a>.',
-    ),
-)
-"""Title and text of every stop."""
-
 MODES = {
     "off": "Off",
     "overlay": "Overlay",
