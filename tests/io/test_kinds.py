@@ -132,6 +132,17 @@ def test_folders_and_files_without_a_transform(tmp_path):
     assert files.recognised_kind(tmp_path / "array.npz").name == "npz"
 
 
+def test_archives_of_a_future_kind(tmp_path):
+    path = tmp_path / "t.npz"
+    SHIFT.save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 255  # the version needed to unpack it
+    path.write_bytes(content)
+    assert files.recognised_kind(path) is None
+    with pytest.raises(TransformError, match="is damaged or no transform file"):
+        load_transform(path)
+
+
 def test_what_is_not_given_comes_from_the_images():
     framed = SHIFT.with_frames(Frame((40, 60), (500, 250), "µm"), Frame((8, 9), (2, 3), "mm"))
     options = files.FileOptions().completed(framed)

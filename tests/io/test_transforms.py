@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_mmreg.errors import InputError, MissingExtraError, TransformError
 from napari_mmreg.geometry import CompositeTransform, DisplacementTransform, MatrixTransform
 from napari_mmreg.io import load_transform, save_transform
-from napari_mmreg.io.itk import from_itk, to_itk
+from napari_mmreg.io.itk import from_itk, from_itk_field, to_itk
 from napari_mmreg.io.nifti import check_whole
 from napari_mmreg.io.physical import spacing_matrix
 
@@ -312,6 +312,15 @@ def test_what_does_not_decompress_is_refused(sitk, tmp_path, capfd):
     with pytest.raises(TransformError, match="ITK cannot read"):
         load_transform(path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_field_with_signalling_nan(sitk):
+    field = np.zeros((5, 6, 2), np.float32)
+    field.view(np.uint32)[2, 3] = 0x7F800001
+    image = sitk.GetImageFromArray(field, isVector=True)
+    points = from_itk_field(image).map([[2, 3], [0, 0]])
+    assert np.isnan(points[0]).all()
+    np.testing.assert_array_equal(points[1], 0)
 
 
 def test_displacements_beyond_our_range(sitk, tmp_path):

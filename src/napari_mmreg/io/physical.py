@@ -119,9 +119,9 @@ def from_physical(
     to_fixed, to_moving = spacing_matrix(fixed_spacing), spacing_matrix(moving_spacing)
     if isinstance(physical, DisplacementTransform) and fixed_spacing == moving_spacing:
         grid = MatrixTransform(to_fixed.inverse().matrix @ physical.grid.matrix)
-        return DisplacementTransform(
-            physical.field / np.asarray(fixed_spacing, dtype=np.float32), grid
-        )
+        with np.errstate(invalid="ignore"):  # signalling NaN, from damaged files
+            field = physical.field / np.asarray(fixed_spacing, dtype=np.float32)
+        return DisplacementTransform(field, grid)
     return to_moving.inverse().compose(physical.compose(to_fixed))
 
 
