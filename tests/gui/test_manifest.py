@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import asdict
 
 import pytest
 from npe2 import PluginManifest
@@ -11,7 +12,8 @@ from napari_mmreg.fusion import list_fusions
 from napari_mmreg.gui.register.layers_box import MAX_ARROWS, MIN_ARROWS
 from napari_mmreg.gui.shared.fused import NO_FUSION
 from napari_mmreg.gui.shared.settings import Defaults, read_defaults
-from napari_mmreg.gui.shared.strings import DEVICES
+from napari_mmreg.gui.shared.strings import BUDGETS, DEVICES, MODES
+from napari_mmreg.models import list_models
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +57,10 @@ def test_preferences_fit_the_dock(manifest):
     assert run["device"].enum == list(DEVICES)
     assert (run["arrows"].minimum, run["arrows"].maximum) == (MIN_ARROWS, MAX_ARROWS)
     assert run["fusion"].enum == [NO_FUSION, *(info.name for info in list_fusions())]
-    defaults = Defaults(*(run[name].default for name in ("device", "threads", "arrows", "fusion")))
-    assert defaults == Defaults()
+    assert run["model"].enum == ["auto", *(info.name for info in list_models())]
+    assert run["budget"].enum == list(BUDGETS)
+    assert run["comparison"].enum == list(MODES)
+    assert Defaults(**{name: run[name].default for name in run}) == Defaults()
 
 
 @pytest.mark.gui
@@ -71,8 +75,10 @@ def test_a_dock_starts_with_the_preferences(
     if "napari-mmreg" not in npe2pm:
         npe2pm.register(manifest)
     run = get_plugin_settings("napari-mmreg").run
-    run.device, run.threads, run.arrows, run.fusion = "cpu", 2, 50, "laplacian"
-    assert read_defaults() == Defaults("cpu", 2, 50, "laplacian")
+    chosen = Defaults("auto", "best", "cpu", False, 2, "curtain", 50, "laplacian")
+    for name, value in asdict(chosen).items():
+        setattr(run, name, value)
+    assert read_defaults() == chosen
     viewer = make_napari_viewer()
     dock = RegisterDock(viewer, engine, [])
     viewer.window.add_dock_widget(dock, name="Register images")
@@ -80,4 +86,7 @@ def test_a_dock_starts_with_the_preferences(
     assert dock.advanced.threads.value() == 2
     assert dock.layers.arrows.value() == 50
     assert dock.method.fusion.value == "laplacian"
+    assert dock.method.budget.value == "best"
+    assert not dock.method.refine.isChecked()
+    assert dock.compare.mode.value == "curtain"
     dock.shut_down()

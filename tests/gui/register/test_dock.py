@@ -172,6 +172,31 @@ def test_models_are_listed_with_what_they_are_for(make_dock, engine, pictures, q
     assert (options["model"], options["refine"], options["seed"]) == ("one", False, 5)
 
 
+def test_the_method_last_used_for_these_modalities(make_dock, engine, pictures, qtbot):
+    viewer, dock = make_dock(engine, pictures=pictures)
+    choose(dock.method.model, "one")
+    dock.method.refine.click()
+    _run(qtbot, dock)
+    choose(dock.images.moving.modality, "sar")
+    dock.method.model.select("auto")
+    dock.method.refine.setChecked(True)
+    choose(dock.images.moving.modality, "infrared")
+    assert (dock.method.model.value, dock.method.refine.isChecked()) == ("one", False)
+
+    _, other = make_dock(engine, pictures=pictures)
+    assert other.method.model.value == "one"
+    choose(other.method.model, "auto")  # what the user has just chosen stays
+    choose(other.images.moving.modality, "sar")
+    choose(other.images.moving.modality, "infrared")
+    assert other.method.model.value == "auto"
+
+
+def choose(combo, value):
+    """Choose as a user does."""
+    combo.select(value)
+    combo.activated.emit(combo.currentIndex())
+
+
 def test_masks_are_labels_layers(make_dock, engine, pictures, qtbot):
     viewer, dock = make_dock(engine, pictures=pictures)
     painted = np.zeros(pictures[0].shape, int)

@@ -38,7 +38,7 @@ _COMPOSE_INTERVAL_MS = 30
 
 
 class CompareBox(QWidget):
-    """Drives a `Comparison` for the chosen run.
+    """Drives a `Comparison` for the chosen run, in a mode that the user changes later.
 
     Signals
     -------
@@ -48,14 +48,14 @@ class CompareBox(QWidget):
 
     changed = Signal()
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: Comparison, mode: str) -> None:
         super().__init__()
         self._comparison = comparison
         self._run: RunRecord | None = None
         self._held = self._suspended = False
         self._steps = {mode: span.start for mode, span in _RANGES.items()}
         self.mode = Combo.of(strings.MODES, strings.MODE_TIP)
-        self.mode.select("overlay")
+        self.mode.select(mode)
         self.source = Combo.of(strings.SOURCES, strings.SOURCE_TIP)
         self.source.setAccessibleName(strings.SOURCE_NAME)
         self.mode.setMinimumContentsLength(7)

@@ -29,6 +29,7 @@ from napari_mmreg.gui.shared.job import Register
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.settings import PLUGIN, read_defaults
+from napari_mmreg.gui.shared.snapshot import modality_of
 from napari_mmreg.gui.shared.task import Job, T
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.images import ImagePair
@@ -71,6 +72,7 @@ class RegisterDock(ScrollingDock):
 
             models = list_models()
         self._activity: Activity | None = None
+        self._modalities = ("", "")
         defaults = read_defaults()
         self.session = Session(napari_viewer, register)
         self.images = ImagePair(napari_viewer)
@@ -79,7 +81,7 @@ class RegisterDock(ScrollingDock):
         self.start_box = StartBox(napari_viewer, self.session, self.images)
         self.run_bar = RunBar()
         self.next_steps = NextSteps(models)
-        self.results = ResultsBox(napari_viewer, self.session, defaults.arrows)
+        self.results = ResultsBox(napari_viewer, self.session, defaults)
         self.runs, self.layers = self.results.runs, self.results.layers
         self.compare = self.results.compare
         self.open_result = QPushButton(strings.OPEN_RESULT)
@@ -128,6 +130,8 @@ class RegisterDock(ScrollingDock):
     def _connect(self) -> None:
         self.images.changed.connect(self._on_pair)
         self.images.failed.connect(self.say_error)
+        for side in (self.images.fixed, self.images.moving):
+            side.modality.activated.connect(self._on_pair)
         self.tour_button.clicked.connect(self.tour.begin)
         self.tour.sample_wanted.connect(self._on_sample)
         self.start_box.failed.connect(self.say_error)
@@ -168,6 +172,7 @@ class RegisterDock(ScrollingDock):
         except RegistrationError as error:
             self.say_error(str(error))
             return
+        self.method.keep(self._modalities)
         self._start(self.session.job(snapshot), self._show_run)
 
     def fuse(self) -> None:
@@ -259,6 +264,11 @@ class RegisterDock(ScrollingDock):
     def _on_pair(self) -> None:
         fixed, moving = self.images.pair
         self.run_bar.set_ready(ready=fixed is not None and moving is not None)
+        if fixed is not None and moving is not None:
+            modalities = modality_of(fixed), modality_of(moving)
+            if modalities != self._modalities:
+                self._modalities = modalities
+                self.method.bring_back(modalities)
 
     def _on_run(self, run: RunRecord | None) -> None:
         self.results.show_run(run)

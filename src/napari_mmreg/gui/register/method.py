@@ -13,17 +13,19 @@ from superqt import QCollapsible
 from napari_mmreg.fusion import list_fusions
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.fused import NO_FUSION
+from napari_mmreg.gui.shared.memory import recall, remember
 from napari_mmreg.gui.shared.settings import Defaults
 from napari_mmreg.gui.shared.snapshot import RunSettings, Start
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.combo import Combo
-from napari_mmreg.models.budgets import BALANCED
 from napari_mmreg.models.registry import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_mmreg.models import ModelInfo
+
+_MEMORY = "methods"
 
 
 class MethodBox(QWidget):
@@ -38,21 +40,23 @@ class MethodBox(QWidget):
 
     def __init__(self, models: Sequence[ModelInfo], defaults: Defaults) -> None:
         super().__init__()
+        self._by_hand = False
         self._purposes = {"auto": strings.AUTO_PURPOSE} | {m.name: m.purpose for m in models}
         self._proposed = NO_FUSION
         self._fusions = {m.name: m.fusion for m in models if m.fusion}
         names = {"auto": strings.AUTO_MODEL} | {m.name: m.title for m in models}
         self.model = Combo.of(names, strings.MODEL_TIP)
+        self.model.select(defaults.model)
         self.purpose = style.quiet_label()
         self.budget = Combo.of(strings.BUDGETS, strings.BUDGET_TIP)
         self.budget.setMinimumContentsLength(5)
-        self.budget.select(BALANCED)
+        self.budget.select(defaults.budget)
         self.budget.setAccessibleName(strings.BUDGET)
         self.device = Combo.of(strings.DEVICES, strings.DEVICE_TIP)
         self.device.select(defaults.device)
         self.refine = QCheckBox(strings.REFINE)
         self.refine.setToolTip(strings.REFINE_TIP)
-        self.refine.setChecked(True)
+        self.refine.setChecked(defaults.refine)
         self.fusion = Combo.of(
             {NO_FUSION: strings.NO_FUSION} | {f.name: f.title for f in list_fusions()},
             strings.FUSE_TIP,
@@ -74,8 +78,38 @@ class MethodBox(QWidget):
         )
         self.model.currentIndexChanged.connect(self._on_model)
         self.fusion.currentIndexChanged.connect(self._on_fusion)
+        for combo in (self.model, self.budget, self.fusion):
+            combo.activated.connect(self._on_user)
+        self.refine.clicked.connect(self._on_user)
         self._on_fusion()
         self._on_model()
+
+    def keep(self, modalities: tuple[str, str]) -> None:
+        """Remember what is chosen for a pair of modalities."""
+        self._by_hand = False
+        chosen = {
+            "model": self.model.value,
+            "budget": self.budget.value,
+            "fusion": self.fusion.value,
+            "refine": self.refine.isChecked(),
+        }
+        remember(_MEMORY, {**recall(_MEMORY, {}), _key(modalities): chosen})
+
+    def bring_back(self, modalities: tuple[str, str]) -> None:
+        """Choose what was last used for a pair of modalities, unless the user just chose."""
+        known = recall(_MEMORY, {}).get(_key(modalities))
+        if self._by_hand or not isinstance(known, dict):
+            return
+        for combo, name in (
+            (self.model, "model"),
+            (self.budget, "budget"),
+            (self.fusion, "fusion"),
+        ):
+            combo.select(known.get(name))
+        self.refine.setChecked(known.get("refine") is not False)
+
+    def _on_user(self) -> None:
+        self._by_hand = True
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
         """Look whether there is a GPU, if torch is loaded by now."""
@@ -154,6 +188,10 @@ def collect(method: MethodBox, advanced: AdvancedBox, start: Start, arrows: int)
         fusion=method.fusion.value,
         correct_fusion=method.correct.isEnabled() and method.correct.isChecked(),
     )
+
+
+def _key(modalities: tuple[str, str]) -> str:
+    return " | ".join(modalities)
 
 
 def _spin(low: int, high: int, value: int, tip: str) -> QSpinBox:

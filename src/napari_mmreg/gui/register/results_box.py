@@ -18,6 +18,7 @@ from napari_mmreg.gui.shared.compat import camera_emitters
 from napari_mmreg.gui.shared.kinds import FUSED
 from napari_mmreg.gui.shared.links import Links
 from napari_mmreg.gui.shared.run_record import RunRecord
+from napari_mmreg.gui.shared.settings import Defaults
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.section import Section
 
@@ -31,16 +32,16 @@ class ResultsBox(QWidget):
     ----------
     viewer : napari.components.ViewerModel
     session : Session
-    arrows : int
-        About how many are drawn at first.
+    defaults : Defaults
+        How many arrows are drawn at first, and how images are compared.
     """
 
-    def __init__(self, viewer: Any, session: Session, arrows: int) -> None:
+    def __init__(self, viewer: Any, session: Session, defaults: Defaults) -> None:
         super().__init__()
         self._session = session
         self.runs = RunsBox(session.runs)
-        self.layers = LayersBox(session.runs, arrows)
-        self.compare = CompareBox(session.comparison)
+        self.layers = LayersBox(session.runs, defaults.arrows)
+        self.compare = CompareBox(session.comparison, defaults.comparison)
         self.worst = QPushButton(strings.WORST)
         self.worst.setToolTip(strings.WORST_TIP.format(key=shortcuts.WORST))
         self.cursor_line = style.quiet_label(strings.CURSOR_IDLE)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from napari_mmreg.models.budgets import BALANCED
+from napari_mmreg.models.registry import AUTO
 
 PLUGIN = "napari-mmreg"
 
@@ -11,8 +14,12 @@ PLUGIN = "napari-mmreg"
 class Defaults:
     """What a fresh dock starts with; see ``configurations`` in napari.yaml."""
 
+    model: str = AUTO
+    budget: str = BALANCED
     device: str = "auto"
+    refine: bool = True
     threads: int = 0
+    comparison: str = "overlay"
     arrows: int = 32
     fusion: str = "none"
 
@@ -23,11 +30,6 @@ def read_defaults() -> Defaults:
 
     try:
         run = get_plugin_settings(PLUGIN).run
-        return Defaults(
-            device=str(run.device),
-            threads=int(run.threads),
-            arrows=int(run.arrows),
-            fusion=str(run.fusion),
-        )
+        return Defaults(**{f.name: getattr(run, f.name) for f in fields(Defaults)})
     except (KeyError, AttributeError):
         return Defaults()
