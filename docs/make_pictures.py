@@ -320,6 +320,21 @@ def compare_checkerboard(_viewer, dock) -> None:
     dock.compare.mode.select("checkerboard")
 
 
+def compare_beside(viewer, dock) -> None:
+    """Two linked views, with the mouse over a place."""
+    run(dock)
+    dock.compare.mode.select("beside")
+    look_closer(viewer, 2.5)
+    viewer.cursor.position = (150.0, 130.0)
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, None)
+
+
+def look_closer(viewer, times) -> None:
+    """Zoom in."""
+    viewer.scene.camera.zoom *= times
+
+
 def matches(_viewer, dock) -> None:
     """The matches of a matching model, on the fixed image and where they lay in the moving one."""
     dock.method.model.select("regnetmamba2")
@@ -613,6 +628,7 @@ SCENES = {
     "runs": (load_ihc, runs),
     "misregistration": (load_thermal, misregistration),
     "compare_checkerboard": (load_thermal, compare_checkerboard),
+    "compare_beside": (load_ihc, compare_beside),
     "matches": (load_thermal, matches),
     "rendering": (load_thermal, rendering),
     "fusion": (load_thermal, fusion),

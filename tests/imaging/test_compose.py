@@ -59,6 +59,16 @@ def test_a_checkerboard_alternates_tiles():
     np.testing.assert_array_equal(out == 255, (rows + cols) % 2 == 0)
 
 
+def test_side_by_side_or_one_above_the_other():
+    out = compose(BLACK, WHITE, "beside", 0)
+    rows, cols = BLACK.shape[:2]
+    assert out.shape == (rows, 2 * cols + 1, 3)
+    assert not out[:, :cols].any()
+    assert (out[:, cols:] == 255).all()
+    wide = np.zeros((10, 100), np.uint8)
+    assert compose(wide, wide, "beside", 0).shape == (21, 100, 3)
+
+
 def test_flicker_shows_one_or_the_other():
     np.testing.assert_array_equal(compose(BLACK, WHITE, "flicker", 0), BLACK)
     np.testing.assert_array_equal(compose(BLACK, WHITE, "flicker", 0, second=True), WHITE)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Mode = Literal["overlay", "blend", "curtain", "checkerboard", "flicker"]
+Mode = Literal["overlay", "blend", "curtain", "checkerboard", "flicker", "beside"]
 Shown = NDArray[np.uint8]
 
 
@@ -89,7 +89,7 @@ def compose(
     mode : str
         ``overlay``: fixed in green, other in magenta, grey where they agree; ``blend``: mixed;
         ``curtain``: fixed left of the line, other right of it; ``checkerboard``: tiles;
-        ``flicker``: one or the other, see `second`.
+        ``flicker``: one or the other, see `second`; ``beside``: the fixed one, a gap, the other.
     amount : float
         Share of the other image for overlay (0.5: both full) and blend, place of the curtain,
         each in [0, 1]; side of a tile in pixels for the checkerboard.
@@ -97,6 +97,7 @@ def compose(
     Returns
     -------
     ndarray of uint8, shape (h, w, 3)
+        With ``beside`` as wide as both and the gap, or, of wide images, as high.
     """
     if mode == "overlay":
         return _overlay(to_grey(fixed), to_grey(other), amount)
@@ -114,6 +115,8 @@ def _mixed(fixed: Shown, other: Shown, mode: Mode, amount: float, second: bool) 
         return _curtain(fixed, other, amount)
     if mode == "checkerboard":
         return _checkerboard(fixed, other, max(round(amount), 1))
+    if mode == "beside":
+        return _beside(fixed, other)
     return other if second else fixed
 
 
@@ -136,6 +139,14 @@ def _curtain(fixed: Shown, other: Shown, amount: float) -> Shown:
         out[:, max(at - 2 * half, 0) : at + 2 * half] = 0  # its edges are seen on white
         out[:, max(at - half, 0) : at + half] = 255
     return out
+
+
+def _beside(fixed: Shown, other: Shown) -> Shown:
+    rows, cols = fixed.shape[:2]
+    axis = 1 if cols <= 1.5 * rows else 0
+    shape = list(fixed.shape)
+    shape[axis] = max(round(0.02 * shape[axis]), 1)
+    return np.concatenate([fixed, np.full(shape, 255, np.uint8), other], axis=axis)
 
 
 def _checkerboard(fixed: Shown, other: Shown, tile: int) -> Shown:

@@ -173,7 +173,7 @@ def test_models_are_listed_with_what_they_are_for(make_dock, engine, pictures, q
 
 
 def test_the_method_last_used_for_these_modalities(make_dock, engine, pictures, qtbot):
-    viewer, dock = make_dock(engine, pictures=pictures)
+    _, dock = make_dock(engine, pictures=pictures)
     choose(dock.method.model, "one")
     dock.method.refine.click()
     _run(qtbot, dock)

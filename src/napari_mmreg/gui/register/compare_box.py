@@ -147,8 +147,9 @@ class CompareBox(QWidget):
         mode = self.mode.value
         shown = mode in _RANGES
         self.hint.setVisible(mode == "curtain")
-        for widget in (self.amount, self.amount_label, self.amount_value, self.source):
+        for widget in (self.amount, self.amount_label, self.amount_value):
             widget.setEnabled(shown)
+        self.source.setEnabled(mode != "off")
         if not shown:
             self.amount_value.setText("")
             return
@@ -180,15 +181,16 @@ class CompareBox(QWidget):
     def combined(self) -> tuple[str, float, Source]:
         """How the images are combined, how much, and what with; as `picture_of` takes it."""
         mode = self.mode.value
-        return mode, 0.0 if mode == "off" else self._amount(), self.source.value
+        return mode, self._amount(), self.source.value
 
     def _amount(self) -> float:
-        return self._steps[self.mode.value] * _RANGES[self.mode.value].factor
+        mode = self.mode.value
+        return self._steps[mode] * _RANGES[mode].factor if mode in _RANGES else 0.0
 
     def _apply_amount(self) -> None:
         if self.mode.value == "flicker":
             self._flicker.setInterval(round(self._amount()))
-        elif self.mode.value != "off":
+        elif self.mode.value in _RANGES:
             self._comparison.set_amount(self._amount())
 
     def _show(self) -> None:

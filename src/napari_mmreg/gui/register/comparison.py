@@ -1,4 +1,4 @@
-"""The *compare* layer: one composed image of fixed and moving, at display resolution."""
+"""The *compare* layer: one composed image of fixed and moving, or both side by side."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
+from napari_mmreg.gui.register.beside import SideBySide
 from napari_mmreg.gui.shared import bundle as bundles
+from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.compat import visible_corners
-from napari_mmreg.gui.shared.layer_spec import shared_kwargs
+from napari_mmreg.gui.shared.layer_spec import layer_name, shared_kwargs
 from napari_mmreg.gui.shared.placement import part_of
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.slices import deepened, placed
-from napari_mmreg.imaging.compose import Mode, Shown, compose
+from napari_mmreg.imaging.compose import Mode, Shown, compose, to_rgb
 
 Source = str | RunRecord
 """What is compared with the fixed image, ``"after"`` or ``"before"`` registration; or another run,
@@ -36,7 +38,8 @@ class Comparison:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._run: RunRecord | None = None
-        self._layer: Image | None = None
+        self._layers: list[Image] = []
+        self._beside = SideBySide(viewer)
         self._cut: Cut = _NOTHING
         self._pictures: tuple[Shown, Shown] | None = None
         self._source: Source = "after"
@@ -46,18 +49,18 @@ class Comparison:
 
     @property
     def active(self) -> bool:
-        """Whether the layer is in the viewer."""
-        return self._layer is not None and self._layer in self._viewer.layers
+        """Whether it is to be seen in the viewer."""
+        return bool(self._layers) and all(layer in self._viewer.layers for layer in self._layers)
 
     @property
     def lost(self) -> bool:
-        """Whether somebody else removed the layer."""
-        return self._layer is not None and not self.active
+        """Whether somebody else removed a layer of it."""
+        return bool(self._layers) and not self.active
 
     @property
     def layer(self) -> Image | None:
-        """The composed layer, if there is one."""
-        return self._layer if self.active else None
+        """The composed layer, if there is one; the left one of two."""
+        return self._layers[0] if self.active else None
 
     @property
     def run(self) -> RunRecord | None:
@@ -109,11 +112,9 @@ class Comparison:
                 self._draw(wanted)
 
     def hide(self) -> None:
-        """Remove the layer."""
-        layer = self._layer
-        self._layer, self._run, self._pictures, self._cut = None, None, None, _NOTHING
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        """Remove what is shown."""
+        self._run, self._pictures, self._cut = None, None, _NOTHING
+        self._remove_layers()
 
     def _draw(self, cut: Cut) -> None:
         run = self._run
@@ -121,36 +122,53 @@ class Comparison:
             return
         if self._pictures is None or cut != self._cut:
             self._pictures, self._cut = self._read(run, cut), cut
-        fixed, other = self._pictures
-        amount = self._amount / cut[4] if self._mode == "checkerboard" else self._amount
-        data = compose(fixed, other, self._mode, amount, second=self._second)
+        composed = self._composed(*self._pictures, cut[4])
         place = part_of(run.bundle.snapshot.fixed.placement, (cut[0], cut[1]), cut[4])
-        if not self.active:
-            self._add(run, data, place)
-            return
-        layer = self._layer
-        if layer is None:
+        if not self.active or len(composed) != len(self._layers):
+            self._remove_layers()
+            self._add(run, composed, place)
             return
         at = run.bundle.snapshot.slice
-        layer.data = deepened(data, "image", at)
         place = placed(place, at)
-        if not np.allclose(layer.translate, place["translate"]) or not np.allclose(
-            layer.scale, place["scale"]
-        ):
-            layer.scale, layer.translate = place["scale"], place["translate"]
+        for layer, data in zip(self._layers, composed, strict=True):
+            layer.data = deepened(data, "image", at)
+            if not np.allclose(layer.translate, place["translate"]) or not np.allclose(
+                layer.scale, place["scale"]
+            ):
+                layer.scale, layer.translate = place["scale"], place["translate"]
 
-    def _add(self, run: RunRecord, data: Shown, place: dict[str, Any]) -> None:
-        kwargs = shared_kwargs(run.bundle.snapshot, bundles.COMPARE)
-        at = run.bundle.snapshot.slice
-        look = placed({**kwargs, **place}, at)
-        self._layer = Image(deepened(data, "image", at), rgb=True, **look)
+    def _composed(self, fixed: Shown, other: Shown, stride: int) -> list[Shown]:
+        """Return one picture, or the two that are shown side by side."""
+        if self._mode == "beside":
+            return [to_rgb(fixed), to_rgb(other)]
+        amount = self._amount / stride if self._mode == "checkerboard" else self._amount
+        return [compose(fixed, other, self._mode, amount, second=self._second)]
+
+    def _add(self, run: RunRecord, composed: list[Shown], place: dict[str, Any]) -> None:
+        snapshot = run.bundle.snapshot
+        look = placed({**shared_kwargs(snapshot, bundles.COMPARE), **place}, snapshot.slice)
+        self._layers = [
+            Image(deepened(data, "image", snapshot.slice), rgb=True, **look) for data in composed
+        ]
         layers = self._viewer.layers
         below = run.layers.get(bundles.REGISTERED)
         # Above the registered image and below maps and arrows, which stay readable on top.
         index = layers.index(below) + 1 if below in layers else len(layers)
         selected = set(layers.selection)
-        layers.insert(index, self._layer)
+        for layer in self._layers:
+            layers.insert(index, layer)
         layers.selection = selected
+        if self._mode == "beside":
+            for layer, name in zip(self._layers, strings.BESIDE, strict=True):
+                layer.name = layer_name(snapshot.run, name)
+            self._beside.enter(snapshot, *self._layers)
+
+    def _remove_layers(self) -> None:
+        layers, self._layers = self._layers, []
+        self._beside.leave()
+        for layer in layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
     def _read(self, run: RunRecord, cut: Cut) -> tuple[Shown, Shown]:
         pairs = [(run.bundle, "fixed"), (run.bundle, str(self._source))]

@@ -17,6 +17,7 @@ from napari_mmreg.imaging.compose import Mode, compose
 _WORDS = {
     "blend": ("mixed: {}", "and {}"),
     "curtain": ("left: {}", "right: {}"),
+    "beside": ("first: {}", "second: {}"),
     "checkerboard": ("first tile: {}", "next tile: {}"),
 }
 """Legend of two images that are not coloured."""

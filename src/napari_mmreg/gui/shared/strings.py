@@ -330,12 +330,16 @@ MODES = {
     "curtain": "Curtain",
     "checkerboard": "Checkerboard",
     "flicker": "Flicker",
+    "beside": "Side by side",
 }
 MODE_TIP = (
     "How the “compare” layer combines fixed and moving. "
     "Overlay: fixed green, moving magenta, grey or white where they match. "
-    "Curtain: drag its line on the canvas."
+    "Curtain: drag its line on the canvas. Side by side: two linked views, a cross at the same "
+    "place of both."
 )
+BESIDE = ("compare: fixed", "compare: other")
+CROSS = "cross"
 SOURCES = {"after": "Registered", "before": "Before"}
 OTHER_RUN = "Run {title}"
 SOURCE_TIP = (
