@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parents[1]
 RECORDS = HERE / "results" / "records.jsonl"
 TABLES = HERE / "RESULTS.md"
-SPEED = HERE / "results" / "speed.md"
-"""What `benchmarks.speed` has written; the last section of the tables."""
+SECTIONS = tuple(HERE / "results" / name for name in ("auto.md", "beyond.md", "speed.md"))
+"""What follows the tables: two summaries written by hand, and what `benchmarks.speed` writes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     text = _INTRODUCTION + report.markdown(
         records, plots, report.plot_recovery(records, arguments.tables.parent)
     )
-    if SPEED.is_file():
-        text += "\n" + SPEED.read_text(encoding="utf-8")
+    for section in SECTIONS:
+        if section.is_file():
+            text += "\n" + section.read_text(encoding="utf-8")
     arguments.tables.write_text(text, encoding="utf-8")
     print(f"{arguments.tables}: {len(records)} records", file=sys.stderr)
     return 0

@@ -282,3 +282,9 @@ def homography_scores(level: Level, matrices: Tensor) -> Tensor:
     similarity = masked_correlation(fixed, describe(image, mask), mask)
     overlap = mask.sum(dim=(1, 2, 3)) / max(usable_area(level), 1.0)
     return similarity * (overlap / 0.6).clamp(0, 1).sqrt()
+
+
+def mind_difference(level: Level, warped: Warped, mask: Tensor) -> float:
+    """Mean absolute difference of the fixed image's MIND-SSC and another one's, over a mask."""
+    apart = (level.self_similarity - warped.self_similarity).abs().mean(1, keepdim=True)
+    return float((apart * mask).sum() / mask.sum().clamp(min=1))

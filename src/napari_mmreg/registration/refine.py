@@ -14,13 +14,14 @@ from napari_mmreg.alignment.elastic.estimate import bend_pair
 from napari_mmreg.alignment.levels import (
     Level,
     Tensors,
-    Warped,
     build_level,
     masked_correlation,
+    mind_difference,
     pair_tensors,
 )
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
 from napari_mmreg.nn.homography import matrix_tensor
+from napari_mmreg.registration.bend_share import bend_evidence, share_of
 
 if TYPE_CHECKING:
     from napari_mmreg.alignment.elastic.network import ElasticNetwork
@@ -46,13 +47,6 @@ is: in general, and if the transform moves less than `NEARLY_ALIGNED`. Chosen on
 NEARLY_ALIGNED = 2.0
 """Mean displacement in pixels at 256-px scale."""
 
-MAX_RATIO, MIN_SIGNIFICANCE = 0.98, 0.8
-"""A bend of the elastic stage is taken up to this ratio of the MIND-SSC differences after and
-before it, and from this multiple of the error that it expects of itself. Chosen on 27 scenes of
-`train`, rigid and bent, whose start is less than 8 px off: always bending takes the medians from
-1.41 and 2.58 px to 1.69 and 2.23 px, this rule to 1.52 and 2.34 px. The network, an earlier
-one than that shipped, had trained on these scenes."""
-
 MAX_FOLDING = 0.001
 """Share of the grid where the elastic stage may fold."""
 
@@ -74,8 +68,9 @@ def refine(
     If the model tells the global part of its answer from what bends, that part is aligned as a
     homography first and competes with the whole answer. Then the pair is bent: by the elastic
     stage, or without its network by a smooth displacement estimated on oriented gradient
-    channels. A bend is accepted only if another descriptor, MIND-SSC, agrees better too, and if it
-    neither folds nor runs away nor is smaller than the stage's own error.
+    channels. Of the stage's bend as much is taken as its evidence is worth (see `bend_share`), of
+    the other one all or nothing: it is kept if another descriptor, MIND-SSC, agrees better too.
+    Neither may fold or run away.
 
     Parameters
     ----------
@@ -136,14 +131,10 @@ def _refined_by_network(
     moves = _worth_moving(level, start)
     before = start if moves else MatrixTransform.identity()
     bend = bend_pair(tensors, before, elastic, run)
-    if not bend.folding <= MAX_FOLDING or bend.significance < MIN_SIGNIFICANCE:
+    if not bend.folding <= MAX_FOLDING or not (moves or _worth_moving(level, bend.transform)):
         return before
-    straight, bent = warp_level(level, before), warp_level(level, bend.transform)
-    both = bent[1] * straight[1]
-    ratio = _mind_difference(level, bent, both) / max(_mind_difference(level, straight, both), 1e-9)
-    if ratio > MAX_RATIO or not (moves or _worth_moving(level, bend.transform)):
-        return before
-    return bend.transform
+    share = share_of(bend_evidence(level, bend))
+    return bend.part(share) if share else before
 
 
 def _polished(tensors: Tensors, transform: MatrixTransform, run: Run) -> MatrixTransform:
@@ -170,8 +161,8 @@ def _worth_moving(level: Level, transform: Transform) -> bool:
     unit = 256 / max(level.full_shape)
     small = float(np.nanmean(moved)) * unit < NEARLY_ALIGNED
     warped = warp_level(level, transform)
-    before = _mind_difference(level, level.unmoved, level.unmoved[1])
-    after = _mind_difference(level, warped, warped[1])
+    before = mind_difference(level, level.unmoved, level.unmoved[1])
+    after = mind_difference(level, warped, warped[1])
     return after < (SMALL_RATIO if small else RATIO) * before
 
 
@@ -190,7 +181,7 @@ def _bent(tensors: Tensors, transform: Transform, run: Run, capture: float) -> T
     bent = transform.compose(DisplacementTransform(np.ascontiguousarray(whole)))
     after = warp_level(level, bent)
     both = after[1] * warped[1]
-    better = _mind_difference(level, after, both) < (1 - MIN_GAIN) * _mind_difference(
+    better = mind_difference(level, after, both) < (1 - MIN_GAIN) * mind_difference(
         level, warped, both
     )
     return bent if better else transform
@@ -203,9 +194,3 @@ def _is_small(level: Level, mask: Tensor, displacement: Tensor, capture: float) 
     if inside.numel() == 0 or not bool(torch.isfinite(displacement).all()):
         return False
     return float(inside.mean()) <= MAX_MEAN and float(inside.max()) <= 2 * capture
-
-
-def _mind_difference(level: Level, warped: Warped, mask: Tensor) -> float:
-    """Mean absolute difference of the fixed image's MIND-SSC and another one's, over a mask."""
-    apart = (level.self_similarity - warped.self_similarity).abs().mean(1, keepdim=True)
-    return float((apart * mask).sum() / mask.sum().clamp(min=1))

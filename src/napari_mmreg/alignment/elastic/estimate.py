@@ -35,8 +35,12 @@ class Bend:
 
     Attributes
     ----------
+    start : Transform
+        Of the pair's grid, fixed to moving (pull).
+    displacement : DisplacementTransform
+        Of the pair's grid.
     transform : Transform
-        The start after the displacement, of the pair's grid, fixed to moving (pull).
+        The start after the displacement.
     error_scale : ndarray of float32, shape (h, w)
         The error that the stage expects to be left, in pixels of the pair's grid.
     folding : float
@@ -46,10 +50,17 @@ class Bend:
         where the stage moves less than it may be wrong.
     """
 
+    start: Transform
+    displacement: DisplacementTransform
     transform: Transform
     error_scale: NDArray[np.float32]
     folding: float
     significance: float
+
+    def part(self, share: float) -> Transform:
+        """Return the start after a share of the displacement."""
+        field = self.displacement.field * np.float32(share)
+        return self.start.compose(DisplacementTransform(field))
 
 
 def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: Run) -> Bend:
@@ -91,8 +102,11 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
     moved = (displacement.norm(dim=-1) / log_error[:, 0].exp())[seen]
     whole = resize_displacement(displacement, shape)[0].flip(-1).cpu().numpy()
     field = np.ascontiguousarray(whole, dtype=np.float32)
+    bent = DisplacementTransform(field)
     return Bend(
-        start.compose(DisplacementTransform(field)),
+        start,
+        bent,
+        start.compose(bent),
         np.ascontiguousarray(error[0, 0].cpu().numpy(), dtype=np.float32),
         folding_fraction(field),
         float(moved.mean()) if moved.numel() else 0.0,
