@@ -1,10 +1,10 @@
 """Fit how much of a bend is taken, on scenes of `train` that no elastic stage was trained on.
 
-Bent pairs (protocols N, B and F of the accuracy benchmark) and rigid ones (R) are registered with
-every bend taken whole; what speaks for each bend is written down beside the errors of a quarter,
-half ... of it. The weights of ``registration/bend_share.py`` are those with the smallest mean error,
-bent and rigid pairs counting alike, each against the error of their starts. Starts further off than
-8 px are left out: no share helps them.
+Bent pairs (protocols N, B and F of the accuracy benchmark) and rigid ones (R) are registered; what
+speaks for each bend that is tried is written down beside the error of none, a quarter ... all of
+it. The weights of ``registration/bend_share.py`` are those with the smallest mean error, bent and
+rigid pairs counting alike, each against the error of their starts. Starts further off than 8 px are
+left out: no share helps them.
 
 Usage: MMREG_DATA=... python -m benchmarks.bend_share FOLDER [--engines rfnet classical]
 FOLDER keeps what was measured; what lies there is not measured again.

@@ -34,8 +34,8 @@ AUTO_PURPOSE = "Asks several models until one is sure. Start here."
 BUDGET = "Budget"
 BUDGETS = {"fast": "Fast", "balanced": "Balanced", "best": "Best"}
 BUDGET_TIP = (
-    "How many models Auto may ask. Fast: SAS-Net, then the classical search. Balanced: RFNet, the "
-    "classical search, RegNetMamba-2, until one is sure. Best: five models, always all."
+    "How many models Auto may ask. Fast: SAS-Net, then the classical search. Balanced: RFNet, "
+    "HRNet, the classical search, RegNetMamba-2, until one is sure. Best: five models, always all."
 )
 DEVICE = "Device"
 DEVICES = {"auto": "Auto", "cpu": "CPU", "cuda": "GPU (CUDA)"}
