@@ -48,6 +48,9 @@ SHARES = np.linspace(0, 1, 5)
 FURTHEST = 8.0
 FOLDS = 5
 DECAY = 1e-3
+KEEP = 0.4
+"""What it costs to give up a whole bend of a bent pair, beside the error, relative to that of the
+start: of shares that err alike the largest is taken."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,11 @@ def fit(samples: list[Sample]) -> NDArray[np.float64]:
     start = np.array([sample.errors[0] for sample in samples])
 
     def loss(weights: NDArray[np.float64]) -> float:
-        off = outcome(samples, share(weights, standard))
-        relative = [off[kind].mean() / start[kind].mean() for kind in (rigid, ~rigid)]
-        return float(np.mean(relative) + DECAY * np.square(weights).sum())
+        shares = share(weights, standard)
+        off = outcome(samples, shares)
+        relative = sum(off[kind].mean() / start[kind].mean() for kind in (rigid, ~rigid))
+        given_up = KEEP * (1 - shares[~rigid]).mean()
+        return float(relative + given_up + DECAY * np.square(weights).sum())
 
     begin = np.zeros(1 + len(EVIDENCE))
     best = minimize(loss, begin, method="Nelder-Mead", options={"maxiter": 8000, "maxfev": 8000}).x
