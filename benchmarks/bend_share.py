@@ -48,7 +48,7 @@ SHARES = np.linspace(0, 1, 5)
 FURTHEST = 8.0
 FOLDS = 5
 DECAY = 1e-3
-KEEP = 0.4
+KEEP = 0.8
 """What it costs to give up a whole bend of a bent pair, beside the error, relative to that of the
 start: of shares that err alike the largest is taken."""
 
@@ -97,7 +97,7 @@ def collect(folder: Path, engines: list[str]) -> list[Sample]:
 
 
 def share(weights: NDArray[np.float64], evidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the shares, (n,), for weights with the intercept first and evidence of (n, 4)."""
+    """Return the shares, (n,), for weights with the intercept first and evidence of (n, 2)."""
     score = weights[0] + evidence @ weights[1:]
     return 1 / (1 + np.exp(-np.clip(score, -30, 30)))
 

@@ -62,10 +62,10 @@ def test_a_share_of_a_bend():
 
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 def test_more_evidence_is_a_larger_share(scale):
-    weak = np.array([0.0, -0.02, 0.4, 0.01])
-    strong = weak + scale * np.array([0.3, -0.05, 0.0, 0.05])
+    weak = np.array([-0.02, 0.01])
+    strong = weak + scale * np.array([-0.05, 0.05])
     assert 0 <= share_of(weak) < share_of(strong) <= 1
 
 
 def test_next_to_nothing_is_nothing():
-    assert share_of(np.array([-3.0, 0.1, 0.9, -0.05])) == 0
+    assert share_of(np.array([0.1, -0.02])) == 0

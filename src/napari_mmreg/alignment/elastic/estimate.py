@@ -45,9 +45,6 @@ class Bend:
         The error that the stage expects to be left, in pixels of the pair's grid.
     folding : float
         Share of the grid where the displacement folds.
-    significance : float
-        Mean of the displacement's length over the expected error, where both images have data: low
-        where the stage moves less than it may be wrong.
     """
 
     start: Transform
@@ -55,7 +52,6 @@ class Bend:
     transform: Transform
     error_scale: NDArray[np.float32]
     folding: float
-    significance: float
 
     def part(self, share: float) -> Transform:
         """Return the start after a share of the displacement."""
@@ -95,11 +91,6 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
     error = F.interpolate(
         output.log_error.exp() * unit, size=shape, mode="bilinear", align_corners=False
     )
-    log_error = F.interpolate(
-        output.log_error, size=level.shape, mode="bilinear", align_corners=False
-    )
-    seen = mask[:, 0] > 0.5
-    moved = (displacement.norm(dim=-1) / log_error[:, 0].exp())[seen]
     whole = resize_displacement(displacement, shape)[0].flip(-1).cpu().numpy()
     field = np.ascontiguousarray(whole, dtype=np.float32)
     bent = DisplacementTransform(field)
@@ -109,7 +100,6 @@ def bend_pair(tensors: Tensors, start: Transform, network: ElasticNetwork, run: 
         start.compose(bent),
         np.ascontiguousarray(error[0, 0].cpu().numpy(), dtype=np.float32),
         folding_fraction(field),
-        float(moved.mean()) if moved.numel() else 0.0,
     )
 
 
