@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,11 +19,9 @@ from napari_mmreg.io.tiff import Georeference, write_tiff
 from napari_mmreg.io.whole import whole_folder, write_json
 from napari_mmreg.registration.error_estimate import PROBABLY, SCALE, TOLERANCE, ErrorEstimate
 from napari_mmreg.registration.errors_file import SavedErrors, write_errors
+from napari_mmreg.registration.report import report_of
 
 Status = Literal["ok", "doubtful", "failed"]
-
-MISREGISTRATION = "probability that the error exceeds 2 px at 256-px scale"
-
 
 FILES = ("registered.tif", "transform.npz", "misregistration.tif", "errors.npz", "report.json")
 """What a result is saved as."""
@@ -242,7 +239,7 @@ class RegistrationResult:
         NaN if `status` is ``"failed"``.
         """
         if self.whole_error is None:
-            return math.nan
+            return float("nan")
         return float(self.whole_error.quantile(share)) / self._scale
 
     @property
@@ -333,38 +330,7 @@ class RegistrationResult:
 
         Numbers that are not finite become None.
         """
-        matrix = self.transform.matrix if isinstance(self.transform, MatrixTransform) else None
-        report: dict[str, Any] = plain(
-            {
-                "format": "napari-mmreg report",
-                "format_version": 1,
-                "status": self.status,
-                "reasons": self.reasons,
-                "model": self.model,
-                "transform": {
-                    "convention": "fixed to moving, (row, col) in pixels, centres at integers",
-                    "type": type(self.transform).__name__,
-                    "matrix": matrix,
-                },
-                "metrics": {
-                    name: {"value": value, "unit": _unit(name)}
-                    for name, value in self.metrics.items()
-                },
-                "misregistration": {
-                    "meaning": MISREGISTRATION,
-                    "before": _summary(self.grid_errors_before.exceeds()),
-                    "after": _summary(self.grid_misregistration),
-                },
-                "probable_mean_error": {
-                    "unit": "fixed px",
-                    "median": self.mean_error(),
-                    "quantile_90": self.mean_error(0.9),
-                },
-                "timings_s": self.timings,
-                "provenance": self.provenance,
-            }
-        )
-        return report
+        return report_of(self)
 
     def save(self, folder: str | Path, georeference: Georeference | None = None) -> Path:
         """Write the result to a folder, which is made if needed.
@@ -409,33 +375,3 @@ class RegistrationResult:
             self.grid_errors, self.grid_errors_before, self.whole_error, self.fixed_from_grid
         )
         write_errors(folder / "errors.npz", errors)
-
-
-def _unit(name: str) -> str:
-    if name.endswith("_percent"):
-        return "%"
-    return "fixed px" if name.endswith("_px") else "1"
-
-
-def _summary(probability: NDArray[np.float32]) -> dict[str, float]:
-    return {
-        "mean": float(np.nanmean(probability)),
-        "share_above_half": float((probability > 0.5).mean()),
-    }
-
-
-def plain(value: Any) -> Any:
-    """Turn numpy and containers into what JSON knows."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    return str(value)

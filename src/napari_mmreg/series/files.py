@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import Transform
 from napari_mmreg.io.whole import whole_folder, write_json, write_text
-from napari_mmreg.registration.result import plain
+from napari_mmreg.registration.report import plain
 from napari_mmreg.run import CancelCheck, Progress, Run
 from napari_mmreg.series import videos
 

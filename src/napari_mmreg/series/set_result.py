@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from napari_mmreg.geometry import Transform, fill_value
 from napari_mmreg.io.images import write_image
 from napari_mmreg.io.whole import whole_folder, write_json, write_text
-from napari_mmreg.registration.result import Status, plain
+from napari_mmreg.registration.report import plain
+from napari_mmreg.registration.result import Status
 
 SetWay = Literal["direct", "chain"]
 
