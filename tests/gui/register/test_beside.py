@@ -56,12 +56,12 @@ def test_wide_images_lie_one_above_the_other(beside):
     assert viewer.canvas.grid.shape == ((2, 1) if 128 * height > 96 * width else (1, 2))
 
 
-def test_a_new_layer_does_not_mix_the_boxes(beside):
+def test_a_new_layer_does_not_mix_the_boxes(beside, qtbot):
     viewer, dock = beside
     former = in_boxes(viewer)
     dock.session.runs.toggle("arrows", on=True)
-    now = in_boxes(viewer)
-    assert [box[-2:] for box in now] == [box[-2:] for box in former]
+    uppermost = [box[-2:] for box in former]
+    qtbot.waitUntil(lambda: [box[-2:] for box in in_boxes(viewer)] == uppermost, timeout=WAIT)
 
 
 def test_the_crosses_are_where_the_mouse_is(beside):
@@ -87,7 +87,7 @@ def test_the_grid_is_what_it_was(make_dock, engine, pictures, qtbot, by):
         dock.compare.mode.select("overlay")
     elif by == "layer list":
         viewer.layers.remove(FIXED)
-        assert dock.compare.mode.value == "off"
+        qtbot.waitUntil(lambda: dock.compare.mode.value == "off", timeout=WAIT)
     elif by == "run":
         dock.runs.remove_clicked.emit()
     else:

@@ -421,7 +421,7 @@ def test_comparison_modes(make_dock, engine, pictures, qtbot):
     assert not compare._flicker.isActive()
     compare.mode.select("curtain")
     viewer.layers.remove("[1] compare")  # by hand: the control follows
-    assert compare.mode.value == "off"
+    qtbot.waitUntil(lambda: compare.mode.value == "off", timeout=WAIT)
 
 
 def test_the_cursor_is_described_in_the_dock_and_on_the_canvas(make_dock, engine, pictures, qtbot):

@@ -72,6 +72,19 @@ def test_a_run_and_its_comparison_are_deleted_together(docks):
     assert not docks.named("[2]")
 
 
+def test_images_side_by_side_are_deleted_together_and_others_come(docks):
+    docks.register.compare.mode.select("beside")
+    docks.add_images()
+    docks.layers.reverse()
+    docks.check()
+    docks.layers.selection = set(docks.named("[2]"))
+    docks.layers.remove_selected()
+    docks.check()
+    assert not docks.named("[2]")
+    shown = bool(docks.named("[1] compare"))  # the other run may be shown instead
+    assert shown == bool(docks.named("cross")) == docks.viewer.canvas.grid.enabled
+
+
 def test_the_comparison_follows_a_run_whose_layers_are_deleted(docks):
     assert docks.named("[2] compare")
     docks.layers.selection = set(docks.named("[2] registered"))

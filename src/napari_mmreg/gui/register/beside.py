@@ -9,6 +9,7 @@ from napari.layers import Image, Points
 
 from napari_mmreg.gui.shared import bundle as bundles
 from napari_mmreg.gui.shared import compat, strings
+from napari_mmreg.gui.shared.later import Later
 from napari_mmreg.gui.shared.layer_spec import shared_kwargs
 from napari_mmreg.gui.shared.links import Links
 from napari_mmreg.gui.shared.placement import Placement
@@ -31,8 +32,9 @@ class SideBySide:
         self._layers: list[Image | Points] = []
         self._placement: Placement | None = None
         self._former: dict[str, Any] = {}
-        self._arranging = False
         self._links = Links()
+        self._tidy = Later()
+        self._tidy.timeout.connect(self._to_the_top)
 
     def enter(self, snapshot: Snapshot, left: Image, right: Image) -> None:
         """Show two layers of the viewer side by side, or one above the other if they are wide.
@@ -58,7 +60,7 @@ class SideBySide:
         self._viewer.fit_to_view()
         events = layers.events
         self._links.replace(
-            [(events.inserted, self._to_the_top), (events.reordered, self._to_the_top)]
+            [(events.inserted, self._tidy.call), (events.reordered, self._tidy.call)]
         )
         self._viewer.mouse_move_callbacks.append(self._on_move)
 
@@ -67,6 +69,7 @@ class SideBySide:
         if not self._layers:
             return
         self._links.replace()
+        self._tidy.stop()
         callbacks = self._viewer.mouse_move_callbacks
         if self._on_move in callbacks:
             callbacks.remove(self._on_move)
@@ -79,16 +82,14 @@ class SideBySide:
                 self._viewer.layers.remove(cross)
         self._viewer.fit_to_view()
 
-    def _to_the_top(self, _event: Any = None) -> None:
+    def _to_the_top(self) -> None:
         """Keep the layers last in the list, in pairs: a new one there would change all places."""
         layers = self._viewer.layers
         wanted = self._layers
-        if self._arranging or any(layer not in layers for layer in wanted):
+        if list(layers[-len(wanted) :]) == wanted or any(layer not in layers for layer in wanted):
             return
-        self._arranging = True
         for layer in wanted:
             layers.move(layers.index(layer), len(layers))
-        self._arranging = False
 
     def _on_move(self, _viewer: Any, _event: Any) -> None:
         """Put both crosses where the mouse is."""

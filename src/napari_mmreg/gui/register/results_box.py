@@ -16,6 +16,7 @@ from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.compat import camera_emitters
 from napari_mmreg.gui.shared.kinds import FUSED
+from napari_mmreg.gui.shared.later import Later
 from napari_mmreg.gui.shared.links import Links
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.settings import Defaults
@@ -64,12 +65,14 @@ class ResultsBox(QWidget):
         compare = self.compare
         for moved in (compare.mode.activated, compare.source.activated, compare.amount.sliderMoved):
             moved.connect(self._uncover)
+        self._follow = Later(self)
+        self._follow.timeout.connect(self.compare.follow_layer)
         self._links = Links()
         self._links.replace(
             [
                 (session.hover.events.text, self._on_hover),
                 (session.swipe.events.moved, self._on_swipe),
-                (viewer.layers.events.removed, self._on_layer_removed),
+                (viewer.layers.events.removed, self._follow.call),
                 *((emitter, self._on_camera) for emitter in camera_emitters(viewer)),
             ]
         )
@@ -78,6 +81,7 @@ class ResultsBox(QWidget):
         """Stop following the viewer and the runs."""
         self._links.replace()
         self._camera_timer.stop()
+        self._follow.stop()
         self.compare.stop()
         self.runs.close_links()
         self.layers.close_links()
@@ -107,9 +111,6 @@ class ResultsBox(QWidget):
     def _on_swipe(self, event: Any) -> None:
         self._uncover()
         self.compare.move_curtain(event.value)
-
-    def _on_layer_removed(self, _event: Any = None) -> None:
-        self.compare.follow_layer()
 
     def _on_camera(self, _event: Any = None) -> None:
         if self._session.comparison.active:

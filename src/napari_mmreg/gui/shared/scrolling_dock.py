@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxL
 
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.compat import guard_removals
+from napari_mmreg.gui.shared.later import Later
 from napari_mmreg.gui.shared.task import Job, Outcome, T
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.keyboard import tab_in_order
@@ -114,10 +115,9 @@ class ScrollingDock(QWidget):
     def when_settled(self, callback: Callable[[], None]) -> Callable[..., None]:
         """Return what lets the event loop call back once, however often it was called until then.
 
-        For whatever adds, moves or removes layers after an event: napari may tell of a change in
-        the middle of a longer one, and fails if its list is changed meanwhile. Closing stops it.
+        See `Later`. Closing stops it.
         """
-        later = _Later(self)
+        later = Later(self)
         later.timeout.connect(callback)
         self._timers.append(later)
         return later.call
@@ -197,7 +197,7 @@ class ScrollingDock(QWidget):
     @property
     def busy(self) -> bool:
         """Whether a job runs, its layers still arrive, or a change of layers is yet followed."""
-        following = any(isinstance(each, _Later) and each.isActive() for each in self._timers)
+        following = any(isinstance(each, Later) and each.isActive() for each in self._timers)
         return self.runner.busy or self._arriving is not None or following
 
     def run_job(self, job: Job[T], done: Callable[[T], None]) -> None:
@@ -308,18 +308,6 @@ class _Column(QWidget):
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             self.wanted.emit()
         return super().event(event)
-
-
-class _Later(QTimer):
-    """Calls back once from the event loop; napari and Qt hold its method weakly."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setSingleShot(True)
-
-    def call(self, _event: Any = None) -> None:
-        """Call back when the event loop is next free."""
-        self.start(0)
 
 
 def _dock_of(widget: QWidget) -> QDockWidget | None:
