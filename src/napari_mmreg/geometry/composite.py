@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.matrix import MatrixTransform
 from napari_mmreg.geometry.packing import pack, unpack
-from napari_mmreg.geometry.transform import Transform
+from napari_mmreg.geometry.transform import ALGEBRA, Transform
 
 
 class CompositeTransform(Transform):
@@ -87,3 +87,6 @@ def _flatten(transforms: Iterable[Transform]) -> list[Transform]:
                 parts.append(part)
     kept = [p for p in parts if not (isinstance(p, MatrixTransform) and p.is_identity)]
     return kept or [MatrixTransform.identity()]
+
+
+ALGEBRA.chained = chained

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.numbers import as_numbers
-from napari_mmreg.geometry.transform import Transform
+from napari_mmreg.geometry.transform import ALGEBRA, Transform
 
 
 class MatrixTransform(Transform):
@@ -164,3 +164,6 @@ def resizing(scale: tuple[float, float]) -> MatrixTransform:
     matrix = np.diag([*scale, 1.0])
     matrix[:2, 2] = 0.5 * np.array(scale) - 0.5
     return MatrixTransform(matrix)
+
+
+ALGEBRA.resizing = resizing

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +31,27 @@ from napari_mmreg.geometry.warp import (
 
 KINDS: dict[str, type[Transform]] = {}
 """The classes that can be read from files, by their `Transform.kind`."""
+
+
+class Algebra:
+    """How transforms are made of others.
+
+    `Transform` composes and resizes with classes that are built upon it; their modules hand in
+    here what it takes.
+
+    Attributes
+    ----------
+    chained : callable
+        Makes one transform of several, the first applied first.
+    resizing : callable
+        Makes the map to the same frame with so many times as many pixels along rows and columns.
+    """
+
+    chained: Callable[[Iterable[Transform]], Transform]
+    resizing: Callable[[tuple[float, float]], Transform]
+
+
+ALGEBRA = Algebra()
 
 
 class Transform(Framed, ABC):
@@ -125,8 +147,7 @@ class Transform(Framed, ABC):
         -----
         *Convention*: the frames' borders coincide, ``new = (old + 0.5) * s - 0.5``.
         """
-        from napari_mmreg.geometry.matrix import resizing
-
+        resizing = ALGEBRA.resizing
         result: Transform = self
         fixed, moving = self._frames
         if moving is not None and check_shape(moving_shape) != moving.shape:
@@ -181,9 +202,7 @@ class Transform(Framed, ABC):
         neighbouring matrices multiplied, so matrix after matrix is one matrix. The result was
         made for the fixed image of `first` and the moving image of this one.
         """
-        from napari_mmreg.geometry.composite import chained
-
-        chain = chained([first, self])
+        chain = ALGEBRA.chained([first, self])
         return chain.with_frames(first.fixed_frame, self.moving_frame)
 
     def displacement(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
