@@ -12,8 +12,8 @@ from napari_mmreg import SeriesResult
 from napari_mmreg.errors import Cancelled, InputError
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
 from napari_mmreg.samples.misalignment import smooth_field
+from napari_mmreg.series.plane_result import PlaneResult
 from napari_mmreg.series.planes import planes_of
-from napari_mmreg.series.result import PlaneResult
 
 STEPS = [(0.0, 0.0), (1.0, 2.0), (3.0, -1.0)]
 

@@ -14,7 +14,7 @@ from napari_mmreg.imaging import check_image
 from napari_mmreg.imaging.checks import check_spacing
 from napari_mmreg.imaging.grid import initial_transform
 from napari_mmreg.registration.register import register_pair
-from napari_mmreg.series.result import PlaneResult
+from napari_mmreg.series.plane_result import PlaneResult
 
 if TYPE_CHECKING:
     from napari_mmreg.registration.options import PairOptions

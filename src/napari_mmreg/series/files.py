@@ -15,6 +15,7 @@ from napari_mmreg.io.whole import whole_folder, write_json, write_text
 from napari_mmreg.registration.report import plain
 from napari_mmreg.run import CancelCheck, Progress, Run
 from napari_mmreg.series import videos
+from napari_mmreg.series.plane_result import PlaneResult
 
 if TYPE_CHECKING:
     from napari_mmreg.io.tiff import Georeference
@@ -116,10 +117,8 @@ def save_series(
     return Path(folder)
 
 
-def load_series(folder: str | Path) -> SeriesResult:
-    """Read a series; see `SeriesResult.load`."""
-    from napari_mmreg.series.result import PlaneResult, SeriesResult
-
+def load_series(folder: str | Path, result_type: type[SeriesResult]) -> SeriesResult:
+    """Read a series; see `SeriesResult.load`, which hands in its class: it is built upon this."""
     source = Path(folder)
     try:
         report = json.loads((source / REPORT).read_text(encoding="utf-8"))
@@ -154,7 +153,7 @@ def load_series(folder: str | Path) -> SeriesResult:
                 )
             )
         fixed, moving = report["fixed_shape"], report["moving_shape"]
-        return SeriesResult(
+        return result_type(
             planes=tuple(planes),
             way=report["way"],
             status=report["status"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_mmreg.geometry import MatrixTransform, Transform
 from napari_mmreg.series.engine import better
 from napari_mmreg.series.motion import affine_part, corrected, smooth_motion
-from napari_mmreg.series.result import PlaneResult
+from napari_mmreg.series.plane_result import PlaneResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.series.motion import consensus, distance, unit_of
-from napari_mmreg.series.result import PlaneResult
+from napari_mmreg.series.plane_result import PlaneResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,8 +22,9 @@ from napari_mmreg.series.once import (
     chosen_planes,
     project,
 )
+from napari_mmreg.series.plane_result import PlaneResult, SeriesCancelled
 from napari_mmreg.series.planes import Planes, count_planes, planes_of
-from napari_mmreg.series.result import WAYS, PlaneResult, SeriesCancelled, SeriesResult, Way
+from napari_mmreg.series.result import WAYS, SeriesResult, Way
 
 if TYPE_CHECKING:
     from napari_mmreg.registration.result import Status

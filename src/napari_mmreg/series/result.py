@@ -1,8 +1,8 @@
-"""What a registration of a series hands back: one member per plane."""
+"""What a registration of a series hands back: the planes' transforms, and the stack they make."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mmreg.errors import Cancelled, InputError
+from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import Transform
 from napari_mmreg.registration.result import Status
 from napari_mmreg.series.carrying import CarriedStack, apply_series
+from napari_mmreg.series.files import load_series, report_of, save_series
 from napari_mmreg.series.motion import drift_between
+from napari_mmreg.series.plane_result import PlaneResult
 
 if TYPE_CHECKING:
     from napari_mmreg.geometry.applying import Side
@@ -23,65 +25,8 @@ if TYPE_CHECKING:
     from napari_mmreg.series.planes import Planes
 
 Way = Literal["once", "each", "follow"]
-Source = Literal["registered", "carried", "interpolated", "start"]
 
 WAYS: tuple[Way, ...] = ("once", "each", "follow")
-
-
-class SeriesCancelled(Cancelled):
-    """The user cancelled a series; what was finished is kept.
-
-    Attributes
-    ----------
-    finished : tuple of PlaneResult
-        The planes that were done; `register_series` goes on with them if they are handed back.
-    """
-
-    def __init__(self, finished: Sequence[PlaneResult], total: int) -> None:
-        super().__init__(
-            f"The run was cancelled; {len(finished)} of {total} planes are done and kept."
-        )
-        self.finished = tuple(finished)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlaneResult:
-    """What became of one plane.
-
-    Attributes
-    ----------
-    index : int
-        Which plane, from 0.
-    status : {"ok", "doubtful", "failed"}
-        How far to trust its transform.
-    source : {"registered", "carried", "interpolated", "start"}
-        Where the transform comes from: found on this plane, found on others of a fixed rig, filled
-        in between neighbours, or where the run started, because nothing was found.
-    reasons : tuple of str
-        Sentences that say why.
-    transform : Transform
-        Fixed to moving pixels.
-    metrics : dict of str to float
-        As `RegistrationResult.metrics`, of a plane that was registered itself, and
-        ``"misregistration"``, the mean of its map; of a fixed rig they describe the plane's own
-        result. ``"smoothed_px"`` is how far smoothing moved the plane, and ``"surprise_px"`` how
-        far its own result lay from what its neighbours say, or the one transform of a fixed rig,
-        in fixed pixels.
-    answer_of : str
-        The model whose answer it is; empty where it is none's.
-
-    Notes
-    -----
-    *Convention*: (row, col), pixel centres at integers, fixed to moving (pull).
-    """
-
-    index: int
-    status: Status
-    source: Source
-    reasons: tuple[str, ...]
-    transform: Transform
-    metrics: dict[str, float] = field(default_factory=dict)
-    answer_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,8 +190,6 @@ class SeriesResult:
 
     def report(self) -> dict[str, Any]:
         """Return all numbers with their units, ready for JSON; what is not finite becomes None."""
-        from napari_mmreg.series.files import report_of
-
         return report_of(self)
 
     def save(
@@ -269,8 +212,6 @@ class SeriesResult:
         InputError
             If the folder cannot be written to, or `replace` is False and it holds a result.
         """
-        from napari_mmreg.series.files import save_series
-
         return save_series(self, folder, replace=replace, progress=progress, cancel=cancel)
 
     @staticmethod
@@ -282,6 +223,4 @@ class SeriesResult:
         InputError, TransformError
             If it is missing or damaged.
         """
-        from napari_mmreg.series.files import load_series
-
-        return load_series(folder)
+        return load_series(folder, SeriesResult)

@@ -18,7 +18,7 @@ from napari_mmreg.registration.plan import Plan
 from napari_mmreg.run import CancelCheck, Progress, Run
 from napari_mmreg.series.engine import PlaneEngine
 from napari_mmreg.series.motion import distance, unit_of
-from napari_mmreg.series.result import PlaneResult
+from napari_mmreg.series.plane_result import PlaneResult
 from napari_mmreg.series.set_result import SetMember, SetResult, SetWay
 
 APART = 2.0
