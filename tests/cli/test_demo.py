@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_mmreg.cli import demo, main
-from napari_mmreg.cli.register import OUTPUTS
+from napari_mmreg.cli.outputs import OUTPUTS
 from napari_mmreg.io import read_image, read_landmarks
 from napari_mmreg.samples import load_sample
 

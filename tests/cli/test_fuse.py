@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_mmreg.cli import main
-from napari_mmreg.cli.register import FUSED, OUTPUTS
+from napari_mmreg.cli.outputs import FUSED, OUTPUTS
 from napari_mmreg.fusion import fuse
 from napari_mmreg.io import read_image, write_image
 

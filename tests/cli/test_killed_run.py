@@ -13,7 +13,7 @@ import tifffile
 from skimage import data
 
 from napari_mmreg.cli import main
-from napari_mmreg.cli.register import OUTPUTS
+from napari_mmreg.cli.outputs import OUTPUTS
 from napari_mmreg.geometry import Transform
 
 pytestmark = [

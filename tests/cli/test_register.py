@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_mmreg.cli import main
-from napari_mmreg.cli.register import OUTPUTS
+from napari_mmreg.cli.outputs import OUTPUTS
 from napari_mmreg.errors import DeviceError
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.io import load_transform, read_image, write_image

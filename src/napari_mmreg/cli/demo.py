@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mmreg.cli.console import say, table, warn
-from napari_mmreg.cli.register import (
-    EVERY_OUTPUT,
-    FAILED,
-    add_engine_arguments,
-    register_pair,
-    verdict,
-)
+from napari_mmreg.cli.engine import add_engine_arguments
+from napari_mmreg.cli.outputs import EVERY_OUTPUT
+from napari_mmreg.cli.register import FAILED, register_pair, verdict
 from napari_mmreg.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli import landmarks
 from napari_mmreg.cli.console import interruptible, progress_bar, say, table, warn
+from napari_mmreg.cli.engine import add_engine_arguments
 from napari_mmreg.cli.images import add_choice_arguments, read_side, with_nan
-from napari_mmreg.cli.register import add_engine_arguments, register_pair
+from napari_mmreg.cli.register import register_pair
 from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 from napari_mmreg.errors import InputError
 

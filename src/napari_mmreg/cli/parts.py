@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
+from napari_mmreg.cli.carrying import check_target, choose_order, find_pull
+from napari_mmreg.cli.console import interruptible, progress_bar, say
+from napari_mmreg.cli.engine import engine_options, start_from_places
+from napari_mmreg.cli.outputs import EVERY_OUTPUT, write_report
 from napari_mmreg.errors import InputError
 from napari_mmreg.run import Run
 
 if TYPE_CHECKING:
     import argparse
 
-    from napari_mmreg.geometry import MatrixTransform, Transform
+    from napari_mmreg.geometry import Transform
     from napari_mmreg.geometry.units import Spacing
-    from napari_mmreg.io import Georeference, Pyramid
+    from napari_mmreg.io import Pyramid
     from napari_mmreg.registration import RegistrationResult
 
 _PARTS = frozenset((".tif", ".tiff", ".npy", ".svs", ".ndpi", ".scn"))
@@ -56,7 +59,6 @@ def apply_in_parts(arguments: argparse.Namespace) -> None:
     """Do what ``mmreg apply`` does with images, tile by tile."""
     from contextlib import ExitStack
 
-    from napari_mmreg.cli.apply import check_target, choose_order, find_pull
     from napari_mmreg.geometry import fill_value, resample_lazily, resample_pyramid
     from napari_mmreg.io import Description, open_pyramid, write_pyramid
     from napari_mmreg.io.pyramids import check_pyramid_name
@@ -137,7 +139,6 @@ def register_in_parts(arguments: argparse.Namespace) -> RegistrationResult:
     """Do what ``mmreg register`` does up to its summary, without reading an image as a whole."""
     from contextlib import ExitStack
 
-    from napari_mmreg.cli.register import engine_options
     from napari_mmreg.io import open_pyramid
     from napari_mmreg.large import refine_tiles
     from napari_mmreg.registration import register
@@ -200,22 +201,6 @@ def register_in_parts(arguments: argparse.Namespace) -> RegistrationResult:
     return result
 
 
-def start_from_places(
-    arguments: argparse.Namespace,
-    places: tuple[Georeference | None, Georeference | None],
-    shape: tuple[int, int],
-) -> MatrixTransform | None:
-    """Return where two georeferenced images lie on each other, and say so; None if not wanted."""
-    from napari_mmreg.io.geo import start_on_earth
-
-    if arguments.ignore_georeference or arguments.initial:
-        return None
-    start = start_on_earth((arguments.fixed, arguments.moving), places, shape)
-    if start is not None and not arguments.quiet:
-        warn("starting from where the two images lie on Earth; --ignore-georeference does not")
-    return start
-
-
 def _write(
     arguments: argparse.Namespace,
     result: RegistrationResult,
@@ -224,7 +209,6 @@ def _write(
     run: Run,
 ) -> None:
     """Write the folder as a whole: the registered image tile by tile, the map on its own grid."""
-    from napari_mmreg.cli.register import EVERY_OUTPUT, write_report
     from napari_mmreg.geometry import fill_value, resample_lazily, resample_pyramid
     from napari_mmreg.io import Description, whole_folder, write_image, write_json, write_pyramid
 

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say, warn
+from napari_mmreg.cli.engine import (
+    add_engine_arguments,
+    engine_options,
+    spacings,
+    start_from_places,
+)
 from napari_mmreg.cli.images import add_choice_arguments, read_side, with_nan
-from napari_mmreg.cli.parts import is_for_parts, register_in_parts, start_from_places
-from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
-from napari_mmreg.errors import InputError
-from napari_mmreg.models.budgets import BALANCED, BUDGETS
+from napari_mmreg.cli.outputs import EVERY_OUTPUT, FUSED, OUTPUTS, TRANSFORM_FORMATS, write_report
+from napari_mmreg.cli.parts import is_for_parts, register_in_parts
+from napari_mmreg.cli.transforms import add_matrix_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -19,16 +24,6 @@ if TYPE_CHECKING:
 
     from napari_mmreg.io import Picture
     from napari_mmreg.registration import RegistrationResult
-
-OUTPUTS = ("registered.tif", "transform.npz", "misregistration.tif", "errors.npz", "report.json")
-"""What a result is saved as; the report comes last."""
-
-FUSED = "fused.tif"
-
-TRANSFORM_FORMATS = ("npz", "tfm", "h5")
-
-EVERY_OUTPUT = (*OUTPUTS, FUSED, *(f"transform.{name}" for name in TRANSFORM_FORMATS[1:]))
-"""All that a result's folder can hold; an earlier result is replaced as a whole."""
 
 FAILED = 3
 """Exit code of a registration that failed."""
@@ -101,20 +96,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace results of an earlier run")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no summary")
-
-
-def add_engine_arguments(parser: argparse._ActionsContainer) -> None:
-    """Declare what all commands that register have in common."""
-    parser.add_argument("--model", default="auto", help="see 'mmreg models' (default auto)")
-    parser.add_argument(
-        "--budget",
-        choices=tuple(BUDGETS),
-        default=BALANCED,
-        help=f"how much time the model auto may take for a surer answer (default {BALANCED})",
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    parser.add_argument("--no-refine", action="store_true", help="leave out the local refinement")
-    parser.add_argument("--seed", type=int, default=0)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -213,38 +194,6 @@ def _options(arguments: argparse.Namespace, fixed: Picture, moving: Picture) -> 
     return options
 
 
-def engine_options(arguments: argparse.Namespace, fixed_shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return the engine's options that the command line gives for images of any kind."""
-    from napari_mmreg.io import read_mask
-
-    options: dict[str, Any] = {
-        name: read_mask(path)
-        for name in ("fixed_mask", "moving_mask")
-        if (path := getattr(arguments, name))
-    }
-    if arguments.initial:
-        options["initial"] = read_transform(
-            arguments.initial, arguments, fixed_shape=fixed_shape, **_spacings(arguments)
-        )
-    options.update(_spacings(arguments))
-    options["order"] = arguments.order
-    options["modalities"] = (arguments.fixed_modality, arguments.moving_modality)
-    return options
-
-
-def _spacings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the pixels' sizes as the engine and the file formats take them."""
-    if arguments.fixed_spacing is None:
-        if arguments.moving_spacing:
-            raise InputError("--moving-spacing needs --fixed-spacing, in the same unit.")
-        return {}
-    moving = arguments.moving_spacing
-    return {
-        "fixed_spacing": tuple(arguments.fixed_spacing),
-        "moving_spacing": tuple(moving) if moving else None,
-    }
-
-
 def _save_itk(
     result: RegistrationResult, folder: Path, arguments: argparse.Namespace, names: list[str]
 ) -> None:
@@ -255,7 +204,7 @@ def _save_itk(
             folder / name,
             result.transform,
             fixed_shape=result.fixed_shape,
-            **_spacings(arguments),
+            **spacings(arguments),
         )
 
 
@@ -297,14 +246,6 @@ def fuse_pair(
 
     with progress_bar(quiet=arguments.quiet) as progress, interruptible() as cancel:
         return fuse(fixed, registered, method, valid, arguments.device, progress, cancel)
-
-
-def write_report(result: RegistrationResult, folder: Path, *, replace: bool) -> None:
-    """Write the report alone, in the place of an earlier result."""
-    from napari_mmreg.io import whole_folder, write_json
-
-    with whole_folder(folder, EVERY_OUTPUT, replace=replace) as partial:
-        write_json(partial / "report.json", result.report())
 
 
 def summarise(result: RegistrationResult) -> None:

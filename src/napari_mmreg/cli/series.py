@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say, table, warn
+from napari_mmreg.cli.engine import add_engine_arguments
 from napari_mmreg.cli.planes import SideStack, add_plane_arguments, read_side_stack
-from napari_mmreg.cli.register import FAILED, add_engine_arguments
+from napari_mmreg.cli.register import FAILED
 from napari_mmreg.cli.transforms import add_matrix_argument, read_transform
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.cli.console import interruptible, progress_bar, say, table, warn
-from napari_mmreg.cli.register import FAILED, add_engine_arguments
+from napari_mmreg.cli.engine import add_engine_arguments
+from napari_mmreg.cli.register import FAILED
 from napari_mmreg.errors import InputError
 
 if TYPE_CHECKING:
