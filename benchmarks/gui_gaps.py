@@ -27,7 +27,6 @@ import numpy as np
 import psutil
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
-from skimage import data, transform
 
 from napari_mmreg.gui.demo_window import pause, wait_until
 from napari_mmreg.gui.register.dock import RegisterDock
@@ -107,6 +106,8 @@ class Use:
     """One window with two images and the dock."""
 
     def __init__(self, size: int) -> None:
+        from skimage import data, transform
+
         scene = transform.resize(data.camera(), (size + 16, size + 16), anti_aliasing=True)
         fixed = scene[8:-8, 8:-8].astype(np.float32)
         moving = (1 - scene[3 : size + 3, 12 : size + 12]).astype(np.float32)

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parents[1]
 RECORDS = HERE / "results" / "records.jsonl"
 TABLES = HERE / "RESULTS.md"
-SECTIONS = tuple(HERE / "results" / name for name in ("auto.md", "beyond.md", "speed.md"))
-"""What follows the tables: two summaries written by hand, and what `benchmarks.speed` writes."""
+SECTIONS = tuple(
+    HERE / "results" / name for name in ("auto.md", "beyond.md", "speed.md", "startup.md")
+)
+"""What follows the tables: two summaries written by hand, and what `benchmarks.speed` and
+`benchmarks.startup` write."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
