@@ -27,7 +27,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_mmreg.imaging.median import median_of_nine
-from napari_mmreg.imaging.outline import drawn_share, free_outline, largest_part
+from napari_mmreg.imaging.outline import drawn_share, free_outline, largest_part, simplify
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -248,7 +248,6 @@ def _without_specks(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _is_frame(area: NDArray[np.bool_]) -> bool:
     """Whether `area` fills a convex polygon with few corners."""
     from scipy.spatial import ConvexHull
-    from skimage.measure import approximate_polygon
 
     rows = np.flatnonzero(area.any(axis=1))
     if rows.size < 4:
@@ -270,7 +269,7 @@ def _is_frame(area: NDArray[np.bool_]) -> bool:
         return False
     corners = outline[np.append(hull.vertices, hull.vertices[0])]
     tolerance = max(1.5, CORNER_TOLERANCE * max(area.shape))
-    simplified = approximate_polygon(corners, tolerance)
+    simplified = simplify(corners, tolerance)
     return len(simplified) - 1 <= MAX_CORNERS
 
 
@@ -313,7 +312,6 @@ def without_border(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArr
 def _polygon(data: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     """Return the convex hull of an area if it has few corners."""
     from scipy.spatial import ConvexHull, QhullError
-    from skimage.measure import approximate_polygon
 
     largest = largest_part(data)
     if not largest.any():
@@ -328,7 +326,7 @@ def _polygon(data: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         return None
     tolerance = NOISY_TOLERANCE * max(data.shape)
     outline = np.vstack([corners, corners[:1]])
-    simple = approximate_polygon(outline, tolerance)
+    simple = simplify(outline, tolerance)
     # A round outline loses a segment at every side when it is simplified, a polygon nothing.
     lost = _area(outline) - _area(simple)
     around = np.linalg.norm(np.diff(outline, axis=0), axis=1).sum()

@@ -56,6 +56,52 @@ def free_outline(area: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     return pieces
 
 
+def simplify(points: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
+    """Return a line with only those of its points that it takes to stay near all of them.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n, 2)
+        (row, col); the first and the last are kept, and are one point if the line is closed.
+    tolerance : float
+        How far a point that is left out may lie from the line, in pixels; more than 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (m, 2)
+
+    Notes
+    -----
+    Douglas and Peucker's method, as `skimage.measure.approximate_polygon`, which takes half a
+    second to import: it comes with all of `scipy.signal` and `scipy.stats`.
+    """
+    kept = np.zeros(len(points), dtype=bool)
+    kept[[0, -1]] = True
+    spans = [(0, len(points) - 1)]
+    while spans:
+        first, last = spans.pop()
+        distance = _from_segment(points[first + 1 : last], points[first], points[last])
+        if distance.size and distance.max() > tolerance:
+            furthest = first + 1 + int(distance.argmax())
+            kept[furthest] = True
+            spans += [(first, furthest), (furthest, last)]
+    return points[kept]
+
+
+def _from_segment(
+    points: NDArray[np.float64], start: NDArray[np.float64], end: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return how far points (n, 2) lie from a straight piece; rounded as scikit-image does."""
+    along = end - start
+    angle = -np.arctan2(*along)
+    normal = np.array([np.cos(angle), np.sin(angle)])
+    offset = start[1] * normal[1] + start[0] * normal[0]
+    distance = np.abs(points[:, 0] * normal[0] + points[:, 1] * normal[1] - offset)
+    ends = [np.sqrt(np.square(points - each).sum(axis=1)) for each in (start, end)]
+    beside = ((points - start) @ along > 0) & ((end - points) @ along > 0)
+    return np.asarray(np.where(beside, distance, np.minimum(*ends)))
+
+
 def drawn_share(pieces: list[NDArray[np.float64]], tolerance: float) -> tuple[float, float]:
     """Return which share of an outline long straight lines and one ellipse explain.
 
@@ -90,9 +136,7 @@ def drawn_share(pieces: list[NDArray[np.float64]], tolerance: float) -> tuple[fl
 
 def _straight(piece: NDArray[np.float64], tolerance: float, length: float) -> NDArray[np.bool_]:
     """Where a piece of an outline is straight for at least `length` points."""
-    from skimage.measure import approximate_polygon
-
-    simple = approximate_polygon(piece, 0.75 * tolerance)
+    simple = simplify(piece, 0.75 * tolerance)
     corners = [int(np.argmin(np.abs(piece - corner).sum(axis=1))) for corner in simple]
     result = np.zeros(len(piece), dtype=bool)
     for first, last in pairwise(corners):
