@@ -6,7 +6,6 @@ from abc import abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from napari_mmreg.geometry import npz
 from napari_mmreg.geometry.packing import pack, unpack
@@ -65,6 +64,8 @@ class InverseTransform(Transform):
     def __init__(
         self, forward: SmoothTransform, *, tolerance: float = 1e-5, iterations: int = 30
     ) -> None:
+        from scipy.spatial import KDTree
+
         self._forward = forward
         self._tolerance = tolerance
         self._iterations = iterations

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.spatial import KDTree
-from skimage.transform import estimate_transform
 
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry.matrix import MatrixTransform
@@ -99,6 +97,8 @@ def fit_landmarks(
         _check_orientation(fixed, moving, called)
     if kind == "tps":
         return ThinPlateTransform(fixed, moving, smoothing)
+    from skimage.transform import estimate_transform
+
     # The estimators treat both axes alike, so that (row, col) in gives (row, col) out.
     estimate = estimate_transform(_ESTIMATORS[kind], fixed, moving)
     matrix = np.asarray(getattr(estimate, "params", np.nan))
@@ -163,6 +163,8 @@ def _check_kind(kind: str, count: int, smoothing: float) -> None:
 
 
 def _check_distinct(points: NDArray[np.float64], name: str, called: Sequence[str]) -> None:
+    from scipy.spatial import KDTree
+
     same = sorted(KDTree(points).query_pairs(_SAME_PLACE))
     if same:
         first, second = same[0]

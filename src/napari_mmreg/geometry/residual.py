@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from napari_mmreg.errors import InputError, TransformError
 from napari_mmreg.geometry import npz
@@ -130,6 +129,8 @@ class ResidualTransform(SmoothTransform):
         return np.asarray(self.offsets - self.strength * (self.offsets - alone))
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        from scipy.spatial.distance import cdist
+
         mapped = np.empty_like(points)
         block = max(1, _BLOCK // len(self.points))
         for start in range(0, len(points), block):
@@ -263,6 +264,8 @@ def rbf_correction(
 
 
 def _covariance(points: NDArray[np.float64], reach: float, smoothing: float) -> NDArray[np.float64]:
+    from scipy.spatial.distance import cdist
+
     kernel = _kernel(cdist(points, points) / reach)
     return kernel + (smoothing + _JITTER) * np.eye(len(points))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import RBFInterpolator
 
 from napari_mmreg.errors import TransformError
 from napari_mmreg.geometry import npz
@@ -46,6 +45,8 @@ class ThinPlateTransform(SmoothTransform):
     def __init__(
         self, fixed_points: ArrayLike, moving_points: ArrayLike, smoothing: float = 0.0
     ) -> None:
+        from scipy.interpolate import RBFInterpolator
+
         fixed = as_numbers(fixed_points, "Fixed landmarks", error=TransformError).copy()
         moving = as_numbers(moving_points, "Moving landmarks", error=TransformError).copy()
         if fixed.ndim != 2 or fixed.shape[1] != 2 or fixed.shape != moving.shape:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from napari_mmreg.imaging.grey import BLOCK_PIXELS, find_range, grey_block
 from napari_mmreg.imaging.outliers import without_outliers
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +44,8 @@ def area_weights(size: int, factor: float) -> sparse.csr_matrix:
     Output pixel ``i`` is the mean over ``[i * factor, (i + 1) * factor)`` of the pixels'
     areas, so any factor from 1 is exact; what sticks out at the end does not count.
     """
+    from scipy import sparse
+
     count = max(1, int(np.ceil(size / factor - 0.5)))
     edges = np.union1d(np.arange(size + 1), np.minimum(np.arange(count + 1) * factor, size))
     edges = edges[edges <= count * factor + 1e-9]

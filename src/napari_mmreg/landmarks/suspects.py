@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from napari_mmreg.geometry import Transform, aspect_ratio, orientation, rbf_correction
 from napari_mmreg.landmarks.fitting import FitSettings, left_out
@@ -111,6 +110,8 @@ def find_suspects(
 def _duplicates(
     names: Sequence[str], ids: Sequence[int], fixed: Points, moving: Points
 ) -> list[Suspicion]:
+    from scipy.spatial import KDTree
+
     near: dict[tuple[int, int], list[str]] = {}
     for side, points in (("fixed", fixed), ("moving", moving)):
         for pair in sorted(KDTree(points).query_pairs(SAME_PLACE)) if len(points) > 1 else []:

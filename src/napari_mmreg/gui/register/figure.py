@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from qtpy.QtCore import QBuffer, QIODevice, QRect, QSize
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
@@ -89,6 +88,8 @@ def render(figure: Figure) -> QImage:
 
 def write_png(path: str | Path, figure: Figure) -> None:
     """Write a figure; raises `InputError` if it cannot be written."""
+    from PIL import Image
+
     with whole_file(path) as partial:
         Image.fromarray(pixels(render(figure))).save(partial, format="PNG", optimize=True)
 
@@ -110,6 +111,8 @@ def write_svg(path: str | Path, figure: Figure) -> None:
 
 def write_gif(path: str | Path, figures: Sequence[Figure]) -> None:
     """Write figures of one size as an endless animation; raises `InputError` if it cannot be."""
+    from PIL import Image
+
     first, *others = (Image.fromarray(pixels(render(figure))) for figure in figures)
     with whole_file(path) as partial:
         first.save(
