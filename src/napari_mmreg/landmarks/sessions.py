@@ -10,12 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from napari_mmreg.data_folder import FOLDER_VARIABLE, data_folder
 from napari_mmreg.errors import InputError
 from napari_mmreg.landmarks.book import State
 from napari_mmreg.landmarks.pairs import LandmarkPair, Point
-
-FOLDER_VARIABLE = "MMREG_DATA_DIR"
-"""Environment variable that moves the user's data folder."""
 
 FORMAT = "napari-mmreg landmark session"
 VERSION = 1
@@ -38,13 +36,8 @@ class SavedSession:
 
 
 def sessions_folder() -> Path:
-    """Return where sessions are kept: MMREG_DATA_DIR or the user's own data folder."""
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser() / "landmarks"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("napari-mmreg", appauthor=False)) / "landmarks"
+    """Return where sessions are kept, in the user's data folder."""
+    return data_folder() / "landmarks"
 
 
 def session_path(fixed: str, moving: str, about: str) -> Path:

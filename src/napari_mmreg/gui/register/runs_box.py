@@ -14,7 +14,6 @@ from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.run_record import RunRecord
 from napari_mmreg.gui.shared.runs import RunBook
 from napari_mmreg.gui.shared.widgets import style
-from napari_mmreg.large import LEAST
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QAction
@@ -114,6 +113,8 @@ class RunsBox(QWidget):
             if action is not None:
                 action.setData(finest)
         if not offered:
+            from napari_mmreg.large import LEAST
+
             action = self.tiles_menu.addAction(texts.TILES_SMALL.format(side=LEAST))
             if action is not None:
                 action.setEnabled(False)

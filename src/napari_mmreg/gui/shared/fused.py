@@ -17,7 +17,6 @@ from napari_mmreg.gui.shared.carried import carry
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, shared_kwargs
 from napari_mmreg.gui.shared.modalities import METADATA_KEY
 from napari_mmreg.gui.shared.slices import flat
-from napari_mmreg.io.images import read_image, write_image
 from napari_mmreg.run import Run
 
 FUSED = "fused"
@@ -154,6 +153,8 @@ def save_fused(layers: Mapping[str, Any], folder: str | Path) -> tuple[list[str]
     InputError
         If the folder cannot be written to.
     """
+    from napari_mmreg.io.images import write_image
+
     written = []
     for role, name in FILES.items():
         if role in layers:
@@ -171,6 +172,8 @@ def saved_layers(bundle: Bundle, folder: str | Path) -> list[LayerSpec]:
     InputError
         If a file is damaged, or of another size than the fixed image.
     """
+    from napari_mmreg.io.images import read_image
+
     specs = []
     there = [role for role, name in FILES.items() if (Path(folder) / name).is_file()]
     for role in there:

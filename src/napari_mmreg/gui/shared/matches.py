@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, layer_name, shared_kwargs
 from napari_mmreg.gui.shared.placement import moving_from_fixed, part_of
-from napari_mmreg.landmarks.proposals import well_spread
 
 if TYPE_CHECKING:
     from napari_mmreg.gui.shared.snapshot import Snapshot
@@ -37,6 +36,8 @@ def match_layers(snapshot: Snapshot, result: RegistrationResult) -> list[LayerSp
     The points lie on the fixed and on the moving image, wherever the user has these in the
     world, and tell their row in `RegistrationResult.matches` as id, and their probability.
     """
+    from napari_mmreg.landmarks.proposals import well_spread
+
     matches = result.matches
     if matches is None or not len(matches):
         return []

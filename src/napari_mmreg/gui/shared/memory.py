@@ -7,14 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from napari_mmreg.data_folder import data_folder
 from napari_mmreg.errors import InputError
-from napari_mmreg.io.whole import write_json
-from napari_mmreg.landmarks.sessions import sessions_folder
 
 
 def memory_path() -> Path:
     """Return the file, next to the landmark sessions: ``MMREG_DATA_DIR`` moves both."""
-    return sessions_folder().parent / "docks.json"
+    return data_folder() / "docks.json"
 
 
 def recall(key: str, default: Any) -> Any:
@@ -28,6 +27,8 @@ def remember(key: str, value: Any) -> None:
     known = _read()
     if known.get(key) == value:
         return
+    from napari_mmreg.io.whole import write_json
+
     path = memory_path()
     with suppress(OSError, InputError):
         path.parent.mkdir(parents=True, exist_ok=True)
