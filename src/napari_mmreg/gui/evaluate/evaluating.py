@@ -15,6 +15,7 @@ from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.fused import fused_image
 from napari_mmreg.gui.shared.job import Register, RegistrationJob
+from napari_mmreg.gui.shared.loading import load_torch
 from napari_mmreg.gui.shared.modalities import engine_modality
 from napari_mmreg.gui.shared.placement import moving_from_fixed
 from napari_mmreg.gui.shared.snapshot import Picture, RunSettings, Snapshot, read
@@ -78,8 +79,7 @@ class EvaluateJob(Job["Evaluation"]):
 
     def _run(self, run: Run) -> Evaluation:
         run.report(strings.STAGE_LOADING, 0.0)
-        import torch  # noqa: F401 - so that its threads are limited from the start
-
+        load_torch()
         with limited_threads(self._threads):
             return run_evaluation(self.request, run.report, run.cancel)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_mmreg.gui.shared.job import Register, RegistrationJob
+from napari_mmreg.gui.shared.loading import load_torch
 from napari_mmreg.landmarks import FitSettings, LandmarkPair, Measurement
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class CorrectionJob(RegistrationJob):
 
     def engine(self) -> Register:
         """Return what makes the result instead of a model."""
-        import torch  # noqa: F401 - loaded before the threads are limited
-
+        load_torch()
         from napari_mmreg.registration import assess
 
         def correct(fixed: Any, moving: Any, **options: Any) -> Any:

@@ -172,8 +172,8 @@ class RegisterDock(ScrollingDock):
         except RegistrationError as error:
             self.say_error(str(error))
             return
-        self.method.keep(self._modalities)
         self._start(self.session.job(snapshot), self._show_run)
+        self.method.keep(self._modalities)  # after the button has answered: it writes a file
 
     def fuse(self) -> None:
         """Fuse the images of the chosen run, which does not run again."""

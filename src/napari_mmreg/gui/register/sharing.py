@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.register.compare_box import CompareBox
-from napari_mmreg.gui.register.figure import Figure, render, write_gif, write_png, write_svg
-from napari_mmreg.gui.register.picturing import before_and_after, figure_of
 from napari_mmreg.gui.register.script import script_of
 from napari_mmreg.gui.register.session import Session
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.run_record import RunRecord
-from napari_mmreg.imaging.compose import Mode
+
+if TYPE_CHECKING:
+    from napari_mmreg.gui.register.figure import Figure
+    from napari_mmreg.imaging.compose import Mode
 
 _ENDING = re.compile(r"\*(\.\w+)")
 """In the kinds of files that a dialog offers."""
@@ -54,6 +55,8 @@ class Sharing:
 
     def copy_figure(self, _parent: QWidget) -> str:
         """Put the figure of the comparison on the clipboard."""
+        from napari_mmreg.gui.register.figure import render
+
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
             clipboard.setImage(render(self._figure()))
@@ -61,6 +64,8 @@ class Sharing:
 
     def export_figure(self, parent: QWidget) -> str:
         """Write the figure of the comparison as PNG or SVG, as the file's name ends."""
+        from napari_mmreg.gui.register.figure import write_png, write_svg
+
         figure = self._figure()
         path = self._ask(parent, strings.SHARING["export_figure"], strings.FIGURE_FILES)
         if not path:
@@ -71,6 +76,9 @@ class Sharing:
 
     def export_animation(self, parent: QWidget) -> str:
         """Write the comparison before and after registration as an animated GIF."""
+        from napari_mmreg.gui.register.figure import write_gif
+        from napari_mmreg.gui.register.picturing import before_and_after
+
         run, (mode, amount, _) = self._run(), self._comparison()
         path = self._ask(parent, strings.SHARING["export_animation"], strings.ANIMATION_FILES)
         if not path:
@@ -86,6 +94,8 @@ class Sharing:
         return strings.COPIED_SCRIPT
 
     def _figure(self) -> Figure:
+        from napari_mmreg.gui.register.picturing import figure_of
+
         mode, amount, source = self._comparison()
         return figure_of(self._run(), cast("Mode", mode), amount, source)
 

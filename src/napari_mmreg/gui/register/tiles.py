@@ -17,6 +17,7 @@ from napari_mmreg.gui.shared.full_resolution import (
     level_pull,
 )
 from napari_mmreg.gui.shared.job import ENGINE_SHARE, mask_of
+from napari_mmreg.gui.shared.loading import load_torch
 from napari_mmreg.gui.shared.snapshot import Snapshot, read
 from napari_mmreg.gui.shared.task import Job, limited_threads
 from napari_mmreg.run import Run
@@ -51,8 +52,7 @@ class TilesJob(Job[Bundle | str]):
         run.report(strings.STAGE_LOADING, 0.0)
         former = self._bundle
         check_refinable(former)
-        import torch  # noqa: F401 - loaded before its threads are limited
-
+        load_torch()
         from napari_mmreg.large import refine_tiles, with_tiles
 
         snapshot = self.snapshot

@@ -18,6 +18,7 @@ from napari_mmreg.gui.shared.bundle import COMPLEMENTS, REGISTERED
 from napari_mmreg.gui.shared.carried import KEY, pixels_of
 from napari_mmreg.gui.shared.job import choose_start, spacings_of
 from napari_mmreg.gui.shared.layer_spec import LayerSpec, layer_name
+from napari_mmreg.gui.shared.loading import load_torch
 from napari_mmreg.gui.shared.modalities import METADATA_KEY, engine_modality
 from napari_mmreg.gui.shared.task import Job, limited_threads
 from napari_mmreg.run import Run
@@ -67,8 +68,7 @@ class SeriesJob(Job[Made]):
 
     def _run(self, run: Run) -> Made:
         run.report(strings.STAGE_LOADING, 0.0)
-        import torch  # noqa: F401 - its threads are limited before the engine uses them
-
+        load_torch()
         from napari_mmreg.series import register_series
 
         request, settings = self.request, self.request.settings

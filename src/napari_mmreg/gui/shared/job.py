@@ -14,6 +14,7 @@ from napari_mmreg.errors import InputError
 from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.bundle import Bundle, build
 from napari_mmreg.gui.shared.fused import NO_FUSION, fusing, with_fused
+from napari_mmreg.gui.shared.loading import load_torch, uncollected
 from napari_mmreg.gui.shared.modalities import engine_modality
 from napari_mmreg.gui.shared.placement import frames_overlap, moving_from_fixed
 from napari_mmreg.gui.shared.region import whole_from_region
@@ -53,12 +54,12 @@ class RegistrationJob(Job[Bundle]):
 
     def engine(self) -> Register:
         """Load what registers; called in the worker thread."""
-        import torch  # noqa: F401 - the engine loads it later; its threads are limited by then
+        load_torch()
+        with uncollected():
+            from napari_mmreg.registration import register
 
-        from napari_mmreg.registration import register
-
-        # napari loads it for the first points or arrows, and the window would stand still.
-        import_module("pandas")
+            # napari loads it for the first points or arrows, and the window would stand still.
+            import_module("pandas")
         return register
 
     def _run(self, run: Run) -> Bundle:

@@ -81,7 +81,8 @@ class RunBar(QWidget):
         self.bar.setValue(0)
         if self._left is not None:
             self._left.restart()
-        self.stage.setText("")
+        # Said before a job's first report: the engine may still have to be imported for that.
+        self.stage.setText(strings.STAGE_LOADING if running else "")
 
     def set_ready(self, *, ready: bool) -> None:
         """Let the button be pressed only with two images; *Cancel* always."""
