@@ -12,8 +12,9 @@ is napari's own. ``press`` presses *Register* for the first time, when torch is 
 how long until the bar and the words below it are drawn, until torch is there, and how long the
 window stands still meanwhile (see `benchmarks.gui_gaps`).
 
-A run is added to results/startup.json under its label; results/startup.md is made from that file.
-Processor time tells more than wall time where other jobs share the machine.
+A run is added to results/startup.json under its label; results/startup.md is made from that file,
+and ``python -m benchmarks.accuracy --tables-only`` puts it into RESULTS.md. Processor time tells
+more than wall time where other jobs share the machine.
 """
 
 from __future__ import annotations

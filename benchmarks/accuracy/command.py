@@ -14,10 +14,10 @@ HERE = Path(__file__).parents[1]
 RECORDS = HERE / "results" / "records.jsonl"
 TABLES = HERE / "RESULTS.md"
 SECTIONS = tuple(
-    HERE / "results" / name for name in ("auto.md", "beyond.md", "speed.md", "startup.md")
+    HERE / "results" / name for name in ("auto.md", "beyond.md", "startup.md", "speed.md")
 )
-"""What follows the tables: two summaries written by hand, and what `benchmarks.speed` and
-`benchmarks.startup` write."""
+"""What follows the tables: two summaries written by hand, and what `benchmarks.startup` and
+`benchmarks.speed` write; the latter renews the end of the page itself."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
