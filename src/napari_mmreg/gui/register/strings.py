@@ -1,4 +1,28 @@
-"""Texts of what only the *Register* dock has: refinement in tiles, and the tour."""
+"""Texts of what only the *Register* dock has: the queue, refinement in tiles, and the tour."""
+
+ADD = "Add to queue"
+ADD_TIP = (
+    "Register the images chosen above, with the settings as they are now, when the runs before "
+    "them are done. Key: Ctrl+Return."
+)
+QUEUE = "Queue"
+QUEUE_TIP = "What runs now and what waits, in this order. Delete removes the chosen row."
+WAITING = "{count} waiting"
+WAITING_TITLE = "{model} · {moving} → {fixed}"
+FUSE_TITLE = "Fuse run {run}"
+TILES_TITLE = "Refine run {run} in tiles"
+OPEN_TITLE = "Open result · {folder}"
+RUNS_NOW = "Now: {title}"
+REMOVE_WAITING = "Remove {title} from the queue"
+REMOVE_WAITING_TIP = "Remove this from the queue."
+CANCEL_ALL = "Cancel all"
+CANCEL_ALL_TIP = "Cancel what runs and empty the queue. Finished runs stay."
+CANCELLED_ALL = "The run was cancelled and the queue emptied. Finished runs stay."
+RUNS_ALREADY = "These images are being registered with these settings already."
+WAITS_ALREADY = "These images are waiting in the queue with these settings already."
+OF_PAIR = "Run: {title}."
+MISSED = "Before it, {title}: {problem}"
+DROPPED = "{title} was removed from the queue, as its layer “{layer}” was removed."
 
 TILES = "Refine in tiles"
 TILES_TIP = (
