@@ -199,12 +199,18 @@ def test_pairs_are_registered_one_after_the_other(several, gated, qtbot):
 
 
 @pytest.mark.gui
-def test_the_same_pair_is_not_registered_twice(several, gated):
-    _, dock, _, running, idle = several
+def test_the_same_pair_is_not_registered_twice(several, gated, qtbot):
+    viewer, dock, _, running, idle = several
+    viewer.window.show()
+    viewer.window.resize(1100, 480)
+    qtbot.wait(200)
     dock.run_bar.button.click()
     running(1)
+    assert dock.status.visibleRegion().isEmpty()
+    dock.area.verticalScrollBar().setValue(0)
     dock.run_bar.add.click()
     assert texts.RUNS_ALREADY in dock.status.text
+    qtbot.waitUntil(lambda: not dock.status.visibleRegion().isEmpty(), timeout=WAIT)
     assert dock.queue_box.isHidden()
     dock.method.refine.setChecked(not dock.method.refine.isChecked())
     dock.run_bar.add.click()
@@ -313,7 +319,7 @@ def test_a_layer_removed_while_its_pair_waits(several, gated):
 
 
 @pytest.mark.gui
-@pytest.mark.parametrize("what", ["dock", "viewer"])
+@pytest.mark.parametrize("what", ["dock", "viewer", "workers"])
 def test_closing_stops_all(several, gated, qtbot, what):
     viewer, dock, choose, running, _ = several
     dock.run_bar.button.click()
@@ -322,11 +328,14 @@ def test_closing_stops_all(several, gated, qtbot, what):
     dock.run_bar.add.click()
     if what == "dock":
         viewer.window.remove_dock_widget(dock)
-    else:
+    elif what == "viewer":
         viewer.close()
+    else:  # as napari does it first when its last window closes
+        dock.runner._worker.quit()
     qtbot.waitUntil(lambda: gated.cancelled == 1, timeout=WAIT)
     qtbot.wait(200)
     assert len(gated.calls) == 1
+    assert what == "workers" or not dock.queue.waiting
 
 
 @pytest.mark.gui

@@ -14,6 +14,9 @@ from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 if TYPE_CHECKING:
     import napari
 
+_LAYOUT_MS = 50
+"""Until the layouts know the size of a new text."""
+
 
 class QueuedDock(ScrollingDock):
     """Does one request after the other; whatever becomes of one, the next one follows.
@@ -31,6 +34,7 @@ class QueuedDock(ScrollingDock):
         self.queue = RunQueue()
         self.queue_box = QueueBox()
         self._go_on_later = self.when_settled(self._go_on)
+        self._reveal_timer = self.timer(_LAYOUT_MS, self._reveal_status)
         self.queue_box.removed.connect(self._on_not_wanted)
         self.queue_box.all_cancelled.connect(self.cancel_all)
         self.follow(self._viewer.layers.events.removed, self._on_layer_removed)
@@ -48,6 +52,7 @@ class QueuedDock(ScrollingDock):
             self.queue.put(request)
         except InputError as error:
             self.status.show_note(str(error), texts.QUEUE)
+            self._reveal_timer.start()
             return False
         if idle:
             self.finish_delivery()
@@ -74,10 +79,8 @@ class QueuedDock(ScrollingDock):
         self.status.show_note(texts.CANCELLED_ALL)
         self.queue_box.show_queue(self.queue)
 
-    def on_shown(self, *, cancelled: bool = False) -> None:
+    def on_shown(self) -> None:
         """Say which of several it was and what did not work before, and go on with the next."""
-        if cancelled:
-            self.queue.clear()
         for sentence in self.queue.end(self.status.problem):
             self.status.add(sentence)
         self.queue_box.show_queue(self.queue)
@@ -98,6 +101,10 @@ class QueuedDock(ScrollingDock):
             self.on_begin(request)
             self.run_job(request.job, request.done)
             self.queue_box.show_queue(self.queue)
+
+    def _reveal_status(self) -> None:
+        """Bring into view why nothing was added: in a small window it lies below."""
+        self.area.ensureWidgetVisible(self.status)
 
     def _on_not_wanted(self, request: Request) -> None:
         self.queue.remove(request)

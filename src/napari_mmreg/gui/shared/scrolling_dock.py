@@ -220,8 +220,8 @@ class ScrollingDock(QWidget):
     def on_idle(self) -> None:
         """Do what the subclass does whenever a job has ended, before its outcome is shown."""
 
-    def on_shown(self, *, cancelled: bool = False) -> None:
-        """Do what the subclass does once the outcome is shown; napari cancels when it closes."""
+    def on_shown(self) -> None:
+        """Do what the subclass does once the outcome is shown."""
 
     def _on_ended(self, outcome: Outcome[Any]) -> None:
         done, self._done = self._done, None
@@ -230,7 +230,7 @@ class ScrollingDock(QWidget):
             self.say_error(str(outcome.error))
         elif done is not None:
             done(outcome.value)
-        self.on_shown(cancelled=outcome.cancelled)
+        self.on_shown()
 
     def _on_crashed(self, error: Exception) -> None:
         self._done = None
