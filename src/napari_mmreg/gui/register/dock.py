@@ -13,6 +13,7 @@ from napari_mmreg.errors import RegistrationError
 from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui.register import shortcuts
 from napari_mmreg.gui.register import strings as texts
+from napari_mmreg.gui.register.live import LivePreview
 from napari_mmreg.gui.register.method import AdvancedBox, MethodBox, collect
 from napari_mmreg.gui.register.next_steps import NextSteps
 from napari_mmreg.gui.register.queue import Request, as_they_are, title_of
@@ -80,6 +81,7 @@ class RegisterDock(QueuedDock):
         self.advanced = AdvancedBox(defaults)
         self.start_box = StartBox(napari_viewer, self.session, self.images)
         self.run_bar = RunBar(add=texts.ADD, add_tip=texts.ADD_TIP)
+        self.live = LivePreview()
         self.next_steps = NextSteps(models)
         self.results = ResultsBox(napari_viewer, self.session, defaults)
         self.runs, self.layers = self.results.runs, self.results.layers
@@ -121,6 +123,7 @@ class RegisterDock(QueuedDock):
             Section("register.method", strings.METHOD, self.method, self.advanced),
             self.run_bar,
             self.queue_box,
+            self.live,
             self.status,
             self.next_steps,
             Section("register.runs", strings.RUNS, self.results, side=self.open_result),
@@ -215,6 +218,7 @@ class RegisterDock(QueuedDock):
         """Give a run its number, turn the button, and enter the activity area."""
         if request.adds_run:
             self.session.number(request.job)
+        self.live.follow(request.job if request.snapshot is not None else None)
         self.run_bar.set_running(running=True)
         self._on_pair()
         self.runs.set_idle(idle=False)
@@ -225,6 +229,8 @@ class RegisterDock(QueuedDock):
         idle = not self.queue.waiting
         self.run_bar.set_running(running=not idle)
         self.runs.set_idle(idle=idle)
+        if idle:
+            self.live.end()
         activity, self._activity = self._activity, None
         if activity is not None:
             activity.close()
