@@ -220,7 +220,7 @@ class Stress:
 
     WEIGHTS: ClassVar[dict[str, int]] = {
         "run": 8,
-        "queue": 6,
+        "queue": 12,
         "cancel": 2,
         "choose_run": 20,
         "keep": 10,
@@ -245,7 +245,7 @@ class Stress:
         "mark": 1,
         "reopen": 2,
     }
-    """How often, together about 510; adding and removing layers is what takes long."""
+    """How often, together about 520; adding and removing layers is what takes long."""
 
     def begin(self) -> None:
         """Do what ended napari every time: run, remove, hide, show."""
