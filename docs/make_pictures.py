@@ -166,6 +166,24 @@ def result_overlay(viewer, dock) -> None:
     point_at(viewer, dock.images.pair[0], np.array(dock.images.pair[0].data.shape[:2]) * 0.4)
 
 
+def load_two_pairs():
+    """The coffee and its thermal image, hidden, and the stained section."""
+    hidden = [(data, {**kwargs, "visible": False}, kind) for data, kwargs, kind in load_thermal()]
+    return [*hidden, *load_ihc()]
+
+
+def queue(viewer, dock) -> None:
+    """A run that goes on, and two more that wait."""
+    dock.method.budget.select("best")
+    dock.run_bar.button.click()
+    dock.images.choose(*[layer for layer in viewer.layers if "coffee" in layer.name])
+    for model in ("auto", "classical"):
+        dock.method.model.select(model)
+        dock.run_bar.add.click()
+    while len(dock.live.curve.values) < 9:
+        settle(20)
+
+
 def tour(_viewer, dock) -> None:
     """The tour, at the button."""
     dock.tour.begin()
@@ -619,6 +637,7 @@ SCENES = {
     "result_overlay": (load_ihc, result_overlay),
     "status_doubtful": (load_bricks, status_doubtful),
     "status_failed": (load_unrelated, status_failed),
+    "queue": (load_two_pairs, queue),
     "tour": (load_ihc, tour),
     "large": (load_large, large),
     "tiles": (load_tiles, tiles),

@@ -1,5 +1,6 @@
 """Progress, parts of it, and cancel."""
 
+import numpy as np
 import pytest
 
 from napari_mmreg.errors import Cancelled
@@ -59,3 +60,16 @@ def test_cancel(heard):
     with pytest.raises(Cancelled):
         run.step(0.5)
     Run.begin("cpu", 0, None, None).step(0.5)
+
+
+def test_looks_are_shown_to_who_asked_under_the_name_of_the_stage():
+    seen = []
+    picture = np.zeros((2, 3, 3), np.uint8)
+    run = Run.begin("cpu", 0, None, None, seen.append)
+    with run.part(0.0, 1.0, "A: {}".format), run.stage("Inner", 0.0, 1.0):
+        run.look(picture, 0.25)
+    (look,) = seen
+    assert (look.stage, look.similarity) == ("A: Inner", 0.25)
+    assert look.picture is picture
+    Run.begin("cpu", 0, None, None).look(picture, 0.5)  # to nobody
+    assert len(seen) == 1

@@ -1,6 +1,6 @@
-"""What a long computation is told and may tell: device, seed, progress, cancel.
+"""What a long computation is told and may tell: device, seed, progress, previews, cancel.
 
-The engine knows neither Qt nor a terminal. It gets two plain callables, and every
+The engine knows neither Qt nor a terminal. It gets plain callables, and every
 stage reports through one `Run`, so that a progress bar never jumps back.
 """
 
@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from napari_mmreg.errors import Cancelled, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Progress(Protocol):
@@ -25,6 +29,29 @@ class Progress(Protocol):
 CancelCheck = Callable[[], bool]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """An answer that a run has found so far, to be looked at.
+
+    Attributes
+    ----------
+    stage : str
+        As `Progress` is told.
+    picture : ndarray of uint8, shape (h, w, 3)
+        The fixed image in green and the moving one, as it is aligned now, in magenta; no side is
+        longer than 160 pixels.
+    similarity : float
+        Correlation of oriented gradient channels where both images have data, in [-1, 1].
+    """
+
+    stage: str
+    picture: NDArray[np.uint8]
+    similarity: float
+
+
+Preview = Callable[[Look], None]
+
+
 def _silent(stage: str, fraction: float) -> None:
     """Progress nobody listens to."""
 
@@ -35,7 +62,7 @@ def _never() -> bool:
 
 @dataclass
 class Run:
-    """One computation's device, seed, progress and cancel.
+    """One computation's device, seed, progress, previews and cancel.
 
     Attributes
     ----------
@@ -48,6 +75,9 @@ class Run:
         ``cancel()`` returning True stops the run at the next `check`.
     timings : dict of str to float
         Seconds spent per stage, filled by `stage`.
+    preview : callable or None
+        ``preview(look)`` is called from the computing thread with what was found so far; without
+        it nothing is drawn.
     """
 
     device: str = "cpu"
@@ -55,6 +85,7 @@ class Run:
     progress: Progress = _silent
     cancel: CancelCheck = _never
     timings: dict[str, float] = field(default_factory=dict)
+    preview: Preview | None = None
     _span: tuple[float, float] = (0.0, 1.0)
     _stage: str = ""
     _label: Callable[[str], str] = str
@@ -62,16 +93,23 @@ class Run:
 
     @classmethod
     def begin(
-        cls, device: str, seed: int, progress: Progress | None, cancel: CancelCheck | None
+        cls,
+        device: str,
+        seed: int,
+        progress: Progress | None,
+        cancel: CancelCheck | None,
+        preview: Preview | None = None,
     ) -> Run:
         """Return a new run; without a listener it is silent, without `cancel` it goes on."""
-        return cls(device, seed, progress or _silent, cancel or _never)
+        return cls(device, seed, progress or _silent, cancel or _never, preview=preview)
 
     def __post_init__(self) -> None:
         for name in ("progress", "cancel"):
             if not callable(getattr(self, name)):
                 kind = type(getattr(self, name)).__name__
                 raise InputError(f"{name} is a {kind}; pass a function.")
+        if self.preview is not None and not callable(self.preview):
+            raise InputError(f"preview is a {type(self.preview).__name__}; pass a function.")
 
     @contextmanager
     def stage(self, name: str, start: float, stop: float) -> Iterator[None]:
@@ -125,6 +163,11 @@ class Run:
         reached = low + (high - low) * min(max(fraction, 0.0), 1.0)
         self._reached = max(self._reached, reached)
         self.progress(self._label(stage), self._reached)
+
+    def look(self, picture: NDArray[np.uint8], similarity: float) -> None:
+        """Show what was found so far, see `Look`. Ask `preview` first: drawing takes time."""
+        if self.preview is not None:
+            self.preview(Look(self._label(self._stage), picture, similarity))
 
     def check(self) -> None:
         """Raise `Cancelled` if the user asked to stop. Cheap: call it in every inner loop."""

@@ -78,6 +78,21 @@ class Stress:
         while self.dock.busy:
             self.pause()
 
+    def queue(self) -> None:
+        """Press Register several times, with other settings each time, and perhaps think better."""
+        for _ in range(int(self.random.integers(2, 5))):
+            self.dock.advanced.seed.setValue(int(self.random.integers(3)))
+            self.dock._on_register_key()
+        box, chance = self.dock.queue_box, self.random.random()
+        if box.list.count() > 1 and chance < 0.3:
+            box.remove_button(int(self.random.integers(1, box.list.count()))).click()
+        elif chance < 0.5:
+            box.cancel_all.click()
+        elif chance < 0.8:
+            self.wait_for_run()
+        while len(self.dock.session.runs.runs) > MOST_RUNS and not self.dock.busy:
+            self.remove()
+
     def cancel(self) -> None:
         self.dock.cancel()
 
@@ -205,6 +220,7 @@ class Stress:
 
     WEIGHTS: ClassVar[dict[str, int]] = {
         "run": 8,
+        "queue": 12,
         "cancel": 2,
         "choose_run": 20,
         "keep": 10,
@@ -229,7 +245,7 @@ class Stress:
         "mark": 1,
         "reopen": 2,
     }
-    """How often, together about 500; adding and removing layers is what takes long."""
+    """How often, together about 520; adding and removing layers is what takes long."""
 
     def begin(self) -> None:
         """Do what ended napari every time: run, remove, hide, show."""

@@ -75,7 +75,7 @@ def test_a_dock_starts_with_the_preferences(
     if "napari-mmreg" not in npe2pm:
         npe2pm.register(manifest)
     run = get_plugin_settings("napari-mmreg").run
-    chosen = Defaults("auto", "best", "cpu", False, 2, "curtain", 50, "laplacian")
+    chosen = Defaults("auto", "best", "cpu", False, 2, "curtain", 50, "laplacian", False)
     for name, value in asdict(chosen).items():
         setattr(run, name, value)
     assert read_defaults() == chosen

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from napari_mmreg.alignment.levels import Level, Tensors, build_level, homography_scores
 from napari_mmreg.alignment.lucas_kanade import align
+from napari_mmreg.alignment.preview import show_alignment
 from napari_mmreg.nn.homography import corners, distortion_penalty
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def coarse_to_fine(
     # Those that it began with are known already.
     merits = torch.cat([merits, _merit(middle, torch.cat(kinds[1:]))])
     best = torch.cat(kinds)[int(merits.argmax())][None]
+    show_alignment(tensors, best[0], run)
     both = torch.cat([best, align(fine, best, run, stride=2)])
     similarities = homography_scores(fine, both)
     winner = int((similarities - _cost(fine, both)).argmax())

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_mmreg.alignment.levels import build_level, pair_tensors
+from napari_mmreg.alignment.preview import show_alignment
 from napari_mmreg.models.cascade import (
     SIZES,
     NetworkInput,
@@ -118,5 +119,6 @@ class TrainedModel(ABC):
                 inputs = warp_inputs(level, matrix, self.multiple, before, last=last)
                 output = self.call_network(inputs)
                 passes.append(fit_pass(level, matrix, inputs, output, self.cell))
+                show_alignment(tensors, passes[-1].found, run)
                 run.step(number / len(self.sizes))
             return make_prediction(passes[0], passes[-1])

@@ -93,9 +93,12 @@ def find_candidate(
     -------
     Candidate
     """
+    from napari_mmreg.alignment.levels import pair_tensors
+    from napari_mmreg.alignment.preview import show_alignment
     from napari_mmreg.registration.certify import certify
     from napari_mmreg.registration.refine import refine as refine_transform
 
+    tensors = pair_tensors(fine, run.device)
     with run.stage("Global alignment", 0.0, 0.6):
         prediction = model.predict(coarse, run)
         found, part = prediction.transform, prediction.global_part
@@ -104,11 +107,13 @@ def find_candidate(
             part = (
                 None if part is None else cast("MatrixTransform", change_grid(part, coarse, fine))
             )
+        show_alignment(tensors, found, run)
     own = found
     if refine:
         with run.stage("Local refinement", 0.6, 0.85):
             bends_with = elastic if bend else None
             found = refine_transform(fine, found, run, global_part=part, elastic=bends_with)
+            show_alignment(tensors, found, run)
     name, weights = model.info.name, getattr(model, "weights_sha256", None)
     rejected = found is not own and _moved(found, fine) == 0.0 and _moved(own, fine) > REJECTED
     with run.stage("Checking", 0.85, 1.0):

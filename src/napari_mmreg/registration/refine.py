@@ -19,6 +19,7 @@ from napari_mmreg.alignment.levels import (
     mind_difference,
     pair_tensors,
 )
+from napari_mmreg.alignment.preview import show_alignment
 from napari_mmreg.geometry import DisplacementTransform, MatrixTransform, Transform
 from napari_mmreg.nn.homography import matrix_tensor
 from napari_mmreg.registration.bend_share import bend_evidence, share_of
@@ -103,6 +104,7 @@ def refine(
         starts = [transform]
         if global_part is not None:
             starts.append(_polished(tensors, global_part, run))
+            show_alignment(tensors, starts[-1], run)
             run.step(0.3)
         if elastic is not None:
             return _refined_by_network(level, tensors, _choose(level, starts), elastic, run)

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from napari_mmreg.geometry import Transform
+from napari_mmreg.geometry import MatrixTransform, Transform
 from napari_mmreg.imaging import check_image, downsample
 from napari_mmreg.models.budgets import BALANCED
 from napari_mmreg.models.elastic import load_elastic
@@ -19,7 +19,7 @@ from napari_mmreg.registration.plan import Plan, ask
 from napari_mmreg.registration.provenance import describe_run
 from napari_mmreg.registration.result import RegistrationResult
 from napari_mmreg.registration.shrunk import needs_shrinking, register_shrunk
-from napari_mmreg.run import CancelCheck, Progress, Run
+from napari_mmreg.run import CancelCheck, Preview, Progress, Run
 
 PREDICT_BUDGET = 512 * 512
 """Pixels of the grid on which models predict."""
@@ -49,6 +49,7 @@ def register(
     unit: str | None = None,
     order: int | None = None,
     budget: str = BALANCED,
+    preview: Preview | None = None,
 ) -> RegistrationResult:
     """Find where each pixel of the fixed image lies in the moving image.
 
@@ -102,6 +103,10 @@ def register(
         How many engines ``"auto"`` may ask, see `models.budgets.BUDGETS`: one after the other
         until it is sure, or with ``"best"`` all. Of their answers it keeps the one whose error is
         probably the smallest. Without `refine` it asks the first one only.
+    preview : callable, optional
+        ``preview(look)`` is called with a small picture of what was found so far and its
+        similarity, see `run.Look`, about ten times per model, from the thread that registers. The
+        result is the same with and without it.
 
     Returns
     -------
@@ -142,7 +147,7 @@ def register(
     if not in_parts:
         images = check_image(fixed, "fixed"), check_image(moving, "moving")
     plan = Plan.of(model, budget, refine=refine)
-    run = Run.begin(choose_device(device), seed, progress, cancel)
+    run = Run.begin(choose_device(device), seed, progress, cancel, preview)
     with memory_advice(run.device):
         with run.stage("Preparing", 0.0, 0.02):
             plan.load()
@@ -182,17 +187,22 @@ def register_pair(
     InputError, ModelError, Cancelled
         As `register`.
     """
+    from napari_mmreg.alignment.levels import pair_tensors
+    from napari_mmreg.alignment.preview import show_alignment
     from napari_mmreg.registration.causes import likely_causes
 
     with run.stage("Preparing", 0.0, 0.08):
         fine = options.prepare(*images, REFINE_BUDGET, run)
         coarse = downsample(fine, PREDICT_BUDGET)
         elastic = load_elastic(run.device)
+        tensors = pair_tensors(fine, run.device)
+        show_alignment(tensors, MatrixTransform.identity(), run)
     with run.part(0.08, 0.9):
         candidate, notes = ask(plan, coarse, fine, run, refine=refine, elastic=elastic)
     if candidate.certificate.status != "ok":
         notes = (*likely_causes(coarse, run), *notes)
     with run.stage("Writing result", 0.9, 1.0):
+        show_alignment(tensors, candidate.transform, run)
         return assemble(
             images,
             (coarse, fine),

@@ -13,8 +13,11 @@ from napari_mmreg.errors import RegistrationError
 from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui.register import shortcuts
 from napari_mmreg.gui.register import strings as texts
+from napari_mmreg.gui.register.live import LivePreview
 from napari_mmreg.gui.register.method import AdvancedBox, MethodBox, collect
 from napari_mmreg.gui.register.next_steps import NextSteps
+from napari_mmreg.gui.register.queue import Request, as_they_are, title_of
+from napari_mmreg.gui.register.queued_dock import QueuedDock
 from napari_mmreg.gui.register.results_box import ResultsBox
 from napari_mmreg.gui.register.saving import save_run
 from napari_mmreg.gui.register.session import Session
@@ -27,10 +30,8 @@ from napari_mmreg.gui.shared.bundle import Bundle
 from napari_mmreg.gui.shared.fused import NO_FUSION
 from napari_mmreg.gui.shared.job import Register
 from napari_mmreg.gui.shared.run_record import RunRecord
-from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.settings import PLUGIN, read_defaults
 from napari_mmreg.gui.shared.snapshot import modality_of
-from napari_mmreg.gui.shared.task import Job, T
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.images import ImagePair
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar
@@ -48,7 +49,7 @@ _AFTER_A_RUN = 2
 """The part of the tour that comes after *Register*."""
 
 
-class RegisterDock(ScrollingDock):
+class RegisterDock(QueuedDock):
     """Register two images: choose, run, look, save.
 
     Parameters
@@ -79,7 +80,8 @@ class RegisterDock(ScrollingDock):
         self.method = MethodBox(models, defaults)
         self.advanced = AdvancedBox(defaults)
         self.start_box = StartBox(napari_viewer, self.session, self.images)
-        self.run_bar = RunBar()
+        self.run_bar = RunBar(add=texts.ADD, add_tip=texts.ADD_TIP)
+        self.live = LivePreview()
         self.next_steps = NextSteps(models)
         self.results = ResultsBox(napari_viewer, self.session, defaults)
         self.runs, self.layers = self.results.runs, self.results.layers
@@ -120,6 +122,8 @@ class RegisterDock(ScrollingDock):
             self.start_section,
             Section("register.method", strings.METHOD, self.method, self.advanced),
             self.run_bar,
+            self.queue_box,
+            self.live,
             self.status,
             self.next_steps,
             Section("register.runs", strings.RUNS, self.results, side=self.open_result),
@@ -138,6 +142,7 @@ class RegisterDock(ScrollingDock):
         self.start_box.held.connect(self.compare.suspend)
         self.start_box.areas.drawing.connect(self._on_drawing)
         self.run_bar.started.connect(self.start)
+        self.run_bar.added.connect(self.start)
         self.run_bar.cancelled.connect(self.cancel)
         self.runner.progressed.connect(self._on_progress)
         self.runs.chosen.connect(self._on_run)
@@ -157,8 +162,7 @@ class RegisterDock(ScrollingDock):
     # Running
 
     def start(self) -> None:
-        """Register what is chosen; an error is shown as a sentence."""
-        self.finish_delivery()
+        """Register what is chosen, when it is its turn; an error is shown as a sentence."""
         start, areas = self.start_box.start.value, self.start_box.areas
         settings = collect(self.method, self.advanced, start, self.layers.arrows.value())
         try:
@@ -172,7 +176,10 @@ class RegisterDock(ScrollingDock):
         except RegistrationError as error:
             self.say_error(str(error))
             return
-        self._start(self.session.job(snapshot), self._show_run)
+        snapshot = as_they_are(snapshot)
+        title = title_of(snapshot, self.method.model.currentText())
+        job = self.session.job(snapshot)
+        self._ask(Request(title, job, self._show_run, self.images.pair, snapshot))
         self.method.keep(self._modalities)  # after the button has answered: it writes a file
 
     def fuse(self) -> None:
@@ -184,7 +191,10 @@ class RegisterDock(ScrollingDock):
         method, correct = self.method.fusion.value, self.method.correct.isChecked()
         if method == NO_FUSION:
             method, correct = DEFAULT, False
-        self._start(self.session.fuse_job(run, method, correct=correct), self._show_fused)
+        job = self.session.fuse_job(run, method, correct=correct)
+        self._ask(
+            Request(texts.FUSE_TITLE.format(run=run.number), job, self._show_fused, adds_run=False)
+        )
 
     def refine_tiles(self, finest: int) -> None:
         """Refine the chosen run in tiles; what comes of it is another run."""
@@ -197,29 +207,30 @@ class RegisterDock(ScrollingDock):
         except RegistrationError as error:
             self.say_error(str(error))
             return
-        self._start(job, self._show_tiles)
+        self._ask(Request(texts.TILES_TITLE.format(run=run.number), job, self._show_tiles))
 
-    def _start(self, job: Job[T], done: Callable[[T], None]) -> None:
+    def _ask(self, request: Request) -> None:
         self.start_box.let_go()
-        self.status.clear()
-        self.next_steps.setVisible(False)
+        if self.ask(request):
+            self.next_steps.setVisible(False)
+
+    def on_begin(self, request: Request) -> None:
+        """Give a run its number, turn the button, and enter the activity area."""
+        if request.adds_run:
+            self.session.number(request.job)
+        self.live.follow(request.job if request.snapshot is not None else None)
         self.run_bar.set_running(running=True)
-        self.run_bar.set_ready(ready=True)
+        self._on_pair()
         self.runs.set_idle(idle=False)
         self._activity = Activity()
-        self.run_job(job, done)
-
-    def cancel(self) -> None:
-        """Stop the run; the button is back at once, the engine follows."""
-        if self.runner.busy:
-            self.runner.cancel()
-            self.on_idle()
-            self.status.show_note(strings.CANCELLED)
 
     def on_idle(self) -> None:
-        """Give the buttons back and leave the activity area."""
-        self.run_bar.set_running(running=False)
-        self.runs.set_idle(idle=True)
+        """Give the buttons back, unless something waits, and leave the activity area."""
+        idle = not self.queue.waiting
+        self.run_bar.set_running(running=not idle)
+        self.runs.set_idle(idle=idle)
+        if idle:
+            self.live.end()
         activity, self._activity = self._activity, None
         if activity is not None:
             activity.close()
@@ -234,15 +245,20 @@ class RegisterDock(ScrollingDock):
     def _show_run(self, bundle: Bundle) -> None:
         """Show how it went, and the layers; a failed run has none that would be new."""
         self.status.show_result(bundle)
-        settings = bundle.snapshot.settings
-        if bundle.result.status != "ok":
-            self.next_steps.offer(bundle.result.model, settings.start)
+        if bundle.result.status != "ok" and self._is_of_the_chosen(bundle):
+            self.next_steps.offer(bundle.result.model, bundle.snapshot.settings.start)
         if bundle.result.status == "failed":
             self.status.add(strings.FAILED_RUN)
             return
         self.deliver(self.session.deliver(bundle))
-        self._scroll_timer.start()
+        self._scroll_to_result_soon()
         self.tour.go_on(_AFTER_A_RUN)
+
+    def _is_of_the_chosen(self, bundle: Bundle) -> bool:
+        """Whether nothing waits, and what would be tried next is what the run is of."""
+        of = (bundle.snapshot.fixed.name, bundle.snapshot.moving.name)
+        chosen = tuple(layer.name for layer in self.images.pair if layer is not None)
+        return not self.queue.waiting and of == chosen
 
     def _show_fused(self, bundle: Bundle) -> None:
         self.status.show_note(bundle.note, strings.DONE_WORD)
@@ -254,7 +270,7 @@ class RegisterDock(ScrollingDock):
             return
         self.status.show_note(outcome.note, strings.DONE_WORD)
         self.deliver(self.session.deliver(outcome))
-        self._scroll_timer.start()
+        self._scroll_to_result_soon()
 
     # Results
 
@@ -276,6 +292,11 @@ class RegisterDock(ScrollingDock):
         self.start_box.let_go()  # its layers are shown over the images now
         self._compare_later()
 
+    def _scroll_to_result_soon(self) -> None:
+        """Once it is laid out; not under the hands of whoever has more to register."""
+        if not self.queue.waiting:
+            self._scroll_timer.start()
+
     def _scroll_to_result(self) -> None:
         """Bring the result into view below the button, where the dock cannot show all."""
         if not self.tour.isHidden():
@@ -285,9 +306,8 @@ class RegisterDock(ScrollingDock):
             bar.setValue(self.run_bar.y() - style.GAP)
 
     def _on_register_key(self) -> None:
-        """Do what the button does, but never cancel."""
-        if not self.run_bar.running:
-            self.run_bar.button.click()
+        """Do what the button does, but never cancel: what is chosen waits for its turn."""
+        (self.run_bar.add if self.run_bar.running else self.run_bar.button).click()
 
     def _on_hold(self, held: bool) -> None:
         self.compare.hold_before(held=held)
@@ -299,18 +319,19 @@ class RegisterDock(ScrollingDock):
 
     def open_folder(self, folder: str) -> None:
         """Show a saved result as a run; an error is shown as a sentence."""
-        self.finish_delivery()
         try:
             job = self.session.open_job(folder, self.images.pair)
         except RegistrationError as error:
             self.say_error(str(error))
             return
-        self._start(job, partial(self._show_opened, Path(folder).name))
+        name = Path(folder).name
+        title = texts.OPEN_TITLE.format(folder=name)
+        self._ask(Request(title, job, partial(self._show_opened, name)))
 
     def _show_opened(self, name: str, bundle: Bundle) -> None:
         self.status.show_note(bundle.note, strings.DONE_WORD)
         self.deliver(self.session.deliver(bundle, name))
-        self._scroll_timer.start()
+        self._scroll_to_result_soon()
 
     def _on_share(self, what: str) -> None:
         self._say_done(partial(self._sharing.do, what, self))
@@ -369,7 +390,8 @@ class RegisterDock(ScrollingDock):
     # Closing
 
     def on_close(self) -> None:
-        """Leave the activity area, the layers and the session."""
+        """Leave the activity area, the layers and the session; what waits is not done."""
+        super().on_close()
         self.on_idle()
         self.images.close_links()
         self.start_box.close_links()

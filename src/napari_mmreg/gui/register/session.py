@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,6 +108,10 @@ class Session:
     def job(self, snapshot: Snapshot) -> RegistrationJob:
         """Return what a worker thread executes."""
         return RegistrationJob(snapshot, self._register)
+
+    def number(self, job: Any) -> None:
+        """Give a job that makes a run a number that is free by now: others may have come first."""
+        job.snapshot = replace(job.snapshot, run=self.runs.next_number())
 
     def fuse_job(self, run: RunRecord, method: str, *, correct: bool = False) -> FuseJob:
         """Return what a worker thread executes to fuse a finished run's images."""

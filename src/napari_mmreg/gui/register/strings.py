@@ -1,4 +1,40 @@
-"""Texts of what only the *Register* dock has: refinement in tiles, and the tour."""
+"""Texts of what only the *Register* dock has: queue, preview, refinement in tiles, and the tour."""
+
+ADD = "Add to queue"
+ADD_TIP = (
+    "Register the images chosen above, with the settings as they are now, when the runs before "
+    "them are done. Key: Ctrl+Return."
+)
+QUEUE = "Queue"
+QUEUE_TIP = "What runs now and what waits, in this order. Delete removes the chosen row."
+WAITING = "{count} waiting"
+WAITING_TITLE = "{model} · {moving} → {fixed}"
+FUSE_TITLE = "Fuse run {run}"
+TILES_TITLE = "Refine run {run} in tiles"
+OPEN_TITLE = "Open result · {folder}"
+RUNS_NOW = "Now: {title}"
+REMOVE_WAITING = "Remove {title} from the queue"
+REMOVE_WAITING_TIP = "Remove this from the queue."
+CANCEL_ALL = "Cancel all"
+CANCEL_ALL_TIP = "Cancel what runs and empty the queue. Finished runs stay."
+CANCELLED_ALL = "The run was cancelled and the queue emptied. Finished runs stay."
+RUNS_ALREADY = "These images are being registered with these settings already."
+WAITS_ALREADY = "These images are waiting in the queue with these settings already."
+OF_PAIR = "Run: {title}."
+MISSED = "Before it, {title}: {problem}"
+DROPPED = "{title} was removed from the queue, as its layer “{layer}” was removed."
+
+LIVE = "Alignment so far"
+LIVE_TIP = (
+    "The alignment that the run has found so far, on a small grid: fixed green, moving magenta, "
+    "grey or white where they match. It can be switched off in Preferences."
+)
+LIVE_SIMILARITY = "Similarity {before:.2f} → {now:.2f}"
+CURVE = "Similarity so far"
+CURVE_TIP = (
+    "How alike the images' structures are, from the images as they came on the left to what was "
+    "found last. After a vertical line Auto asks another model."
+)
 
 TILES = "Refine in tiles"
 TILES_TIP = (

@@ -69,6 +69,8 @@ class RegistrationJob(Job[Bundle]):
         fixed, moving = read(snapshot.fixed), read(snapshot.moving)
         self._check()
         options, note = engine_options(snapshot)
+        if run.preview is not None:  # what stands for the engine need not have any
+            options["preview"] = run.preview
         with limited_threads(settings.threads), run.part(0.0, ENGINE_SHARE):
             result = register(
                 fixed,

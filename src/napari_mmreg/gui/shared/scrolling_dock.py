@@ -32,8 +32,8 @@ class ScrollingDock(QWidget):
 
     A subclass calls `stack` once with its parts, `follow` for what it hears of the viewer, `timer`
     for its timers, `when_settled` for what changes layers after an event, `run_job` for what a
-    worker thread does and `deliver` for layers; it overrides `on_idle` for what follows a job and
-    `on_close` for what else is to be done when it closes.
+    worker thread does and `deliver` for layers; it overrides `on_idle` and `on_shown` for what
+    follows a job and `on_close` for what else is to be done when it closes.
 
     Parameters
     ----------
@@ -195,6 +195,11 @@ class ScrollingDock(QWidget):
     # Jobs and layers
 
     @property
+    def delivering(self) -> bool:
+        """Whether layers are still to arrive."""
+        return self._arriving is not None
+
+    @property
     def busy(self) -> bool:
         """Whether a job runs, its layers still arrive, or a change of layers is yet followed."""
         following = any(isinstance(each, Later) and each.isActive() for each in self._timers)
@@ -215,6 +220,9 @@ class ScrollingDock(QWidget):
     def on_idle(self) -> None:
         """Do what the subclass does whenever a job has ended, before its outcome is shown."""
 
+    def on_shown(self) -> None:
+        """Do what the subclass does once the outcome is shown."""
+
     def _on_ended(self, outcome: Outcome[Any]) -> None:
         done, self._done = self._done, None
         self.on_idle()
@@ -222,11 +230,13 @@ class ScrollingDock(QWidget):
             self.say_error(str(outcome.error))
         elif done is not None:
             done(outcome.value)
+        self.on_shown()
 
     def _on_crashed(self, error: Exception) -> None:
         self._done = None
         self.on_idle()
         self.say_crash(error)
+        self.on_shown()
 
     def deliver(self, layers: Iterator[Layer]) -> None:
         """Take layers out of an iterator that adds them to the viewer, one at a time."""

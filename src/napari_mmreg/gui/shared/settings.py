@@ -22,6 +22,7 @@ class Defaults:
     comparison: str = "overlay"
     arrows: int = 32
     fusion: str = "none"
+    preview: bool = True
 
 
 def read_defaults() -> Defaults:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from napari_mmreg.errors import Cancelled, InputError, RegistrationError
 from napari_mmreg.gui.shared import strings
-from napari_mmreg.run import Progress, Run
+from napari_mmreg.run import Preview, Progress, Run
 
 T = TypeVar("T")
 
@@ -44,9 +44,12 @@ class Job(Generic[T]):
     exclusive : bool
         Whether it waits until no other job computes; False for one that only starts others, or
         that computes nothing.
+    preview : callable or None
+        Is shown intermediate answers by a job that has some, see `Run.preview`.
     """
 
     exclusive = True
+    preview: Preview | None = None
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -64,7 +67,8 @@ class Job(Generic[T]):
         """Run to the end. Expected errors come back in the outcome, others are raised."""
         try:
             with one_at_a_time(self._check) if self.exclusive else nullcontext():
-                return Outcome(value=self._run(Run(progress=progress, cancel=self._stop.is_set)))
+                run = Run(progress=progress, cancel=self._stop.is_set, preview=self.preview)
+                return Outcome(value=self._run(run))
         except RegistrationError as error:
             return Outcome(error=error)
         except MemoryError:

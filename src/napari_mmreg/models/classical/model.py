@@ -10,6 +10,7 @@ from torch import Tensor
 
 from napari_mmreg.alignment.coarse_to_fine import align_coarsely, coarse_to_fine
 from napari_mmreg.alignment.levels import build_level, pair_tensors, usable_area
+from napari_mmreg.alignment.preview import show_alignment
 from napari_mmreg.geometry import MatrixTransform
 from napari_mmreg.models.classical.search import search
 from napari_mmreg.models.protocol import Prediction
@@ -76,8 +77,10 @@ def find_homography(pair: Pair, run: Run) -> tuple[Tensor, float]:
     if part < 1:  # a small image in a large one must not shrink to nothing
         small = build_level(tensors, round(SEARCH * min(MAX_FINER, (PART / part) ** 0.5)))
     candidates, _ = search(small, ROTATIONS, SCALES, run, keep=CANDIDATES)
+    show_alignment(tensors, candidates[0], run)
     run.step(0.6)
     nothing = torch.eye(3, dtype=candidates.dtype, device=candidates.device)[None]
     candidates = align_coarsely(tensors, torch.cat([candidates, nothing]), run)
+    show_alignment(tensors, candidates[0], run)
     run.step(0.7)
     return coarse_to_fine(tensors, candidates, run, freedoms=(6, 8))

@@ -29,14 +29,17 @@ class RunBar(QWidget):
         What is missing while it cannot be pressed.
     time_left : bool
         Whether it says how long a job will still take; False where its stages do.
+    add, add_tip : str
+        What a second button says and explains that is there while something runs; none if empty.
 
     Signals
     -------
-    started(), cancelled()
+    started(), cancelled(), added()
     """
 
     started = Signal()
     cancelled = Signal()
+    added = Signal()
 
     def __init__(
         self,
@@ -45,6 +48,8 @@ class RunBar(QWidget):
         need: str = strings.NEED_TWO,
         *,
         time_left: bool = True,
+        add: str = "",
+        add_tip: str = "",
     ) -> None:
         super().__init__()
         self._running = False
@@ -52,6 +57,10 @@ class RunBar(QWidget):
         self._word, self._tip, self._need = word, tip, need
         self.button = QPushButton()
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.add = QPushButton(add)
+        self.add.setToolTip(add_tip)
+        self.add.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.add.setStyleSheet(style.PRIMARY)
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
@@ -59,9 +68,13 @@ class RunBar(QWidget):
         self.stage = style.quiet_label()
         self.stage.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout = style.column(self)
-        layout.addWidget(self.button)
+        buttons = style.row(self.button, self.add)
+        for index in range(2):
+            buttons.setStretch(index, 1)
+        layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.stage)
+        self.add.clicked.connect(self.added)
         self.button.clicked.connect(self._on_clicked)
         self.set_running(running=False)
 
@@ -76,6 +89,7 @@ class RunBar(QWidget):
         self.button.setText(strings.CANCEL if running else self._word)
         self.button.setToolTip("" if running else self._tip)
         self.button.setStyleSheet(style.STOP if running else style.PRIMARY)
+        self.add.setVisible(running and bool(self.add.text()))
         self.bar.setVisible(running)
         self.stage.setVisible(running)
         self.bar.setValue(0)
@@ -85,7 +99,8 @@ class RunBar(QWidget):
         self.stage.setText(strings.STAGE_LOADING if running else "")
 
     def set_ready(self, *, ready: bool) -> None:
-        """Let the button be pressed only with two images; *Cancel* always."""
+        """Let the buttons be pressed only with two images; *Cancel* always."""
+        self.add.setEnabled(ready)
         self.button.setEnabled(ready or self._running)
         if not self._running:
             self.button.setToolTip(self._tip if ready else self._need)
@@ -102,7 +117,13 @@ class RunBar(QWidget):
 
 
 class StatusLine(QWidget):
-    """A coloured word, the numbers, and the reasons below."""
+    """A coloured word, the numbers, and the reasons below.
+
+    Attributes
+    ----------
+    problem : str
+        Why there is no result to be used, if that is what it says.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,10 +135,12 @@ class StatusLine(QWidget):
         layout = style.column(self)
         layout.addLayout(style.row(self.word, self.numbers))
         layout.addWidget(self.reasons)
+        self.problem = ""
         self.clear()
 
     def clear(self) -> None:
         """Say nothing."""
+        self.problem = ""
         self.setVisible(False)
 
     def show_result(self, bundle: Bundle) -> None:
@@ -168,6 +191,7 @@ class StatusLine(QWidget):
             " border-radius: 4px; padding: 2px 8px; font-weight: 600; }"
         )
         self.numbers.setText(numbers)
+        self.problem = reasons.partition("\n")[0] if kind in ("failed", "error") else ""
         self.reasons.setText(reasons)
         self.reasons.setVisible(bool(reasons))
         self.setVisible(True)
