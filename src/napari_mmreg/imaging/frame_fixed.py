@@ -187,7 +187,7 @@ def _overlay(
         head, tail = np.s_[:-1], np.s_[1:]
         before, after = (head, tail) if axis == 0 else ((np.s_[:], head), (np.s_[:], tail))
         ahead, other = np.diff(one, axis=axis), np.diff(two, axis=axis)
-        low, high = np.sort([np.abs(ahead), np.abs(other)], axis=0)
+        high, low = (of(np.abs(ahead), np.abs(other)) for of in (np.maximum, np.minimum))
         sharp = (high >= STEP) & (low >= STEP / 3) & (ahead * other > 0)
         between = sharp & same[before] & same[after]
         steps[before] |= between | (sharp & extreme[before])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy import ndimage
@@ -130,29 +131,20 @@ def _on_grid(
     check: Callable[[], None] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_] | None]:
     """Sample an image on the working grid: grey values, the mask, and what detection left out."""
-    positions = image_from_grid.map(pixel_grid(slice(0, shape[0]), slice(0, shape[1])))
-    found = inside(positions, image.shape)
-    if not found.any():
+    place = _Place.of(image_from_grid, image.shape[:2], shape)
+    if not place.found.any():
         raise InputError(
             "The initial transform puts the two images side by side: they do not overlap. It "
             "must map fixed pixels to moving pixels, (row, col); try without it, or its inverse."
         )
-    uniform = isinstance(image_from_grid, MatrixTransform) and image_from_grid.is_affine
-    factors = _pixels_per_step(positions[:2, :2] if uniform else positions)
-    reach = positions[found]
-    margin = np.ceil(factors) + 1
-    low = np.maximum(np.floor(reach.min(axis=0) - margin), 0).astype(np.intp)
-    high = np.ceil(reach.max(axis=0) + margin + 1).astype(np.intp)
-    crop = (slice(low[0], high[0]), slice(low[1], high[1]))
-    reduced = reduce_area(
-        image[crop], None if mask is None else mask[crop], tuple(factors), name, check
-    )
+    crop, factors, found = place.crop, place.factors, place.found
+    reduced = reduce_area(image[crop], None if mask is None else mask[crop], factors, name, check)
 
     valid, excluded = reduced.mask, None
     if detect_borders:
         outside = _outside(reduced)
         if overlay is not None:
-            drawn = reduce_area(overlay[crop].astype(np.uint8), None, tuple(factors), name, check)
+            drawn = reduce_area(overlay[crop].astype(np.uint8), None, factors, name, check)
             outside = outside | (drawn.grey > 0)
         left = valid & ~outside
         if left.any() and np.ptp(reduced.grey[left]) > 0 and outside.any():
@@ -164,14 +156,50 @@ def _on_grid(
         )
     grey = fill_invalid(reduced.grey, valid)
 
-    where = (positions - low + 0.5) / factors - 0.5
-    sampled = _sample(grey, where)
     usable = found
     if not valid.all():
-        usable = found & (_sample(valid.astype(np.float32), where) >= 0.5)
+        usable = found & (place.sample(valid.astype(np.float32)) >= 0.5)
     if excluded is not None:
-        excluded = found & (_sample(excluded.astype(np.float32), where) >= 0.5)
-    return fill_invalid(normalise(sampled, usable, name), usable), usable, excluded
+        excluded = found & (place.sample(excluded.astype(np.float32)) >= 0.5)
+    sampled = normalise(place.sample(grey), usable, name)
+    return fill_invalid(sampled, usable), usable, excluded
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """Where a grid's pixels lie in an image: `where` in its crop, reduced by the factors.
+
+    `where` is (h, w, 2); None if the grid is the image's own.
+    """
+
+    found: NDArray[np.bool_]
+    factors: tuple[float, float]
+    crop: tuple[slice, slice]
+    where: NDArray[np.float64] | None
+
+    @classmethod
+    def of(cls, image_from_grid: Transform, image: tuple[int, int], grid: tuple[int, int]) -> Self:
+        """Map a grid of some shape into an image of some shape."""
+        matrix = image_from_grid if isinstance(image_from_grid, MatrixTransform) else None
+        if matrix is not None and matrix.is_identity and image == grid:
+            return cls(np.ones(grid, dtype=np.bool_), (1.0, 1.0), np.s_[:, :], None)
+        positions = image_from_grid.map(pixel_grid(slice(0, grid[0]), slice(0, grid[1])))
+        found = inside(positions, image)
+        if not found.any():
+            return cls(found, (1.0, 1.0), np.s_[:0, :0], None)
+        uniform = matrix is not None and matrix.is_affine
+        factors = _pixels_per_step(positions[:2, :2] if uniform else positions)
+        reach = positions[found]
+        margin = np.ceil(factors) + 1
+        low = np.maximum(np.floor(reach.min(axis=0) - margin), 0).astype(np.intp)
+        high = np.ceil(reach.max(axis=0) + margin + 1).astype(np.intp)
+        crop = (slice(low[0], high[0]), slice(low[1], high[1]))
+        where = (positions - low + 0.5) / factors - 0.5
+        return cls(found, (float(factors[0]), float(factors[1])), crop, where)
+
+    def sample(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sample the reduced crop on the grid."""
+        return grey if self.where is None else _sample(grey, self.where)
 
 
 def _outside(reduced: Reduced) -> NDArray[np.bool_]:

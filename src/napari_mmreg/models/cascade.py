@@ -151,6 +151,13 @@ class Pass:
     found: Tensor
     near: bool
 
+    def motion(self) -> float:
+        """Return by how many pixels at 256-px scale its step moves the frame in the mean."""
+        rows, cols = self.level.shape
+        grid = pixel_grid(rows, cols, self.trust)[::8, ::8]
+        moved = (transformed(self.step, grid) - grid).norm(dim=-1).mean()
+        return float(moved) * 256 / max(rows, cols)
+
 
 def fit_pass(
     level: Level, matrix: Tensor, inputs: NetworkInput, output: NetworkOutput, cell: int = 1

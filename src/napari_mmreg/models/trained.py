@@ -47,6 +47,9 @@ class TrainedModel(ABC):
         Longer sides of the grids, one for each pass.
     cell : int
         Pixels per cell of its answers, see `cascade.fit_pass`.
+    far : float
+        Mean motion, in pixels at 256-px scale, below which no further pass follows: what the last
+        one found is left to refinement. By default all passes are made.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class TrainedModel(ABC):
     multiple: ClassVar[int]
     sizes: ClassVar[Sequence[int]] = SIZES
     cell: ClassVar[int] = 1
+    far: ClassVar[float] = 0.0
 
     def __init__(self, network: nn.Module | None = None) -> None:
         self._given = network is not None
@@ -112,6 +116,8 @@ class TrainedModel(ABC):
                 start = torch.eye(3, dtype=torch.float64, device=run.device)
             passes: list[Pass] = []
             for number, size in enumerate(self.sizes, start=1):
+                if passes and passes[-1].near and passes[-1].motion() < self.far:
+                    break
                 level = build_level(tensors, size)
                 before = passes[-1] if passes else None
                 matrix = start if before is None else before.found

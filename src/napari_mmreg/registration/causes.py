@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_mmreg.imaging import Pair
     from napari_mmreg.run import Run
 
-SIZE = 96
+SIZE = 64
 """Longer side of the grid."""
 
 NEAR = (-20, -10, 0, 10, 20)

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from napari_mmreg.alignment.bspline_fit import fit_bspline, resize_displacement, warp_level
-from napari_mmreg.alignment.coarse_to_fine import align_coarsely, coarse_to_fine
+from napari_mmreg.alignment.coarse_to_fine import coarse_to_fine
 from napari_mmreg.alignment.elastic.estimate import bend_pair
 from napari_mmreg.alignment.levels import (
     Level,
     Tensors,
     build_level,
-    masked_correlation,
     mind_difference,
     pair_tensors,
 )
@@ -36,10 +35,6 @@ ITERATIONS = 8
 
 MIN_GAIN = 0.01
 """Share by which the MIND-SSC difference, which the estimate does not use, must fall."""
-
-MARGIN = 0.02
-"""Correlation of orientation channels by which a model's whole answer must be more similar than
-its aligned global part. Chosen on `val`."""
 
 RATIO, SMALL_RATIO = 0.998, 0.93
 """Of the MIND-SSC difference to that of the pair as it came, above which the pair is left as it
@@ -67,11 +62,11 @@ def refine(
     """Improve a transform until local structure agrees, if that holds up.
 
     If the model tells the global part of its answer from what bends, that part is aligned as a
-    homography first and competes with the whole answer. Then the pair is bent: by the elastic
-    stage, or without its network by a smooth displacement estimated on oriented gradient
-    channels. Of the stage's bend as much is taken as its evidence is worth (see `bend_share`), of
-    the other one all or nothing: it is kept if another descriptor, MIND-SSC, agrees better too.
-    Neither may fold or run away.
+    homography first, and what bends is found anew. Then the pair is bent: by the elastic stage, or
+    without its network by a smooth displacement estimated on oriented gradient channels. Of the
+    stage's bend as much is taken as its evidence is worth (see `bend_share`), of the other one all
+    or nothing: it is kept if another descriptor, MIND-SSC, agrees better too. Neither may fold or
+    run away.
 
     Parameters
     ----------
@@ -101,26 +96,19 @@ def refine(
     with torch.inference_mode():
         tensors = pair_tensors(pair, run.device)
         level = build_level(tensors, FINE)
-        starts = [transform]
+        start = transform
         if global_part is not None:
-            starts.append(_polished(tensors, global_part, run))
-            show_alignment(tensors, starts[-1], run)
+            start = _polished(tensors, global_part, run)
+            show_alignment(tensors, start, run)
             run.step(0.3)
         if elastic is not None:
-            return _refined_by_network(level, tensors, _choose(level, starts), elastic, run)
-        best = _choose(level, [_bent(tensors, start, run, capture) for start in starts])
-        return best if _worth_moving(level, best) else MatrixTransform.identity()
-
-
-def _choose(level: Level, found: list[Transform]) -> Transform:
-    """Return the last of some answers, the stiffest, unless the first is clearly more similar.
-
-    A freer answer fits noise too.
-    """
-    first, last = found[0], found[-1]
-    if len(found) > 1 and _similarity(level, first) > _similarity(level, last) + MARGIN:
-        return first
-    return last
+            return _refined_by_network(level, tensors, start, elastic, run)
+        bent = _bent(tensors, start, run, capture)
+        return bent if _worth_moving(level, bent) else MatrixTransform.identity()
+        if elastic is not None:
+            return _refined_by_network(level, tensors, start, elastic, run)
+        bent = _bent(tensors, start, run, capture)
+        return bent if _worth_moving(level, bent) else MatrixTransform.identity()
 
 
 def _refined_by_network(
@@ -142,13 +130,8 @@ def _refined_by_network(
 def _polished(tensors: Tensors, transform: MatrixTransform, run: Run) -> MatrixTransform:
     """Return a better homography, or the same if none near it is more similar."""
     start = matrix_tensor(transform.matrix_xy, run.device)[None]
-    found, _ = coarse_to_fine(tensors, torch.cat([start, align_coarsely(tensors, start, run)]), run)
+    found, _ = coarse_to_fine(tensors, start, run, freedoms=(6, 8))
     return MatrixTransform.from_xy(found.cpu().numpy())
-
-
-def _similarity(level: Level, transform: Transform) -> float:
-    warped = warp_level(level, transform)
-    return float(masked_correlation(level.features, warped.features, warped[1]))
 
 
 def _worth_moving(level: Level, transform: Transform) -> bool:

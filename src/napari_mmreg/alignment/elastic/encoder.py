@@ -149,7 +149,7 @@ class Encoder(nn.Module):
                 align_corners=False,
             )
             maps[i] = self.merge[i](maps[i] + above)
-        half = F.avg_pool2d(F.pad(robust, (1, 1, 1, 1), mode="replicate"), 3, 1)[..., ::2, ::2]
+        half = F.avg_pool2d(F.pad(robust, (1, 1, 1, 1), mode="replicate"), 3, 2)
         fine, coarse = (
             ImageChannels(
                 self.contexts[i](maps[i]),

@@ -18,11 +18,12 @@ class RFNetModel(TrainedModel):
     """RFNet for pairs of any size and aspect; `fusion.f2m` fuses with the same weights.
 
     The two passes are the paper's cascade: what the first one found, affine and fine field, is
-    summed up in a homography; the second sees the moving image warped by it.
+    summed up in a homography; the second sees the moving image warped by it if it moves far (ours).
     """
 
     info = get_info("rfnet")
     multiple = EIGHTH
+    far = 32.0  # chosen on val: nearer, the second pass changes nothing that refinement leaves
 
     @staticmethod
     def build_network(settings: Mapping[str, Any]) -> RFNet:
