@@ -105,10 +105,6 @@ def refine(
             return _refined_by_network(level, tensors, start, elastic, run)
         bent = _bent(tensors, start, run, capture)
         return bent if _worth_moving(level, bent) else MatrixTransform.identity()
-        if elastic is not None:
-            return _refined_by_network(level, tensors, start, elastic, run)
-        bent = _bent(tensors, start, run, capture)
-        return bent if _worth_moving(level, bent) else MatrixTransform.identity()
 
 
 def _refined_by_network(
