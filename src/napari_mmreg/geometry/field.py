@@ -17,6 +17,9 @@ from napari_mmreg.geometry.warp import check_shape, inside
 _ANCHORS = 48
 """Anchors along each side of the field for the inverse's first guess."""
 
+_FEW = 16
+"""Points that are looked at before all are."""
+
 
 class DisplacementTransform(SmoothTransform):
     """A transform given by displacements on a grid, linear in between.
@@ -103,7 +106,7 @@ class DisplacementTransform(SmoothTransform):
         known = np.isfinite(index[:, 0]) & np.isfinite(index[:, 1])
         where = np.where(known[:, None], index, 0.0).T
         mapped = points.copy()
-        if np.array_equal(where, np.rint(where)):  # the field's own places
+        if _are_whole(where[:, :_FEW]) and _are_whole(where):  # the field's own places
             last = np.array(self._field.shape[:2])[:, None] - 1
             mapped += self._field[tuple(np.clip(where, 0, last).astype(np.intp))]
             mapped[~known] = np.nan
@@ -135,3 +138,7 @@ class DisplacementTransform(SmoothTransform):
         height, width, _ = self._field.shape
         placed = "" if self._grid.is_identity else f", grid={self._grid!r}"
         return f"DisplacementTransform(<{height}x{width} field>{placed})"
+
+
+def _are_whole(numbers: NDArray[np.float64]) -> bool:
+    return np.array_equal(numbers, np.rint(numbers))

@@ -169,7 +169,10 @@ def resample_tiles(
     def fill_tile(rows: slice, cols: slice) -> None:
         positions = positions_of(rows, cols)
         known = inside(positions, image.shape)
-        if known.any():
+        if known.all():
+            sampled = _sample(image, positions.reshape(-1, 2), order, missing)
+            result[rows, cols] = sampled.reshape(result[rows, cols].shape)
+        elif known.any():
             result[rows, cols][known] = _sample(image, positions[known], order, missing)
 
     for_tiles(shape, fill_tile, chunk)
@@ -217,28 +220,33 @@ def _sample(
 ) -> NDArray[Any]:
     """Sample at points (n, 2) that all lie in the frame: (n,) or (n, C) in the image's dtype."""
     limit = np.array(image.shape[:2]) - 1
-    nearest = np.clip(np.floor(points + 0.5).astype(np.intp), 0, limit)
     margin = _REACH[order]
-    low = np.maximum(nearest.min(axis=0) - margin, 0)
-    high = np.minimum(nearest.max(axis=0) + margin, limit) + 1
+    # Column by column: numpy is slow at reducing pairs.
+    least, most = (np.array([of(axis) for axis in points.T]) for of in (np.min, np.max))
+    low = np.clip(np.floor(least + 0.5).astype(np.intp) - margin, 0, limit)
+    high = np.clip(np.floor(most + 0.5).astype(np.intp) + margin, 0, limit) + 1
     crop = np.asarray(image[low[0] : high[0], low[1] : high[1]])  # reads lazy arrays here
-    near = tuple((nearest - low).T)
+    if (least < 0).any() or (most > limit).any():
+        points = np.clip(points, 0, limit)
+    where = (points - low).T
     if order == 0:
-        return np.asarray(crop[near])
-
-    where = (np.clip(points, 0, limit) - low).T
+        return np.asarray(crop[_nearest(where)])
     if crop.ndim == 2:
-        return _sample_channel(crop, where, near, order, missing)
+        return _sample_channel(crop, where, order, missing)
     return np.stack(
-        [_sample_channel(crop[..., c], where, near, order, missing) for c in range(crop.shape[-1])],
+        [_sample_channel(crop[..., c], where, order, missing) for c in range(crop.shape[-1])],
         axis=-1,
     )
+
+
+def _nearest(where: NDArray[np.float64]) -> tuple[NDArray[np.intp], ...]:
+    """Return the pixels at positions (2, n)."""
+    return tuple(np.floor(where + 0.5).astype(np.intp))
 
 
 def _sample_channel(
     channel: NDArray[Any],
     where: NDArray[np.float64],
-    nearest: tuple[NDArray[np.intp], ...],
     order: int,
     missing: Any = None,
 ) -> NDArray[Any]:
@@ -251,6 +259,8 @@ def _sample_channel(
     if missing is not None:
         bad |= channel == missing
     some_bad = bool(bad.any())
+    if some_bad or missing is not None:
+        nearest = _nearest(where)
     if some_bad:
         if bad.all():
             return channel[nearest]
