@@ -162,7 +162,9 @@ def _on_grid(
     if excluded is not None:
         excluded = found & (place.sample(excluded.astype(np.float32)) >= 0.5)
     sampled = normalise(place.sample(grey), usable, name)
-    return fill_invalid(sampled, usable), usable, excluded
+    if place.where is not None:  # else it is filled already
+        sampled = fill_invalid(sampled, usable)
+    return sampled, usable, excluded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
