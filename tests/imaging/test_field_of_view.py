@@ -5,7 +5,7 @@ from skimage import data
 from skimage.draw import polygon2mask
 
 from napari_mmreg.imaging import prepare_pair
-from napari_mmreg.imaging.field_of_view import aperture
+from napari_mmreg.imaging.field_of_view import apertures
 
 CAMERA = np.clip(data.camera()[::2, ::2] / 255, 0.12, 0.92).astype(np.float32)
 RETINA = data.retina()
@@ -39,6 +39,10 @@ def seen(inside, level=0.0, noise=0.0, soft=0.0, picture=CAMERA):
         opening = ndimage.gaussian_filter(opening, soft)
     image = level + opening * (picture - level)
     return (image + np.random.default_rng(0).normal(0, noise, image.shape)).astype(np.float32)
+
+
+def aperture(grey):
+    return next((inside for inside, _ in apertures(grey)), None)
 
 
 def check(found, inside, rim):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing
-from napari_mmreg.imaging.field_of_view import aperture, black_border
+from napari_mmreg.imaging.field_of_view import apertures, black_border
 from napari_mmreg.imaging.grey import to_grey
 from napari_mmreg.imaging.grid import initial_transform, working_grid
 from napari_mmreg.imaging.multiscale import Level, pick_level
@@ -15,7 +15,7 @@ from napari_mmreg.imaging.regridding import change_grid, downsample, grid_to_ima
 __all__ = [
     "Level",
     "Pair",
-    "aperture",
+    "apertures",
     "black_border",
     "change_grid",
     "check_image",

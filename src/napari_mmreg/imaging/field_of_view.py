@@ -10,7 +10,7 @@ what the sensor saw:
 * `black_border`: the outside is exactly zero. With its thresholds 447 of 545 known borders are
   found in JPEG-compressed multimodal images, and none in 80 slices of heads.
 * `without_border`: the same after compression, where black is noisy.
-* `aperture`: the outside has any one level (black, grey, white, with noise) that it shows in
+* `apertures`: the outside has any one level (black, grey, white, with noise) that it shows in
   two corners of the image or more, and the edge is soft or sharp. What is left must have an
   outline that a camera draws and nature does not: an ellipse, cut by straight sides or not, to a
   pixel of a 256-px image. Heads in a scanner and tissue on a slide are not that regular, and
@@ -30,6 +30,8 @@ from napari_mmreg.imaging.median import median_of_nine
 from napari_mmreg.imaging.outline import drawn_share, free_outline, largest_part, simplify
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 MIN_SHARE = 0.001
@@ -93,26 +95,27 @@ PLATEAU = 0.8
 """An edge ends where this share of the contrast further inside is reached."""
 
 
-def aperture(grey: NDArray[np.float32], *, certain: bool = False) -> NDArray[np.bool_] | None:
+def apertures(grey: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.bool_], bool]]:
     """Find what an image shows inside a round opening or a drawn frame.
 
     Parameters
     ----------
     grey : ndarray of float32, shape (H, W)
         Finite values of any range.
-    certain : bool
-        Whether only what is plainly elliptic counts.
 
-    Returns
-    -------
-    ndarray of bool, shape (H, W), or None
-        True inside, away from the soft part of the edge; None if no aperture was recognised.
+    Yields
+    ------
+    inside : ndarray of bool, shape (H, W)
+        True inside, away from the soft part of the edge; one for each level that several corners
+        of the image share, and none if no aperture was recognised.
+    certain : bool
+        Whether it is plainly elliptic.
     """
     from skimage.transform import resize
 
     low, high = (float(value) for value in np.percentile(grey, (0.5, 99.5)))
     if low == high:
-        return None
+        return
     unit = np.clip((grey - low) / (high - low), 0.0, 1.0).astype(np.float32)
     factor = min(1.0, SIZE / max(grey.shape))
     if factor < 1:
@@ -124,18 +127,15 @@ def aperture(grey: NDArray[np.float32], *, certain: bool = False) -> NDArray[np.
         inside, rounded = _drawn_inside(contrast <= tolerance)
         # A frame of straight sides on black is the business of the other two detectors.
         plain = rounded > 0 or (level > NOISY_LEVEL and corners >= MIN_SIDES)
-        if inside is None or not plain or (certain and rounded < ROUND):
-            continue
-        if not _stands_out(inside, contrast, tolerance):
+        if inside is None or not plain or not _stands_out(inside, contrast, tolerance):
             continue
         inside = _away_from_edge(inside, contrast)
         if not inside.any():
             continue
-        if inside.shape == grey.shape:
-            return inside
-        large = resize(inside.astype(np.float32), grey.shape, order=1, mode="edge")
-        return np.asarray(large > 0.99)
-    return None
+        if inside.shape != grey.shape:
+            large = resize(inside.astype(np.float32), grey.shape, order=1, mode="edge")
+            inside = np.asarray(large > 0.99)
+        yield inside, rounded >= ROUND
 
 
 def _corner_levels(grey: NDArray[np.float32]) -> list[tuple[float, float, int]]:

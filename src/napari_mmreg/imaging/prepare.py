@@ -11,7 +11,7 @@ from scipy import ndimage
 from napari_mmreg.errors import InputError
 from napari_mmreg.geometry import MatrixTransform, Transform, inside, pixel_grid
 from napari_mmreg.imaging.checks import check_image, check_mask, check_spacing, check_strip
-from napari_mmreg.imaging.field_of_view import aperture, black_border, without_border
+from napari_mmreg.imaging.field_of_view import apertures, black_border, without_border
 from napari_mmreg.imaging.frame_fixed import find_frame_fixed, without_defects
 from napari_mmreg.imaging.grid import initial_transform, working_grid
 from napari_mmreg.imaging.normalise import PERCENTILES, fill_invalid, normalise
@@ -209,12 +209,14 @@ def _outside(reduced: Reduced) -> NDArray[np.bool_]:
     if not reduced.mask.any():
         return np.zeros_like(reduced.mask)
     grey = fill_invalid(reduced.grey, reduced.mask)
-    inside = aperture(grey, certain=True)
+    found = list(apertures(grey))
+    inside = next((area for area, certain in found if certain), None)
     if inside is None:
         border = black_border(reduced.zero, reduced.partly_zero)
         if border.any() or _has_noisy_border(grey):
             return border  # in noisy black it is found where levels are built
-        inside = aperture(grey)
+    if inside is None and found:
+        inside = found[0][0]
     return np.zeros_like(reduced.mask) if inside is None else ~inside
 
 
