@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_mmreg.alignment.bspline_fit import fit_bspline, resize_displacement, warp_level
-from napari_mmreg.alignment.coarse_to_fine import coarse_to_fine
+from napari_mmreg.alignment.coarse_to_fine import align_coarsely, coarse_to_fine
 from napari_mmreg.alignment.elastic.estimate import bend_pair
 from napari_mmreg.alignment.levels import (
     Level,
@@ -126,7 +126,7 @@ def _refined_by_network(
 def _polished(tensors: Tensors, transform: MatrixTransform, run: Run) -> MatrixTransform:
     """Return a better homography, or the same if none near it is more similar."""
     start = matrix_tensor(transform.matrix_xy, run.device)[None]
-    found, _ = coarse_to_fine(tensors, start, run, freedoms=(6, 8))
+    found, _ = coarse_to_fine(tensors, torch.cat([start, align_coarsely(tensors, start, run)]), run)
     return MatrixTransform.from_xy(found.cpu().numpy())
 
 
