@@ -138,8 +138,7 @@ def test_mark_drag_undo_redo_delete_correct_save_and_reload(
     there = np.array([pair.moving for pair in book.pairs])
     pixel = 1 / window.viewer.scene.camera.zoom
     np.testing.assert_allclose(here, fixed, atol=pixel)
-    # A click near the ghost takes the ghost, which lies within the reach of the mouse.
-    np.testing.assert_allclose(there, moving, atol=14 * pixel)
+    np.testing.assert_allclose(there, moving, atol=pixel)
     assert controller.fit_state.measurement.after.mean < 2
     assert len(window.rows()) == 6
     assert window.dock.correct.text() == strings.CORRECT_ALONE

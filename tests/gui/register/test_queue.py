@@ -74,6 +74,15 @@ def several(make_dock, gated, pictures, qtbot):
     return viewer, dock, choose, running, idle
 
 
+def fill(dock, choose, running):
+    """Register the first pair and let two more wait."""
+    dock.run_bar.button.click()
+    running(1)
+    for moving in ("third", "fourth"):
+        choose("visible", moving)
+        dock.run_bar.add.click()
+
+
 # The queue itself, without a window
 
 
@@ -224,11 +233,7 @@ def test_the_same_pair_is_not_registered_twice(several, gated, qtbot):
 @pytest.mark.gui
 def test_cancel_goes_on_with_the_next_and_cancel_all_does_not(several, gated, qtbot):
     _, dock, choose, running, idle = several
-    dock.run_bar.button.click()
-    running(1)
-    for moving in ("third", "fourth"):
-        choose("visible", moving)
-        dock.run_bar.add.click()
+    fill(dock, choose, running)
     dock.run_bar.button.click()
     assert strings.CANCELLED in dock.status.text
     running(2)
@@ -254,11 +259,7 @@ def test_cancel_goes_on_with_the_next_and_cancel_all_does_not(several, gated, qt
 @pytest.mark.parametrize("how", ["button", "key"])
 def test_what_waits_can_be_removed(several, gated, how):
     _, dock, choose, running, idle = several
-    dock.run_bar.button.click()
-    running(1)
-    for moving in ("third", "fourth"):
-        choose("visible", moving)
-        dock.run_bar.add.click()
+    fill(dock, choose, running)
     box = dock.queue_box
     assert box.remove_button(0) is None  # it runs
     if how == "button":
@@ -300,11 +301,7 @@ def test_what_fails_does_not_stop_the_others(several, gated, problem):
 @pytest.mark.gui
 def test_a_layer_removed_while_its_pair_waits(several, gated):
     viewer, dock, choose, running, idle = several
-    dock.run_bar.button.click()
-    running(1)
-    for moving in ("third", "fourth"):
-        choose("visible", moving)
-        dock.run_bar.add.click()
+    fill(dock, choose, running)
     viewer.layers.remove("third")
     assert "its layer “third” was removed" in dock.status.text
     assert dock.queue_box.titles[1:] == ["Auto · fourth → visible"]

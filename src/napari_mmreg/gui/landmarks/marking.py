@@ -148,10 +148,11 @@ class Marking:
             elif not dragged:
                 event.handled = True
             yield
-        if grabbed is None and not dragged:
-            self._editor.entry.click(side, self._pixel(side, event.position))
-        elif grabbed == "ghost":
+        if grabbed == "ghost" and dragged:
             self._editor.entry.accept()
+        elif not isinstance(grabbed, int) and not dragged:
+            # Also beside the ghost: whoever clicks there means that place, not the guess.
+            self._editor.entry.click(side, self._pixel(side, event.position))
         elif isinstance(grabbed, int):
             self._editor.select({grabbed})
             if dragged:

@@ -47,8 +47,8 @@ HINT_IDLE = "Press “Mark pairs” and click the same place in both images, pai
 HINT_FIXED = "Pair {name}: click a place in the fixed image."
 HINT_MOVING = "Pair {name}: click the same place in the moving image."
 HINT_GHOST = (
-    "Pair {name}: accept the yellow marker (Enter), drag it, or click elsewhere in the moving "
-    "image."
+    "Pair {name}: accept the yellow marker (Enter), drag it, or click the right place in the "
+    "moving image."
 )
 GHOST_MATCHED = "The marker was matched to the image."
 COUNT = "{used} of {all} pairs used"
