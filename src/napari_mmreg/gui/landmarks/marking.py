@@ -148,16 +148,16 @@ class Marking:
             elif not dragged:
                 event.handled = True
             yield
-        if grabbed == "ghost" and dragged:
-            self._editor.entry.accept()
-        elif not isinstance(grabbed, int) and not dragged:
-            # Also beside the ghost: whoever clicks there means that place, not the guess.
-            self._editor.entry.click(side, self._pixel(side, event.position))
-        elif isinstance(grabbed, int):
+        if isinstance(grabbed, int):
             self._editor.select({grabbed})
             if dragged:
                 self._drag(side, grabbed, event.position, gesture)
                 self._editor.finish_drag()
+        elif not dragged:
+            # Also beside the ghost: whoever clicks there means that place, not the guess.
+            self._editor.entry.click(side, self._pixel(side, event.position))
+        elif grabbed == "ghost":
+            self._editor.entry.accept()
 
     def _drag(self, side: Side, grabbed: int | str, position: Any, gesture: object) -> None:
         point = self._pixel(side, position)
