@@ -48,6 +48,18 @@ def test_labels_of_parts_are_put_on_each_other(run, heard):
     assert heard == [("A: FUSING", 0.5), ("fusing", 1.0)]
 
 
+def test_a_subject_is_put_before_its_stages_and_known_to_looks(heard):
+    looks = []
+    run = Run.begin("cpu", 0, lambda *said: heard.append(said), None, looks.append)
+    picture = np.zeros((2, 3, 3), np.uint8)
+    with run.part(0.0, 0.5, subject="Plane 1"), run.stage("Matching", 0.0, 1.0):
+        run.look(picture, 0.25)
+    with run.stage("Writing", 0.5, 1.0):
+        run.look(picture, 0.5)
+    assert [said for said, _ in heard] == ["Plane 1 · Matching"] * 2 + ["Writing"] * 2
+    assert [(look.subject, look.similarity) for look in looks] == [("Plane 1", 0.25), ("", 0.5)]
+
+
 def test_a_part_ends_with_an_error_too(run, heard):
     with pytest.raises(ZeroDivisionError), run.part(0.0, 0.1, str.upper):
         raise ZeroDivisionError

@@ -37,6 +37,8 @@ class Look:
     ----------
     stage : str
         As `Progress` is told.
+    subject : str
+        Which plane, pair or tile it is an answer for; empty for a run of one pair.
     picture : ndarray of uint8, shape (h, w, 3)
         The fixed image in green and the moving one, as it is aligned now, in magenta; no side is
         longer than 160 pixels.
@@ -45,6 +47,7 @@ class Look:
     """
 
     stage: str
+    subject: str
     picture: NDArray[np.uint8]
     similarity: float
 
@@ -89,6 +92,7 @@ class Run:
     _span: tuple[float, float] = (0.0, 1.0)
     _stage: str = ""
     _label: Callable[[str], str] = str
+    _subject: str = ""
     _reached: float = 0.0
 
     @classmethod
@@ -132,22 +136,31 @@ class Run:
 
     @contextmanager
     def part(
-        self, start: float, stop: float, label: Callable[[str], str] | None = None
+        self,
+        start: float,
+        stop: float,
+        label: Callable[[str], str] | None = None,
+        *,
+        subject: str = "",
     ) -> Iterator[None]:
         """Give what runs inside the part [start, stop] of the progress bar, as `stage` does.
 
         It is neither named nor timed. `label` turns the names of the stages inside into those
-        that are reported.
+        that are reported. `subject` names what they are stages of, one of several: it is put
+        before them.
         """
-        outer_span, outer_label = self._span, self._label
+        outer_span, outer_label, outer_subject = self._span, self._label, self._subject
         low, high = outer_span
         self._span = (low + (high - low) * start, low + (high - low) * stop)
         if label is not None:
             self._label = lambda name: outer_label(label(name))
+        if subject:
+            self._subject = subject
+            self._label = lambda name: outer_label(f"{subject} · {name}")
         try:
             yield
         finally:
-            self._span, self._label = outer_span, outer_label
+            self._span, self._label, self._subject = outer_span, outer_label, outer_subject
 
     def step(self, fraction: float) -> None:
         """Report the fraction of the current stage that is done; raise if cancelled."""
@@ -167,7 +180,7 @@ class Run:
     def look(self, picture: NDArray[np.uint8], similarity: float) -> None:
         """Show what was found so far, see `Look`. Ask `preview` first: drawing takes time."""
         if self.preview is not None:
-            self.preview(Look(self._label(self._stage), picture, similarity))
+            self.preview(Look(self._label(self._stage), self._subject, picture, similarity))
 
     def check(self) -> None:
         """Raise `Cancelled` if the user asked to stop. Cheap: call it in every inner loop."""

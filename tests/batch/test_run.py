@@ -42,6 +42,18 @@ def test_a_batch_registers_every_pair_and_says_so(pairs, parameters, tmp_path):
     assert heard[1][0].startswith("1 of 3 pairs, ")
 
 
+def test_looks_name_their_pair(pairs, parameters, tmp_path):
+    looks = []
+    summary = run_batch(pairs[:2], tmp_path / "out", parameters, preview=looks.append)
+    assert summary.count("ok") == 2
+    subjects = [look.subject for look in looks]
+    assert list(dict.fromkeys(subjects)) == ["a", "b"]
+    assert subjects == sorted(subjects)
+    last = looks[subjects.index("b") - 1]
+    report = json.loads((tmp_path / "out" / "a" / "report.json").read_text())
+    assert last.similarity == report["metrics"]["similarity_after"]["value"]
+
+
 def test_a_batch_goes_on_where_it_ended(pairs, parameters, tmp_path):
     run_batch(pairs[:2], tmp_path / "out", parameters)
     before = (tmp_path / "out" / "a" / "report.json").stat().st_mtime_ns

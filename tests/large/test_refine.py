@@ -193,11 +193,17 @@ def test_the_network_mends_what_bends_within_a_tile():
     bend = DisplacementTransform.coarse(rng.normal(size=(5, 8, 2)) * 5, fixed.shape)
     moving = bend.inverse().resample(255 - fixed, fixed.shape, 1, fill=0)
     result = make_result(fixed, moving, MatrixTransform.identity())
-    better = refine_tiles(fixed, moving, result, device="cpu")
+    looks = []
+    better = refine_tiles(fixed, moving, result, device="cpu", preview=looks.append)
     places = np.stack(np.mgrid[40:560:20, 40:1060:20], axis=-1)
 
     def off(transform):
         return np.median(np.linalg.norm(transform.map(places) - bend.map(places), axis=-1))
 
-    assert better.provenance["refined_tiles"][0]["accepted"] > 0
+    (about,) = better.provenance["refined_tiles"]
+    assert about["accepted"] > 0
+    assert [look.subject for look in looks[:3]] == ["Tile 1 of 6", "Tile 1 of 6", "Tile 2 of 6"]
+    pairs = zip(looks[::2], looks[1::2], strict=True)
+    gained = [after.similarity - before.similarity for before, after in pairs]
+    assert sum(gain > 0.01 for gain in gained) == about["accepted"]
     assert off(better.transform) < 0.6 * off(result.transform)

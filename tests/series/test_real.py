@@ -23,6 +23,17 @@ def test_a_drifting_stack_with_a_plane_of_noise_is_followed():
     np.testing.assert_allclose(result.drift[3], (6.0, -4.5), atol=0.3)
 
 
+def test_looks_name_their_plane():
+    fixed, moving, _ = drifting([(2.0, 3.0), (4.0, 1.0)])
+    looks = []
+    result = register_series(fixed, moving, "each", preview=looks.append, **OPTIONS)
+    for plane, subject in zip(result, ("Plane 0 (1 of 2)", "Plane 1 (2 of 2)"), strict=True):
+        similarity = [look.similarity for look in looks if look.subject == subject]
+        assert similarity[0] == pytest.approx(plane.metrics["similarity_before"], abs=1e-4)
+        assert similarity[-1] == pytest.approx(plane.metrics["similarity_after"], abs=1e-4)
+    assert {look.subject for look in looks} == {"Plane 0 (1 of 2)", "Plane 1 (2 of 2)"}
+
+
 def test_a_fixed_rig_of_colour_planes_is_estimated_once():
     fixed, moving, truth = drifting([(4.0, 3.0)] * 2)
     colour = np.stack([moving, 0.5 * moving, moving], axis=-1)

@@ -15,7 +15,7 @@ from napari_mmreg.batch.summary import write_summary
 from napari_mmreg.batch.table import ImagePair, check_ids, write_table
 from napari_mmreg.batch.work import process_pair
 from napari_mmreg.errors import InputError
-from napari_mmreg.run import CancelCheck, Progress, Run
+from napari_mmreg.run import CancelCheck, Preview, Progress, Run
 
 PARAMETERS, PAIRS = "batch.yaml", "pairs.csv"
 
@@ -51,6 +51,7 @@ def run_batch(
     scheduler: str | None = None,
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
+    preview: Preview | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> BatchSummary:
     """Register many pairs of files.
@@ -73,6 +74,9 @@ def run_batch(
         Address of a running ``dask.distributed`` scheduler to use instead.
     progress, cancel : callable, optional
         As of `register`; the stage says how many pairs are done, and how long the rest will take.
+    preview : callable, optional
+        As of `register`, looks name their pair; not called with several workers or a scheduler,
+        which register in other processes.
     on_outcome : callable, optional
         Called with the outcome of each pair when it is there.
 
@@ -97,7 +101,7 @@ def run_batch(
     parameters = parameters or BatchParameters()
     target = Path(folder).resolve()
     _prepare(target, checked, parameters)
-    run = Run.begin("cpu", parameters.seed, progress, cancel)
+    run = Run.begin("cpu", parameters.seed, progress, cancel, preview)
     outcomes: dict[str, Outcome] = {}
     made = 0
     work = partial(_work, parameters=parameters, folder=target)
@@ -106,7 +110,7 @@ def run_batch(
     run.report(_said(0, len(checked), 0.0), 0.0)
     try:
         if place == Place():
-            work = partial(work, cancel=run.cancel)
+            work = partial(work, cancel=run.cancel, preview=run.preview)
         for outcome in finished(work, checked, names, place, run.cancel):
             outcomes[outcome.id] = outcome
             if on_outcome is not None:
@@ -123,10 +127,14 @@ def run_batch(
 
 
 def _work(
-    pair: ImagePair, parameters: BatchParameters, folder: Path, cancel: CancelCheck | None = None
+    pair: ImagePair,
+    parameters: BatchParameters,
+    folder: Path,
+    cancel: CancelCheck | None = None,
+    preview: Preview | None = None,
 ) -> Outcome:
     own = replace(parameters, device=own_device(parameters.device))
-    return process_pair(pair, own, folder, cancel)
+    return process_pair(pair, own, folder, cancel, preview)
 
 
 def _prepare(folder: Path, pairs: Sequence[ImagePair], parameters: BatchParameters) -> None:

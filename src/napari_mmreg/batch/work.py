@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_mmreg.batch.table import ImagePair
     from napari_mmreg.io import Picture
     from napari_mmreg.registration import RegistrationResult
-    from napari_mmreg.run import CancelCheck
+    from napari_mmreg.run import CancelCheck, Preview
 
 REPORT, PREVIEW = "report.json", "preview.png"
 FILES = ("registered.tif", "transform.npz", "misregistration.tif", PREVIEW, REPORT)
@@ -47,6 +47,7 @@ def process_pair(
     parameters: BatchParameters,
     folder: Path,
     cancel: CancelCheck | None = None,
+    preview: Preview | None = None,
 ) -> Outcome:
     """Register one pair and write its folder, unless it lies there already.
 
@@ -56,8 +57,8 @@ def process_pair(
     parameters : BatchParameters
     folder : Path
         Of the batch; the result goes to the one below it that is called as the pair.
-    cancel : callable, optional
-        As of `register`.
+    cancel, preview : callable, optional
+        As of `register`; looks name the pair.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def process_pair(
         if earlier is not None:
             return earlier
         images = [_read(pair, "fixed"), _read(pair, "moving")]
-        result = _register(pair, images, parameters, cancel)
+        result = _register(pair, images, parameters, cancel, preview)
         batch = {"key": key, "fixed": str(pair.fixed), "moving": str(pair.moving)}
         report = {**result.report(), "batch": batch}
         _write(place, images[0], result, report)
@@ -137,6 +138,7 @@ def _register(
     images: list[Picture],
     parameters: BatchParameters,
     cancel: CancelCheck | None,
+    preview: Preview | None,
 ) -> RegistrationResult:
     from napari_mmreg.io.transforms import load_transform
     from napari_mmreg.registration import register
@@ -153,6 +155,8 @@ def _register(
             fixed_spacing=parameters.fixed_spacing,
             moving_spacing=parameters.moving_spacing,
         )
+    if preview is not None:
+        options["preview"] = lambda look: preview(replace(look, subject=pair.id))
     nodata = (fixed.nodata, common_nodata(fixed, moving))
     return register(fixed.image, moving.image, nodata=nodata, cancel=cancel, **options)
 
@@ -162,17 +166,17 @@ def _write(place: Path, fixed: Picture, result: RegistrationResult, report: dict
     with whole_folder(place, FILES, replace=True) as partial:
         if result.status != "failed":  # an image called "registered" would be taken for one
             result.write_files(partial, fixed.georeference)
-        write_image(partial / PREVIEW, preview(fixed, result))
+        write_image(partial / PREVIEW, picture_of(result, fixed))
         write_json(partial / REPORT, report)
 
 
-def preview(fixed: Picture, result: RegistrationResult) -> NDArray[np.uint8]:
+def picture_of(result: RegistrationResult, fixed: Picture) -> NDArray[np.uint8]:
     """Return a small image of a result: fixed in green, registered in magenta.
 
     Parameters
     ----------
-    fixed : Picture
     result : RegistrationResult
+    fixed : Picture
 
     Returns
     -------

@@ -29,7 +29,7 @@ from napari_mmreg.imaging.shrink import levels_of, shrink
 from napari_mmreg.io.levels import in_order
 from napari_mmreg.large.blend import Corrections, blend, contradicted, nodes
 from napari_mmreg.large.windows import SIDE, Place, Side, Tile, overlapping
-from napari_mmreg.run import CancelCheck, Progress, Run
+from napari_mmreg.run import CancelCheck, Preview, Progress, Run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,6 +91,7 @@ def refine_tiles(
     nodata: tuple[float | None, float | None] = (None, None),
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
+    preview: Preview | None = None,
 ) -> RegistrationResult:
     """Refine a registration of two large images in overlapping tiles.
 
@@ -109,8 +110,8 @@ def refine_tiles(
         Nonzero where the images may be used; of the full resolution, or coarser copies of it.
     nodata : (number or None, number or None)
         As in `napari_mmreg.register`.
-    progress, cancel : callable, optional
-        As in `napari_mmreg.register`.
+    progress, cancel, preview : callable, optional
+        As in `napari_mmreg.register`; there are two looks at each tile, before and after.
 
     Returns
     -------
@@ -144,7 +145,7 @@ def refine_tiles(
     factors = _factors(result.fixed_shape, finest)
     if result.status == "failed" or not factors:
         return result
-    run = Run.begin(choose_device(device), 0, progress, cancel)
+    run = Run.begin(choose_device(device), 0, progress, cancel, preview)
     with memory_advice(run.device):
         network = load_elastic(run.device)
         transform = result.transform.with_frames(None, None)
@@ -257,7 +258,9 @@ def _one_round(
     corrections: dict[Place, NDArray[np.float32]] = {}
     tried = 0
     for number, each in enumerate(in_order(read, hopeful, workers=2)):
-        with run.part(number / len(hopeful), (number + 1) / len(hopeful), lambda _: STAGE):
+        share = number / len(hopeful), (number + 1) / len(hopeful)
+        tile = f"Tile {number + 1} of {len(hopeful)}"
+        with run.part(*share, lambda _: STAGE), run.part(0.0, 1.0, subject=tile):
             run.step(0.0)
             if not _shows_structure(each, spread):
                 continue
@@ -295,6 +298,8 @@ def _shows_structure(read: Read, spread: float) -> bool:
 
 def _correct(read: Read, network: ElasticNetwork, run: Run) -> NDArray[np.float32] | None:
     """Return a tile's correction at its nodes; None if refinement would rather leave it."""
+    from napari_mmreg.alignment.levels import pair_tensors
+    from napari_mmreg.alignment.preview import show_alignment
     from napari_mmreg.registration.refine import refine
 
     tile, fixed, fixed_mask, moving, moving_mask = read
@@ -312,7 +317,10 @@ def _correct(read: Read, network: ElasticNetwork, run: Run) -> NDArray[np.float3
         )
     except InputError:  # nothing to see in one of them
         return None
+    tensors = pair_tensors(pair, run.device)
+    show_alignment(tensors, identity, run)
     found = refine(pair, identity, run, elastic=network)
+    show_alignment(tensors, found, run)
     if isinstance(found, MatrixTransform):
         return None
     where = nodes(tile) - (tile.rows.start, tile.cols.start)

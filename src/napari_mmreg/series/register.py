@@ -11,7 +11,7 @@ from napari_mmreg.models.budgets import BALANCED
 from napari_mmreg.nn.device import choose_device, memory_advice
 from napari_mmreg.registration.options import PairOptions
 from napari_mmreg.registration.plan import Plan
-from napari_mmreg.run import CancelCheck, Progress, Run
+from napari_mmreg.run import CancelCheck, Preview, Progress, Run
 from napari_mmreg.series.engine import PlaneEngine
 from napari_mmreg.series.follow import follow_plane, smooth_planes, start_after
 from napari_mmreg.series.once import (
@@ -48,6 +48,7 @@ def register_series(
     seed: int = 0,
     progress: Progress | None = None,
     cancel: CancelCheck | None = None,
+    preview: Preview | None = None,
     budget: str = BALANCED,
     on_plane: OnPlane | None = None,
     finished: Iterable[PlaneResult] = (),
@@ -78,8 +79,8 @@ def register_series(
         along `axis` does not count. By default zeros.
     rgb : (bool or None, bool or None)
         Whether the last axis holds channels; by default where it is short.
-    model, device, refine, seed, progress, cancel, budget
-        As of `napari_mmreg.register`; stages name their plane.
+    model, device, refine, seed, progress, cancel, preview, budget
+        As of `napari_mmreg.register`; stages and looks name their plane.
     on_plane : callable, optional
         Called with the `PlaneResult` of every plane that is registered, when it is there, before
         anything is smoothed.
@@ -123,7 +124,7 @@ def register_series(
     check_estimate(estimate_on, number)
     options = PairOptions(**pair_options)
     plan = Plan.of(model, budget, refine=refine)
-    run = Run.begin(choose_device(device), seed, progress, cancel)
+    run = Run.begin(choose_device(device), seed, progress, cancel, preview)
     series = _Series(sides, number, run, on_plane, {plane.index: plane for plane in finished})
     try:
         with memory_advice(run.device):
@@ -205,7 +206,8 @@ class _Series:
         planes: list[PlaneResult] = []
         for place, n in enumerate(numbers):
             share = place / len(numbers), (place + 1) / len(numbers)
-            with self.run.part(*share, _naming(n, self.number)):
+            name = f"Plane {n} ({place + 1} of {len(numbers)})"
+            with self.run.part(*share, subject=name):
                 if n not in self.done:
                     start = start_after(planes, self.sides[0].shape) if follow else None
                     self._finish(follow_plane(self._attempt(n), start))
@@ -221,10 +223,6 @@ class _Series:
         self.done[plane.index] = plane
         if self._on_plane is not None:
             self._on_plane(plane)
-
-
-def _naming(n: int, number: int) -> Callable[[str], str]:
-    return lambda stage: f"Plane {n + 1} of {number} · {stage}"
 
 
 def _status(planes: Sequence[PlaneResult]) -> Status:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -192,7 +192,8 @@ class _Links:
         """Yield numbers, each with its part of the progress."""
         total = len(self._images)
         for n in numbers:
-            with self._run.part(n / total, (n + 1) / total, _naming(n, total)):
+            name = f"Image {n} ({n + 1} of {total})"
+            with self._run.part(n / total, (n + 1) / total, subject=name):
                 yield n
 
     def _sided(self, sides: list[range]) -> Any:
@@ -204,7 +205,8 @@ class _Links:
 
     def _stepped(self, side: range, done: int, total: int) -> Any:
         for step, n in enumerate(side, done):
-            with self._run.part(step / total, (step + 1) / total, _naming(n, total + 1)):
+            name = f"Image {n} ({step + 1} of {total})"
+            with self._run.part(step / total, (step + 1) / total, subject=name):
                 yield n
 
 
@@ -246,7 +248,3 @@ def _names(names: Sequence[str] | None, number: int) -> list[str]:
     if len(names) != number:
         raise InputError(f"There are {number} images and {len(names)} names; give each one.")
     return [str(name) for name in names]
-
-
-def _naming(n: int, number: int) -> Callable[[str], str]:
-    return lambda stage: f"Image {n + 1} of {number} · {stage}"

@@ -64,6 +64,17 @@ def test_pairs_are_listed_while_the_user_chooses(dock, scans, qtbot):
     assert dock.table.rowCount() == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_computes_here_can_be_looked_at(dock, scans, qtbot, workers, monkeypatch):
+    shown = []
+    monkeypatch.setattr(dock.live, "follow", lambda job: shown.append(job.has_looks))
+    monkeypatch.setattr(dock, "run_job", lambda *_: None)
+    choose(dock, scans)
+    dock.form.workers.value = workers
+    dock.start()
+    assert shown == [workers == 1]
+
+
 def test_a_table_is_listed(dock, scans):
     (scans / "t.csv").write_text("id,fixed,moving\nx,a_vis.tif,a_ir.tif\n")
     dock.form.source.value = "table"
@@ -76,7 +87,12 @@ def test_a_batch_runs_is_shown_and_its_pairs_are_opened(dock, scans, qtbot):
     choose(dock, scans)
     assert dock.run_bar.button.isEnabled()
     dock.run_bar.button.click()
+    words = dock.live.words
+    qtbot.waitUntil(lambda: words.text().startswith("b\nSimilarity"), timeout=WAIT)
+    view = dock.area.viewport()
+    assert view.rect().contains(dock.live.mapTo(view, dock.live.rect().bottomLeft()))
     qtbot.waitUntil(lambda: not dock.runner.busy, timeout=WAIT)
+    assert dock.live.isHidden()
     assert cells(dock, 1) == ["ok", "ok"]
     assert "2 ok, 0 doubtful" in dock.status.text
     assert dock.page_button.isEnabled()

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from qtpy.QtGui import QColor
 
-from napari_mmreg.gui.register import live
-from napari_mmreg.gui.register import strings as texts
-from napari_mmreg.gui.register.live import Curve, LivePreview
+from napari_mmreg.gui.shared import strings
 from napari_mmreg.gui.shared.settings import Defaults
 from napari_mmreg.gui.shared.task import Job
+from napari_mmreg.gui.shared.widgets import live
+from napari_mmreg.gui.shared.widgets.live import Curve, LivePreview
 from napari_mmreg.run import Look
 
 pytestmark = pytest.mark.gui
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.gui
 WAIT = 20_000
 
 
-def _look(similarity, colour=(0, 0, 0), stage="Global alignment"):
+def _look(similarity, colour=(0, 0, 0), stage="Global alignment", subject=""):
     picture = np.empty((40, 80, 3), np.uint8)
     picture[:] = colour
-    return Look(stage, picture, similarity)
+    return Look(stage, subject, picture, similarity)
 
 
 class Showing:
@@ -121,10 +121,34 @@ def test_preferences_switch_it_off(make_dock, engine_of, pictures, qtbot, monkey
     assert not dock.live.curve.values
 
 
-def test_many_looks_at_once_are_few_pictures(qtbot, monkeypatch):
+def _following(qtbot):
     preview, job = LivePreview(), Job()
+    job.has_looks = True
     qtbot.addWidget(preview)
     preview.follow(job)
+    return preview, job
+
+
+def test_of_several_pairs_the_one_under_way_is_shown(qtbot):
+    preview, job = _following(qtbot)
+    for subject, similarity in (("a", 0.2), ("a", 0.7), ("b", 0.1), ("b", 0.6)):
+        job.preview(_look(similarity, subject=subject))
+    qtbot.waitUntil(lambda: preview.words.text() == "b\nSimilarity 0.10 → 0.60", timeout=WAIT)
+    assert preview.curve.values == [0.1, 0.6]
+
+
+def test_a_job_without_looks_is_not_listened_to(qtbot):
+    preview, job = _following(qtbot)
+    job.preview(_look(0.5))
+    assert not preview.isHidden()
+    other = Job()
+    preview.follow(other)
+    assert preview.isHidden()
+    assert other.preview is None
+
+
+def test_many_looks_at_once_are_few_pictures(qtbot, monkeypatch):
+    preview, job = _following(qtbot)
     drawn = []
     monkeypatch.setattr(live, "to_qimage", lambda p: drawn.append(p) or to_qimage(p))
     for number in range(50):
@@ -133,7 +157,7 @@ def test_many_looks_at_once_are_few_pictures(qtbot, monkeypatch):
     qtbot.waitUntil(lambda: len(drawn) == 2, timeout=WAIT)
     qtbot.wait(2 * live.INTERVAL_MS)
     assert len(drawn) == 2
-    assert preview.words.text() == texts.LIVE_SIMILARITY.format(before=0, now=0.98)
+    assert preview.words.text() == strings.LIVE_SIMILARITY.format(before=0, now=0.98)
     assert len(preview.curve.values) == 50
 
 

@@ -69,6 +69,31 @@ def test_nothing_runs_before_there_is_a_stack(dock, viewer, oracle):
     assert list(dock.form.axis.choices) == [-1]
 
 
+def test_the_plane_under_way_is_shown_until_the_run_ends(dock, viewer, oracle, qtbot, monkeypatch):
+    seen, goes_on = [], threading.Event()
+
+    def answer(plan, images, options, run, *, refine):
+        run.look(np.zeros((30, 40, 3), np.uint8), 0.25 * len(oracle.asked))
+        result = oracle(plan, images, options, run, refine=refine)
+        if len(oracle.asked) == 2:
+            goes_on.wait(20)
+        return result
+
+    monkeypatch.setattr(engine, "register_pair", answer)
+    fixed = viewer.add_image(oracle.plane(0))
+    choose(dock, fixed, viewer.add_image(oracle.stack([(0, 0, "ok")] * 2)))
+    assert dock.live.isHidden()
+    dock.run_bar.button.click()
+    words = dock.live.words
+    qtbot.waitUntil(lambda: words.text().startswith("Plane 1 (2 of 2)\n"), timeout=WAIT)
+    seen.append(dock.live.isVisibleTo(dock))
+    goes_on.set()
+    qtbot.waitUntil(lambda: not dock.busy, timeout=WAIT)
+    assert seen == [True]
+    assert words.text() == "Plane 1 (2 of 2)\nSimilarity 0.25 → 0.25"
+    assert dock.live.isHidden()
+
+
 def test_different_numbers_of_planes_are_said_before_the_run(dock, viewer, oracle):
     choose(dock, viewer.add_image(np.zeros((3, 40, 48))), viewer.add_image(np.zeros((4, 40, 48))))
     assert not dock.run_bar.button.isEnabled()

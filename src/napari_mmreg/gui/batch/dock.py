@@ -22,6 +22,7 @@ from napari_mmreg.gui.batch.table import PairsTable
 from napari_mmreg.gui.shared.run_layers import make_layer
 from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.widgets import style
+from napari_mmreg.gui.shared.widgets.live import LivePreview
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from napari_mmreg.gui.shared.layer_spec import LayerSpec
 
 _TYPING_MS = 400
+_SCROLL_DELAY_MS = 50
 
 
 class BatchDock(ScrollingDock):
@@ -49,6 +51,7 @@ class BatchDock(ScrollingDock):
         self.count = style.quiet_label()
         self.table = PairsTable()
         self.run_bar = RunBar(texts.RUN, texts.RUN_TIP, texts.NEED, time_left=False)
+        self.live = LivePreview()
         self.open_button = QPushButton(texts.OPEN)
         self.open_button.setToolTip(texts.OPEN_TIP)
         self.page_button = QPushButton(texts.PAGE)
@@ -57,6 +60,7 @@ class BatchDock(ScrollingDock):
         self._shown = 0
         self._folder: Path | None = None
         self._pairs_timer = self.timer(_TYPING_MS, self.find_pairs)
+        self._scroll_timer = self.timer(_SCROLL_DELAY_MS, self._scroll_to_preview)
         self._build()
         self._connect()
         self.find_pairs()
@@ -70,7 +74,7 @@ class BatchDock(ScrollingDock):
         style.column(buttons).addLayout(row)
         self.stack(
             style.header(texts.PAIRS), pairs, self.count, self.table, buttons,
-            style.header(texts.SETTINGS), settings, self.run_bar, self.status,
+            style.header(texts.SETTINGS), settings, self.run_bar, self.live, self.status,
         )  # fmt: skip
 
     def _connect(self) -> None:
@@ -82,6 +86,7 @@ class BatchDock(ScrollingDock):
         self.run_bar.cancelled.connect(self.cancel)
         self.open_button.clicked.connect(self.open_pair)
         self.page_button.clicked.connect(self.open_page)
+        self.live.appeared.connect(self._scroll_timer.start)
         self.runner.progressed.connect(self._on_progress)
 
     # Pairs
@@ -117,6 +122,7 @@ class BatchDock(ScrollingDock):
         self._shown, self._folder = 0, folder
         self.status.clear()
         self.run_bar.set_running(running=True)
+        self.live.follow(self._job)
         self.run_job(self._job, self._on_done)
         self._show_state()
 
@@ -138,9 +144,14 @@ class BatchDock(ScrollingDock):
         self.table.show_outcomes(new)
         self._shown += len(new)
 
+    def _scroll_to_preview(self) -> None:
+        """Bring it into view, once it is laid out, where the dock cannot show all."""
+        self.area.ensureWidgetVisible(self.live, 0, style.GAP)
+
     def on_idle(self) -> None:
         """Turn the button back."""
         self._show_outcomes()
+        self.live.end()
         self.run_bar.set_running(running=False)
         self._show_state()
 
@@ -181,6 +192,12 @@ class BatchDock(ScrollingDock):
         """Show the summary in the browser."""
         if self._folder is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str((self._folder / PAGE).resolve())))
+
+    # Closing
+
+    def on_close(self) -> None:
+        """Listen to no job any more."""
+        self.live.end()
 
 
 def _counted(outcomes: Sequence[Outcome]) -> str:

@@ -29,7 +29,7 @@ class BatchJob(Job[BatchSummary]):
     folder : Path
     parameters : BatchParameters
     workers : int
-        With one, it computes in napari's own process, and other runs wait.
+        With one, it computes in napari's own process, where it can be looked at; other runs wait.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class BatchJob(Job[BatchSummary]):
         self, pairs: Sequence[ImagePair], folder: Path, parameters: BatchParameters, workers: int
     ) -> None:
         super().__init__()
-        self.exclusive = workers == 1
+        self.exclusive = self.has_looks = workers == 1
         self.outcomes: list[Outcome] = []
         self._pairs, self._folder = pairs, folder
         self._parameters, self._workers = parameters, workers
@@ -58,6 +58,7 @@ class BatchJob(Job[BatchSummary]):
                 workers=self._workers,
                 progress=run.report,
                 cancel=run.cancel,
+                preview=run.preview,
                 on_outcome=self.outcomes.append,
             )
 

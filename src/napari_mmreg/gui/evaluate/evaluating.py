@@ -139,8 +139,7 @@ class CompareJob(Job["tuple[ModelOutcome, ...]"]):
         count = len(self._candidates)
         for index, candidate in enumerate(self._candidates):
             self._check()
-
-            with run.part(index / count, (index + 1) / count, _titled(candidate.title)):
+            with run.part(index / count, (index + 1) / count, subject=candidate.title):
                 done.append(self._one(candidate, run))
         self._check()
         return tuple(done)
@@ -174,11 +173,6 @@ class CompareJob(Job["tuple[ModelOutcome, ...]"]):
         if self._stop.is_set():
             job.cancel()
         return job.execute(progress)
-
-
-def _titled(title: str) -> Callable[[str], str]:
-    """Return what puts a model's title before the names of its stages."""
-    return lambda stage: f"{title}: {stage.lower()}"
 
 
 class FetchJob(Job["Fetched"]):

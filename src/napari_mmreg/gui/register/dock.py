@@ -13,7 +13,6 @@ from napari_mmreg.errors import RegistrationError
 from napari_mmreg.fusion import DEFAULT
 from napari_mmreg.gui.register import shortcuts
 from napari_mmreg.gui.register import strings as texts
-from napari_mmreg.gui.register.live import LivePreview
 from napari_mmreg.gui.register.method import AdvancedBox, MethodBox, collect
 from napari_mmreg.gui.register.next_steps import NextSteps
 from napari_mmreg.gui.register.queue import Request, as_they_are, title_of
@@ -34,6 +33,7 @@ from napari_mmreg.gui.shared.settings import PLUGIN, read_defaults
 from napari_mmreg.gui.shared.snapshot import modality_of
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.images import ImagePair
+from napari_mmreg.gui.shared.widgets.live import LivePreview
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar
 from napari_mmreg.gui.shared.widgets.section import Section
 
@@ -218,7 +218,7 @@ class RegisterDock(QueuedDock):
         """Give a run its number, turn the button, and enter the activity area."""
         if request.adds_run:
             self.session.number(request.job)
-        self.live.follow(request.job if request.snapshot is not None else None)
+        self.live.follow(request.job)
         self.run_bar.set_running(running=True)
         self._on_pair()
         self.runs.set_idle(idle=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from qtpy.QtCore import QBuffer, QIODevice, QRect, QSize
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPaintDevice, QPainter
 from qtpy.QtSvg import QSvgGenerator
 
+from napari_mmreg.gui.shared.qimage import pixels, to_qimage
 from napari_mmreg.io.whole import whole_file
 
 Colour = tuple[int, int, int]
@@ -123,22 +123,6 @@ def write_gif(path: str | Path, figures: Sequence[Figure]) -> None:
             duration=FRAME_MS,
             loop=0,
         )
-
-
-def to_qimage(picture: NDArray[np.uint8]) -> QImage:
-    """Return an image, uint8 (h, w, 3), as Qt has it, with its own memory."""
-    rows, cols = picture.shape[:2]
-    data = np.ascontiguousarray(picture).tobytes()
-    return QImage(data, cols, rows, 3 * cols, QImage.Format.Format_RGB888).copy()
-
-
-def pixels(image: QImage) -> NDArray[np.uint8]:
-    """Return what `to_qimage` was made of: uint8 (h, w, 3)."""
-    bits: Any = image.constBits()
-    if hasattr(bits, "setsize"):  # PyQt does not know how long it is
-        bits.setsize(image.sizeInBytes())
-    rows = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
-    return np.array(rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3))
 
 
 class _Sheet:

@@ -24,18 +24,6 @@ OF_PAIR = "Run: {title}."
 MISSED = "Before it, {title}: {problem}"
 DROPPED = "{title} was removed from the queue, as its layer “{layer}” was removed."
 
-LIVE = "Alignment so far"
-LIVE_TIP = (
-    "The alignment that the run has found so far, on a small grid: fixed green, moving magenta, "
-    "grey or white where they match. It can be switched off in Preferences."
-)
-LIVE_SIMILARITY = "Similarity {before:.2f} → {now:.2f}"
-CURVE = "Similarity so far"
-CURVE_TIP = (
-    "How alike the images' structures are, from the images as they came on the left to what was "
-    "found last. After a vertical line Auto asks another model."
-)
-
 TILES = "Refine in tiles"
 TILES_TIP = (
     "For large images: refine the shown run at a higher resolution, in overlapping tiles, and add "

@@ -39,6 +39,8 @@ class TilesJob(Job[Bundle | str]):
         As in `napari_mmreg.refine_tiles`.
     """
 
+    has_looks = True
+
     def __init__(self, bundle: Bundle, number: int, finest: int) -> None:
         super().__init__()
         self.snapshot = replace(bundle.snapshot, run=number)
@@ -69,6 +71,7 @@ class TilesJob(Job[Bundle | str]):
                 moving_mask=mask_of(snapshot.moving_mask, snapshot.moving),
                 progress=run.report,
                 cancel=run.cancel,
+                preview=run.preview,
             )
         rounds = found.provenance["refined_tiles"]
         if not any(_refined(each) for each in rounds):

@@ -26,6 +26,7 @@ from napari_mmreg.gui.shared.scrolling_dock import ScrollingDock
 from napari_mmreg.gui.shared.settings import read_defaults
 from napari_mmreg.gui.shared.widgets import style
 from napari_mmreg.gui.shared.widgets.images import ImagePair
+from napari_mmreg.gui.shared.widgets.live import LivePreview
 from napari_mmreg.gui.shared.widgets.run_bar import RunBar
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class SeriesDock(ScrollingDock):
         self.form = SeriesForm(list_models(), read_defaults())
         self.hint = style.quiet_label()
         self.run_bar = RunBar(texts.RUN, texts.RUN_TIP, texts.NEED)
+        self.live = LivePreview()
         self.table = PlanesTable()
         self.chart = DriftChart()
         self.save_button = QPushButton(texts.SAVE)
@@ -78,7 +80,7 @@ class SeriesDock(ScrollingDock):
         results.setVisible(False)
         self.stack(
             style.header(texts.IMAGES), self.images, style.header(texts.HOW), self.form.widget,
-            self.hint, self.run_bar, self.status, results,
+            self.hint, self.run_bar, self.live, self.status, results,
         )  # fmt: skip
         return results
 
@@ -120,6 +122,7 @@ class SeriesDock(ScrollingDock):
         self.follower.follow(moving if request.moving.at is not None else fixed, axis)
         self._activity = Activity()
         self.run_bar.set_running(running=True)
+        self.live.follow(self._job)
         self.run_job(self._job, self._show)
         self._show_done()
         self._show_state()
@@ -145,6 +148,7 @@ class SeriesDock(ScrollingDock):
             activity.close()
         self._show_done()
         self._job = None
+        self.live.end()
         self.run_bar.set_running(running=False)
         self._show_state()
 

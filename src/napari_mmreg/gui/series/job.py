@@ -58,6 +58,8 @@ class SeriesJob(Job[Made]):
         Planes that are registered; grows while the job runs.
     """
 
+    has_looks = True
+
     def __init__(self, request: Request, finished: Sequence[PlaneResult] = ()) -> None:
         super().__init__()
         self.request = request
@@ -90,6 +92,7 @@ class SeriesJob(Job[Made]):
                 refine=settings.refine,
                 progress=run.report,
                 cancel=run.cancel,
+                preview=run.preview,
                 on_plane=self.done.append,
                 finished=list(self.done),
                 modalities=(

@@ -44,6 +44,8 @@ class RegistrationJob(Job[Bundle]):
         Stands for `napari_mmreg.register`, which is imported when the job runs.
     """
 
+    has_looks = True
+
     def __init__(self, snapshot: Snapshot, register: Register | None = None) -> None:
         super().__init__()
         self.snapshot = snapshot

@@ -6,6 +6,19 @@ from __future__ import annotations
 FOLD = "Fold this part away. It stays so the next time."
 UNFOLD = "Show this part."
 
+# What a run has found so far
+LIVE = "Alignment so far"
+LIVE_TIP = (
+    "The alignment that the run has found so far, on a small grid: fixed green, moving magenta, "
+    "grey or white where they match. It can be switched off in Preferences."
+)
+LIVE_SIMILARITY = "Similarity {before:.2f} → {now:.2f}"
+CURVE = "Similarity so far"
+CURVE_TIP = (
+    "How alike the images' structures are, from the images as they came on the left to what was "
+    "found last. After a vertical line Auto asks another model."
+)
+
 # Images
 IMAGES = "Images"
 FIXED = "Fixed"

@@ -44,11 +44,14 @@ class Job(Generic[T]):
     exclusive : bool
         Whether it waits until no other job computes; False for one that only starts others, or
         that computes nothing.
+    has_looks : bool
+        Whether it has intermediate answers to show.
     preview : callable or None
-        Is shown intermediate answers by a job that has some, see `Run.preview`.
+        Is shown them, see `Run.preview`.
     """
 
     exclusive = True
+    has_looks = False
     preview: Preview | None = None
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ from qtpy.QtCore import QObject, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_mmreg.gui.register import strings as texts
-from napari_mmreg.gui.register.figure import to_qimage
+from napari_mmreg.gui.shared import strings
+from napari_mmreg.gui.shared.qimage import to_qimage
 from napari_mmreg.gui.shared.settings import read_defaults
 from napari_mmreg.gui.shared.widgets import style
 
@@ -43,20 +43,26 @@ class _Relay(QObject):
 class LivePreview(QWidget):
     """A picture and a curve; hidden until there is something to be seen.
 
+    Of a job that registers several pairs it shows the one that is being registered.
+
     Attributes
     ----------
     picture : QLabel
     curve : Curve
+    appeared : Signal()
+        There is something to be seen.
     """
+
+    appeared = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._relay: _Relay | None = None
         self._newest: Look | None = None
-        self._fresh = True
+        self._subject: str | None = None
         self.picture = QLabel()
-        self.picture.setToolTip(texts.LIVE_TIP)
-        self.picture.setAccessibleName(texts.LIVE)
+        self.picture.setToolTip(strings.LIVE_TIP)
+        self.picture.setAccessibleName(strings.LIVE)
         self.words = style.quiet_label()
         self.curve = Curve()
         right = QVBoxLayout()
@@ -74,17 +80,17 @@ class LivePreview(QWidget):
         self._pause.timeout.connect(self._show_newest)
         self.setVisible(False)
 
-    def follow(self, job: Job[Any] | None) -> None:
+    def follow(self, job: Job[Any]) -> None:
         """Listen to a job that is about to start, and to none before it any more.
 
         What the one before has shown stays until there is something new, so that nothing jumps. It
-        goes where there will be nothing: for None, or if *Preferences* do not want it.
+        goes where there will be nothing, or if *Preferences* do not want it.
         """
-        if job is None or not read_defaults().preview:
+        if not job.has_looks or not read_defaults().preview:
             self.end()
             return
         self._let_go()
-        self._fresh = True
+        self._subject = None
         self._relay = _Relay()
         self._relay.looked.connect(self._on_look)
         job.preview = self._relay.take
@@ -102,8 +108,8 @@ class LivePreview(QWidget):
         self._relay = None
 
     def _on_look(self, look: Look) -> None:
-        if self._fresh:
-            self._fresh = False
+        if look.subject != self._subject:
+            self._subject = look.subject
             self.curve.clear()
         self.curve.add(look.stage, look.similarity)
         self._newest = look
@@ -126,11 +132,14 @@ class LivePreview(QWidget):
         self.picture.setFixedWidth(round(fitted.width() / ratio))
         self.picture.setPixmap(fitted)
         first, last = self.curve.values[0], self.curve.values[-1]
-        self.words.setText(texts.LIVE_SIMILARITY.format(before=first, now=last))
+        similarity = strings.LIVE_SIMILARITY.format(before=first, now=last)
+        self.words.setText("\n".join(part for part in (look.subject, similarity) if part))
         self.picture.setAccessibleDescription(self.words.text())
         self.curve.setAccessibleDescription(self.words.text())
         self.curve.update()
-        self.setVisible(True)
+        if self.isHidden():
+            self.setVisible(True)
+            self.appeared.emit()
         self._pause.start()
 
 
@@ -148,8 +157,8 @@ class Curve(QWidget):
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(60, 40)
-        self.setToolTip(texts.CURVE_TIP)
-        self.setAccessibleName(texts.CURVE)
+        self.setToolTip(strings.CURVE_TIP)
+        self.setAccessibleName(strings.CURVE)
         self._stages: list[str] = []
         self.values: list[float] = []
         self.starts: list[int] = []
