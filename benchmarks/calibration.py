@@ -1,8 +1,8 @@
 """Fit and score what results say of their own error.
 
 Registers pairs of known misalignment with every engine, measures what a certificate rests on, and
-fits the two regressions of ``registration/error_model.py``, or scores those that are shipped.
-Fitted on scenes of `train` that are set aside (the elastic stage has not seen them; the other
+trains the two networks of ``registration/error_model.py``, or scores those that are shipped.
+Trained on scenes of `train` that are set aside (the elastic stage has not seen them; the other
 networks have), scored on `val`. Protocols are those of the accuracy benchmark, and ``X256``:
 images of two scenes that do not belong together, ``M256``: one is mirrored, ``Q256``: turned by a
 quarter, half or three quarters. The pairs as they came are measured too.
@@ -16,10 +16,9 @@ FOLDER keeps what was measured; what lies there is not measured again.
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+from torch import Tensor
 
 from benchmarks.accuracy import runner
 from benchmarks.accuracy.protocols import Case, Protocol
@@ -35,12 +35,13 @@ from napari_mmreg.geometry import MatrixTransform, Transform
 from napari_mmreg.imaging import Pair, check_image, grid_to_image, prepare_pair
 from napari_mmreg.models import load_model
 from napari_mmreg.models.elastic import load_elastic
-from napari_mmreg.models.weights import PACKAGED
+from napari_mmreg.models.weights import PACKAGED, save_weights
 from napari_mmreg.registration import error_model
 from napari_mmreg.registration.candidate import find_candidate
 from napari_mmreg.registration.certify import MAX_LIKELY_WRONG, WRONG
 from napari_mmreg.registration.error_estimate import TOLERANCE, ErrorEstimate
 from napari_mmreg.registration.measurements import measure
+from napari_mmreg.registration.provenance import versions
 from napari_mmreg.run import Run
 from napari_mmreg.training.data import find_data, read_records
 from napari_mmreg.training.set_aside import set_aside
@@ -56,18 +57,38 @@ PLANS = {
 """Pairs of each modality by protocol; 0: all."""
 
 HOPELESS = ("X", "M")
-PIXELS, LARGEST = 80, 40.0
-"""Pixels of each result, and the error above which it only counts that it is large, in px."""
+PIXELS = 80
+"""Of each result."""
 
-TOLERANCES = (1.5, 2.0, 2.0, 2.0, 2.7), (2.0, 3.0, 5.0)
-"""Of pixels and of the whole, in px at 256-px scale: probabilities are fitted to be right there,
-where one stands more often the more so."""
+LARGEST = 40.0
+"""Error in px that counts most in a sparsification curve."""
 
-DECAY = 0.01, 0.3
-"""Weight decay of the two fits. That of the whole, and `error_model.LIMIT`, are chosen with whole
-modalities left out in turn: with 0.03 and 4.0 the chance of failure of right answers in a modality
-that was not seen means nothing (25 % of them below the threshold that 1.6 % of hopeless pairs
-pass), with 0.3 and 2.0 it does (89 %)."""
+LEARNING_RATE, WEIGHT_DECAY, BATCH = 3e-3, 0.05, 4096
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    steps : int
+    largest : float
+        Error in px above which it only counts that it is large.
+    tolerances : tuple of float
+        In px at 256-px scale: probabilities are taught to be right there, where one stands more
+        often the more so.
+    """
+
+    steps: int
+    largest: float
+    tolerances: tuple[float, ...]
+
+
+OF_WHOLE = Recipe(600, 150.0, (2.0, 3.0, 5.0))
+OF_PIXELS = Recipe(1200, 40.0, (1.5, 2.0, 2.0, 2.0, 2.7))
+"""These, the sizes of the networks and `error_model.LIMIT` are chosen with pairs, and with whole
+modalities, left out in turn."""
 
 TEXTURE = 7
 """Which of the features of a pixel is the logarithm of its texture."""
@@ -86,7 +107,7 @@ class Sample:
     engine: str
     whole: Rows  # whole_features
     mean: float  # px at 256-px scale
-    pixels: Rows  # (9, n), pixel_features without the two of the whole
+    pixels: Rows  # (9, n), pixel_features
     error: Rows
     error_before: Rows
     displacement: Rows
@@ -160,8 +181,7 @@ def _sample(
 ) -> Sample:
     with torch.inference_mode():
         seen = measure(pair, transform, Run(), elastic)
-        one = ErrorEstimate(np.float32(1), np.float32(1))
-        features = error_model.pixel_features(seen, one)[:-2]
+        features = error_model.pixel_features(seen)
     error = errors(case, pair, transform)
     both = torch.from_numpy(np.stack([error, before]))[None]
     off, off_before = F.interpolate(both, size=seen.mask.shape, mode="nearest-exact")[0].numpy()
@@ -201,46 +221,88 @@ def collect(split: str, folder: Path) -> list[Sample]:
     return [sample for sample in found if len(sample.error) > 20]
 
 
-def fit(
-    features: Rows, error: Rows, weight: Rows, tolerances: Sequence[float], decay: float
-) -> Any:
-    """Fit the median and spread of a log-logistic distribution, (n, rows) features.
+def train(
+    network: error_model.ErrorNetwork,
+    features: Rows,
+    error: Rows,
+    weight: Rows,
+    recipe: Recipe,
+) -> None:
+    """Train the members of a network on (rows, n) features.
 
-    By likelihood, errors above `LARGEST` censored, and by the probabilities at some tolerances.
+    By likelihood, errors above the largest censored, and by the probabilities at some tolerances.
     """
+    measured = torch.from_numpy(features).float()
+    network.centre.copy_(measured.mean(0))
+    network.deviation.copy_(measured.std(0) + 1e-3)
+    known = network.standardised(measured)
+    target = torch.from_numpy(np.log(np.clip(error, 0.05, 1.5 * recipe.largest))).float()
+    share = torch.from_numpy(weight / weight.mean()).float()
+    for seed, member in enumerate(network.members):
+        generator = torch.Generator().manual_seed(seed)
+        optimiser = torch.optim.AdamW(
+            member.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        )
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
+        for _ in range(recipe.steps):
+            chosen = torch.randint(len(known), (BATCH,), generator=generator)
+            answers = error_model.bounded(member(known[chosen]))
+            loss = _surprise(answers, target[chosen], recipe)
+            optimiser.zero_grad()
+            (loss * share[chosen]).mean().backward()
+            optimiser.step()
+            schedule.step()
+
+
+def _surprise(answers: Tensor, target: Tensor, recipe: Recipe) -> Tensor:
+    """Return what each logarithm of an error costs under the distribution given for it."""
+    median, spread = answers[:, 0], answers[:, 1].exp()
+    z = (target - median) / spread
+    exact = z + 2 * F.softplus(-z) + spread.log()
+    largest = float(np.log(recipe.largest))
+    cost = torch.where(target > largest, F.softplus((largest - median) / spread), exact)
+    for tolerance in map(float, np.log(recipe.tolerances)):
+        odds, above = (median - tolerance) / spread, (target > tolerance).float()
+        cost = cost + F.binary_cross_entropy_with_logits(odds, above, reduction="none")
+    return cost
+
+
+def fit_model(samples: Sequence[Sample]) -> error_model.ErrorModel:
+    """Fit everything."""
     torch.manual_seed(0)
-    centre, deviation = features.mean(1), features.std(1) + 1e-3
-    limit = error_model.LIMIT
-    scaled = np.clip((features - centre[:, None]) / deviation[:, None], -limit, limit)
-    known = torch.from_numpy(np.vstack([scaled, np.ones(scaled.shape[1])]))
-    target = torch.from_numpy(np.log(np.clip(error, 0.05, 60.0)))
-    share = torch.from_numpy(weight / weight.sum())
-    weights = torch.zeros(2, len(known), dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.AdamW([weights], lr=0.05, weight_decay=decay)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, total_iters=400)
-    large = target > np.log(LARGEST)
-    for _ in range(400):
-        median, spread = weights @ known
-        spread = spread.clamp(-3, 1.5).exp()
-        z = (target - median) / spread
-        exact = z + 2 * F.softplus(-z) + spread.log()
-        loss = share @ torch.where(large, F.softplus((np.log(LARGEST) - median) / spread), exact)
-        for tolerance in tolerances:
-            odds = (median - np.log(tolerance)) / spread
-            above = (target > np.log(tolerance)).double()
-            loss = loss + share @ F.binary_cross_entropy_with_logits(odds, above, reduction="none")
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    return error_model.Regression(centre, deviation, weights.detach().numpy())
+    model = error_model.ErrorModel()
+    known = [sample for sample in samples if np.isfinite(sample.mean)]
+    train(
+        model.whole,
+        np.stack([sample.whole for sample in known]),
+        np.array([sample.mean for sample in known]),
+        np.ones(len(known)),
+        OF_WHOLE,
+    )
+    train(
+        model.pixel,
+        np.vstack([pixel_rows(sample) for sample in samples]),
+        np.concatenate([sample.error for sample in samples]),
+        np.concatenate([np.full(len(s.error), 1 / len(s.error)) for s in samples]),
+        OF_PIXELS,
+    )
+    model.eval().requires_grad_(requires_grad=False)
+    _fit_moved(model, samples)
+    return model
 
 
-def pixel_rows(whole: error_model.Regression, sample: Sample) -> Rows:
-    """Return a sample's features per pixel, (11, n)."""
-    said = whole(sample.whole)
-    both = [np.full(len(sample.error), np.log(float(part))) for part in (said.median, said.spread)]
-    return np.vstack([sample.pixels, *both])
+def pixel_rows(sample: Sample) -> Rows:
+    """Return what the network of pixels is given of a sample, (n, 27)."""
+    return np.hstack([sample.pixels.T, np.tile(sample.whole, (len(sample.error), 1))])
+
+
+def said_of(model: error_model.ErrorModel, samples: Sequence[Sample]) -> ErrorEstimate:
+    """Return the estimates of all pixels of samples, one after the other."""
+    parts = [model.of_pixels(sample.pixels, sample.whole) for sample in samples]
+    median, spread = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("median", "spread")
+    )
+    return ErrorEstimate(median, spread)
 
 
 def parts_of(samples: Sequence[Sample], parts: int = 5) -> NDArray[np.int_]:
@@ -250,45 +312,9 @@ def parts_of(samples: Sequence[Sample], parts: int = 5) -> NDArray[np.int_]:
     return np.array([part[sample.name] for sample in samples])
 
 
-def fit_whole(samples: Sequence[Sample]) -> error_model.Regression:
-    """Fit the regression of the mean error; every result counts the same."""
-    known = [sample for sample in samples if np.isfinite(sample.mean)]
-    return fit(
-        np.stack([sample.whole for sample in known], axis=1),
-        np.array([sample.mean for sample in known]),
-        np.ones(len(known)),
-        TOLERANCES[1],
-        DECAY[1],
-    )
-
-
-def fit_model(samples: Sequence[Sample]) -> error_model.ErrorModel:
-    """Fit everything.
-
-    The pixels' regression learns from what one for the whole says of pairs that it has not seen,
-    else it would trust that too much.
-    """
-    part, rows = parts_of(samples), [np.empty(0)] * len(samples)
-    for number in range(part.max() + 1):
-        whole = fit_whole([s for s, p in zip(samples, part, strict=True) if p != number])
-        for index in np.flatnonzero(part == number):
-            rows[index] = pixel_rows(whole, samples[index])
-    pixel = fit(
-        np.hstack(rows),
-        np.concatenate([sample.error for sample in samples]),
-        np.concatenate([np.full(len(s.error), 1 / len(s.error)) for s in samples]),
-        TOLERANCES[0],
-        DECAY[0],
-    )
-    whole = fit_whole(samples)
-    return error_model.ErrorModel(whole, pixel, _fit_moved(pixel, whole, samples))
-
-
-def _fit_moved(
-    pixel: error_model.Regression, whole: error_model.Regression, samples: Sequence[Sample]
-) -> Rows:
+def _fit_moved(model: error_model.ErrorModel, samples: Sequence[Sample]) -> None:
     moved = [sample for sample in samples if sample.displacement.any()]
-    said = pixel(np.hstack([pixel_rows(whole, sample) for sample in moved]))
+    said = said_of(model, moved)
     median, spread = (torch.from_numpy(part).double().log() for part in (said.median, said.spread))
     shift = torch.from_numpy(np.concatenate([sample.displacement for sample in moved]))
     truth = torch.from_numpy(np.concatenate([sample.error_before for sample in moved]))
@@ -304,7 +330,7 @@ def _fit_moved(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    return factors.detach().numpy()
+    model.moved.copy_(factors.detach())
 
 
 def auroc(score: Rows, wrong: NDArray[np.bool_]) -> float:
@@ -353,7 +379,7 @@ def plot(model: error_model.ErrorModel, samples: Sequence[Sample], path: Path) -
 
     figure, axes = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
     axes.plot([0, 1], [0, 1], color="0.7", label="perfect")
-    said = model.pixel(np.hstack([pixel_rows(model.whole, s) for s in samples]))
+    said = said_of(model, samples)
     was = model.before(said, np.concatenate([s.displacement for s in samples]))
     truths = [np.concatenate([getattr(s, n) for s in samples]) for n in ("error", "error_before")]
     for name, estimate, truth in zip(("result", "input"), (said, was), truths, strict=True):
@@ -383,13 +409,13 @@ def score(model: error_model.ErrorModel, samples: Sequence[Sample]) -> list[str]
         "| --- " * 14 + "|",
     ]
     for name, members in groups.items():
-        said = model.pixel(np.hstack([pixel_rows(model.whole, s) for s in members]))
+        said = said_of(model, members)
         truth = np.concatenate([s.error for s in members])
         chance, wrong = said.exceeds().astype(float), truth > TOLERANCE
         shift = np.concatenate([s.displacement for s in members])
         was = model.before(said, shift).exceeds().astype(float)
         was_wrong = np.concatenate([s.error_before for s in members]) > TOLERANCE
-        whole = model.whole(np.stack([s.whole for s in members], axis=1))
+        whole = model.of_whole(np.stack([s.whole for s in members]))
         mean = np.array([s.mean for s in members])
         flat = -np.concatenate([s.pixels[TEXTURE] for s in members])
         lines.append(
@@ -410,8 +436,8 @@ def operating_points(model: error_model.ErrorModel, samples: Sequence[Sample]) -
     With more than `MAX_LIKELY_WRONG` of their pixels more likely wrong than right they do not pass.
     """
     answers = [s for s in samples if s.engine != NOTHING and np.isfinite(s.mean)]
-    chance = model.whole(np.stack([s.whole for s in answers], axis=1)).exceeds(WRONG)
-    likely = [model.pixel(pixel_rows(model.whole, s)).exceeds() > 0.5 for s in answers]
+    chance = model.of_whole(np.stack([s.whole for s in answers])).exceeds(WRONG)
+    likely = [model.of_pixels(s.pixels, s.whole).exceeds() > 0.5 for s in answers]
     believable = np.array([pixels.mean() <= MAX_LIKELY_WRONG for pixels in likely])
     hopeless = np.array([s.protocol[0] in HOPELESS for s in answers])
     right = np.array([s.mean < 3 for s in answers]) & ~hopeless
@@ -444,7 +470,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("split", choices=list(PLANS))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--fit", action="store_true", help="write the shipped coefficients")
+    parser.add_argument("--fit", action="store_true", help="write the shipped weights")
     parser.add_argument("--cross-validate", action="store_true")
     args = parser.parse_args()
     samples = collect(args.split, args.folder)
@@ -452,13 +478,10 @@ def main() -> None:
         print("\n".join(cross_validated(samples)))
     if args.fit:
         model = fit_model(samples)
-        parts = {
-            name: {key: np.round(getattr(part, key), 5).tolist() for key in error_model.PARTS}
-            for name, part in (("whole", model.whole), ("pixel", model.pixel))
-        }
-        entries = {"results": len(samples), "moved": model.moved.tolist(), **parts}
-        path = PACKAGED / error_model.NAME / error_model.FILE
-        path.write_text(json.dumps(entries) + "\n", encoding="utf-8")
+        settings = asdict(error_model.ErrorModelConfig())
+        extra = {"results": len(samples), "versions": versions(), "licence": "BSD-3-Clause"}
+        folder = PACKAGED / error_model.NAME
+        save_weights(folder, error_model.NAME, model.state_dict(), settings, extra)
     else:
         model = error_model.load_error_model()
     text = "\n".join([*score(model, samples), "", *operating_points(model, samples), ""])

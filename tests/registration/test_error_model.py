@@ -1,12 +1,17 @@
-import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
+import torch
 
 from napari_mmreg.errors import InputError, ModelError
-from napari_mmreg.registration import error_model
+from napari_mmreg.models.weights import save_weights
 from napari_mmreg.registration.error_estimate import ErrorEstimate
-from napari_mmreg.registration.error_model import load_error_model
+from napari_mmreg.registration.error_model import (
+    ErrorModel,
+    ErrorModelConfig,
+    load_error_model,
+)
 
 
 def estimate(median, spread):
@@ -42,11 +47,27 @@ def test_what_moved_far_was_off():
     assert before.exceeds()[1] > 0.8
 
 
-def test_damaged_coefficients_are_an_error(tmp_path, monkeypatch):
-    entries = json.loads((error_model.weights_folder("trust") / "config.json").read_text())
-    del entries["pixel"]
-    (tmp_path / "trust").mkdir()
-    (tmp_path / "trust" / "config.json").write_text(json.dumps(entries))
+def test_what_lies_far_out_counts_as_two_deviations():
+    whole = load_error_model().whole
+    far, farther = (whole.centre + times * whole.deviation for times in (2, 9))
+    torch.testing.assert_close(whole(far), whole(farther))
+    assert not torch.allclose(whole(far), whole(whole.centre))
+
+
+def test_a_pixel_and_a_map_are_read_alike():
+    model = load_error_model()
+    rng = np.random.default_rng(0)
+    local, whole = rng.normal(size=(9, 3, 4)), rng.normal(size=18)
+    errors = model.of_pixels(local, whole)
+    assert errors.median.shape == errors.spread.shape == (3, 4)
+    one = model.of_pixels(local[:, 2, 1], whole)
+    assert float(one.median) == pytest.approx(float(errors.median[2, 1]), rel=1e-5)
+    assert model.of_whole(whole).median.shape == ()
+
+
+def test_weights_of_another_model_are_an_error(tmp_path, monkeypatch):
+    other = ErrorModel(ErrorModelConfig(hidden=(8, 4)))
+    save_weights(tmp_path / "trust", "trust", other.state_dict(), asdict(ErrorModelConfig()))
     monkeypatch.setenv("MMREG_WEIGHTS", str(tmp_path))
-    with pytest.raises(ModelError, match="damaged"):
-        load_error_model.__wrapped__()
+    with pytest.raises(ModelError, match="do not fit"):
+        load_error_model()

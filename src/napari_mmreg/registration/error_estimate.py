@@ -16,7 +16,7 @@ TOLERANCE = 2.0
 """Of the misregistration maps unless another is asked for, in px at 256-px scale."""
 
 PROBABLY = 0.75
-"""What is said to be probable has this probability; an ``"ok"`` result is probably not wrong."""
+"""What is said to be probable has this probability."""
 
 Map = NDArray[np.float32]
 

@@ -1,90 +1,148 @@
-"""From measurements to how large the error probably is: two small calibrated regressions.
+"""From measurements to how large the error probably is: two small calibrated networks.
 
-One says how large the mean error of the whole is, the other how large the error of each pixel is,
-given that. Both give a log-logistic distribution whose median and spread are log-linear in the
-measurements. ``benchmarks/calibration.py`` fits them on scenes of `train` that are kept out of
-training, and scores them; ``weights/trust/`` holds the coefficients and their card.
+One says how large the mean error of the whole is, the other how large the error of each pixel is.
+Both give a log-logistic distribution. ``benchmarks/calibration.py`` trains them on scenes of
+`train` that are kept out of all other training, and scores them; ``weights/trust/`` holds them.
+Ours.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from napari_mmreg.errors import ModelError
-from napari_mmreg.models.weights import weights_folder
+from napari_mmreg.models.weights import shared_network, weights_folder
+from napari_mmreg.nn.config import NetworkConfig
 from napari_mmreg.registration.error_estimate import ErrorEstimate
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_mmreg.registration.measurements import Measurements
 
 NAME = "trust"
-FILE = "config.json"
-PARTS = ("centre", "deviation", "weights")
+WHOLE, LOCAL = 18, 9
+"""Measurements of a result in whole, and of each of its pixels."""
+
 LIMIT = 2.0
 """Standard deviations beyond which a measurement counts as this far away only: in a modality that
-the fit has not seen, measurements lie further out, and a line drawn on has no meaning there."""
+the training has not seen, measurements lie further out, where nothing was learned."""
 
 Rows = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Regression:
-    """Median and spread of a log-logistic distribution from n measurements.
+@dataclass(frozen=True, slots=True)
+class ErrorModelConfig(NetworkConfig):
+    """Constructor arguments of `ErrorModel`; JSON types only.
 
     Attributes
     ----------
-    centre, deviation : ndarray of shape (n,)
-        Of the measurements, which are standardised by them.
-    weights : ndarray of shape (2, n + 1)
-        Of the logarithms of median and spread; the last column is the constant.
+    hidden : tuple of two int
+        Units of the two hidden layers.
+    members : tuple of two int
+        Networks whose mean answers for the whole, and for a pixel.
+    dropout : float
+        Share of the first layer's units that are left out in a step of the training.
     """
 
-    centre: Rows
-    deviation: Rows
-    weights: Rows
-
-    def __call__(self, features: Rows) -> ErrorEstimate:
-        """Return the distribution for features of shape (n, ...)."""
-        extra = (-1,) + (1,) * (features.ndim - 1)
-        scaled = (features - self.centre.reshape(extra)) / self.deviation.reshape(extra)
-        scaled = np.clip(scaled, -LIMIT, LIMIT)
-        median, spread = (np.tensordot(row[:-1], scaled, 1) + row[-1] for row in self.weights)
-        return ErrorEstimate(
-            np.exp(np.clip(median, -5, 7)).astype(np.float32),
-            np.exp(np.clip(spread, -3, 1.5)).astype(np.float32),
-        )
+    hidden: tuple[int, ...] = (24, 12)
+    members: tuple[int, ...] = (4, 2)
+    dropout: float = 0.3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ErrorModel:
-    """The two regressions, and how a pair that is moved follows from one that is not.
+class ErrorNetwork(nn.Module):
+    """The mean of small networks that read an error's distribution off n measurements.
 
     Attributes
     ----------
-    whole, pixel : Regression
-        Of `whole_features` and `pixel_features`.
-    moved : ndarray of shape (2,)
+    centre, deviation : Tensor of shape (n,)
+        Of the measurements, which are standardised by them.
+    members : ModuleList
+    """
+
+    centre: Tensor
+    deviation: Tensor
+
+    def __init__(self, inputs: int, members: int, config: ErrorModelConfig) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(inputs))
+        self.register_buffer("deviation", torch.ones(inputs))
+        first, second = config.hidden
+        self.members = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(inputs, first),
+                nn.GELU(),
+                nn.Dropout(config.dropout),
+                nn.Linear(first, second),
+                nn.GELU(),
+                nn.Linear(second, 2),
+            )
+            for _ in range(members)
+        )
+
+    def standardised(self, features: Tensor) -> Tensor:
+        """Return what the members are given for measurements (..., n)."""
+        return ((features - self.centre) / self.deviation).clamp(-LIMIT, LIMIT)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the logarithms of median and spread, (..., 2), for measurements (..., n)."""
+        scaled = self.standardised(features)
+        return bounded(torch.stack([member(scaled) for member in self.members]).mean(0))
+
+
+def bounded(answers: Tensor) -> Tensor:
+    """Keep the logarithms of median and spread, (..., 2), within what can be told apart."""
+    return torch.stack([answers[..., 0].clamp(-5, 6), answers[..., 1].clamp(-3, 1.5)], -1)
+
+
+class ErrorModel(nn.Module):
+    """The two networks, and how a pair that is moved follows from one that is not.
+
+    Parameters
+    ----------
+    config : ErrorModelConfig, optional
+
+    Attributes
+    ----------
+    whole, pixel : ErrorNetwork
+        Of `whole_features`, and of `pixel_features` with those of the whole behind them.
+    moved : Tensor of float64, shape (2,)
         See `before`.
     """
 
-    whole: Regression
-    pixel: Regression
-    moved: Rows
+    moved: Tensor
+
+    def __init__(self, config: ErrorModelConfig | None = None) -> None:
+        super().__init__()
+        config = config or ErrorModelConfig()
+        self.whole = ErrorNetwork(WHOLE, config.members[0], config)
+        self.pixel = ErrorNetwork(LOCAL + WHOLE, config.members[1], config)
+        self.register_buffer("moved", torch.zeros(2, dtype=torch.float64))
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, Any]) -> ErrorModel:
+        """Build from the constructor's arguments in ``config.json``."""
+        return cls(ErrorModelConfig.from_json(settings))
 
     def errors(self, found: Measurements) -> tuple[ErrorEstimate, ErrorEstimate]:
         """Return the estimate in whole, () arrays, and per pixel of the measuring grid."""
-        whole = self.whole(whole_features(found))
-        return whole, self.pixel(pixel_features(found, whole))
+        whole, local = whole_features(found), pixel_features(found)
+        return self.of_whole(whole), self.of_pixels(local, whole)
+
+    def of_whole(self, whole: Rows) -> ErrorEstimate:
+        """Return the estimate of mean errors for `whole_features` (..., 18)."""
+        return _estimate(self.whole, torch.from_numpy(whole).float())
+
+    def of_pixels(self, local: Rows, whole: Rows) -> ErrorEstimate:
+        """Return the estimate of errors for `pixel_features` (9, ...) of one result."""
+        places = torch.from_numpy(local).float().movedim(0, -1)
+        same = torch.from_numpy(whole).float().expand(*places.shape[:-1], -1)
+        return _estimate(self.pixel, torch.cat([places, same], -1))
 
     def before(self, after: ErrorEstimate, displacement: Rows) -> ErrorEstimate:
         """Return the estimate for the pair as it came.
@@ -101,11 +159,17 @@ class ErrorModel:
             What the transform does, in px at 256-px scale.
         """
         ratio = 0.5 * np.log1p((displacement / after.median) ** 2)
-        b, c = self.moved
+        b, c = self.moved.tolist()
         return ErrorEstimate(
             np.asarray(after.median * np.exp(ratio), np.float32),
             np.asarray(after.spread * np.exp(np.minimum(b * ratio + c * ratio**2, 0)), np.float32),
         )
+
+
+def _estimate(network: ErrorNetwork, features: Tensor) -> ErrorEstimate:
+    with torch.inference_mode():
+        median, spread = network(features).exp().unbind(-1)
+    return ErrorEstimate(median.numpy(), spread.numpy())
 
 
 def whole_features(found: Measurements) -> Rows:
@@ -128,11 +192,9 @@ def whole_features(found: Measurements) -> Rows:
     )
 
 
-def pixel_features(found: Measurements, whole: ErrorEstimate) -> Rows:
-    """Return what speaks for and against the result per pixel, (11, h, w)."""
-    local = [part.double().cpu().numpy() for part in _local(found)]
-    known = [np.full_like(local[0], math.log(float(part))) for part in (whole.median, whole.spread)]
-    return np.stack([*local, *known])
+def pixel_features(found: Measurements) -> Rows:
+    """Return what speaks for and against the result per pixel, (9, h, w)."""
+    return np.stack([part.double().cpu().numpy() for part in _local(found)])
 
 
 def _local(found: Measurements) -> list[Tensor]:
@@ -155,28 +217,12 @@ def _middle(part: Tensor, inside: Tensor, share: float = 0.5) -> float:
     return float(values.quantile(share)) if values.numel() else float(part.quantile(share))
 
 
-@cache
 def load_error_model() -> ErrorModel:
-    """Load the coefficients.
+    """Return the networks with their weights, which all runs share.
 
     Raises
     ------
     ModelError
-        If they are missing or damaged.
+        If the weights are missing or damaged.
     """
-    path = weights_folder(NAME) / FILE
-    try:
-        return parse_error_model(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is damaged ({error}). Install napari-mmreg again.") from error
-
-
-def parse_error_model(entries: Mapping[str, Any]) -> ErrorModel:
-    """Read what ``benchmarks/calibration.py`` writes."""
-    whole, pixel = (
-        Regression(
-            *(np.asarray(entries[name][key], float) for key in ("centre", "deviation", "weights"))
-        )
-        for name in ("whole", "pixel")
-    )
-    return ErrorModel(whole, pixel, np.asarray(entries["moved"], float))
+    return cast("ErrorModel", shared_network(weights_folder(NAME), ErrorModel.from_json))
