@@ -1,6 +1,6 @@
 """Make the pictures of the docs: real napari windows, real runs, sample pairs built at run time.
 
-    python docs/make_pictures.py [--only NAME] [--out FOLDER] [--window WIDTH HEIGHT]
+    python docs/make_pictures.py [--only NAME] [--out FOLDER] [--window WIDTH HEIGHT] [--theme light]
 
 Needs a screen; on a machine without one: ``xvfb-run -a -s "-screen 0 1400x1000x24"``.
 """
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--only", choices=sorted(SCENES))
     parser.add_argument("--out", type=Path, default=PICTURES)
     parser.add_argument("--window", type=int, nargs=2, default=WINDOW, metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--theme", default="dark", help="of napari's window: dark, light")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     for name, (sample, scene) in SCENES.items():
@@ -59,6 +60,7 @@ def main() -> None:
             os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp()  # no session is found or kept
             remember(CLOSED, True)
             viewer, dock = open_window(sample, chosen.window, landmarks=scene in EVALUATIONS)
+            viewer.theme = chosen.theme
             if name.startswith("landmarks"):
                 dock = add_landmarks(viewer, dock)
             try:
