@@ -1,6 +1,6 @@
 """Make the pictures of the docs: real napari windows, real runs, sample pairs built at run time.
 
-    python docs/make_pictures.py [--only NAME] [--out FOLDER] [--window WIDTH HEIGHT] [--theme light]
+    python docs/make_pictures.py [--only NAME] [--out FOLDER] [--window WIDTH HEIGHT] [--theme NAME]
 
 Needs a screen; on a machine without one: ``xvfb-run -a -s "-screen 0 1400x1000x24"``.
 """

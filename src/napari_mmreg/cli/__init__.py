@@ -29,6 +29,7 @@ from napari_mmreg.cli import (
 )
 from napari_mmreg.cli.console import warn
 from napari_mmreg.errors import Cancelled, RegistrationError
+from napari_mmreg.threads import let_threads_sleep
 from napari_mmreg.training import command as train
 
 BAD_INPUT = 2
@@ -91,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The arguments after the program's name; by default those of the process.
     """
     arguments = build_parser().parse_args(argv)
+    let_threads_sleep()
     try:
         code: int = arguments.run(arguments)
     except (Cancelled, KeyboardInterrupt):

@@ -1,9 +1,8 @@
 """From measurements to how large the error probably is: two small calibrated networks.
 
 One says how large the mean error of the whole is, the other how large the error of each pixel is.
-Both give a log-logistic distribution. ``benchmarks/calibration.py`` trains them on scenes of
-`train` that are kept out of all other training, and scores them; ``weights/trust/`` holds them.
-Ours.
+Both give a log-logistic distribution. ``benchmarks/calibration.py`` trains them on scenes that the
+elastic stage has not seen, and scores them; ``weights/trust/`` holds them and their card. Ours.
 """
 
 from __future__ import annotations

@@ -22,6 +22,34 @@ young = {id(each) for generation in (0, 1) for each in gc.get_objects(generation
 assert not any(id(each) in young for each in made)
 """
 
+FIRST_BATCH = """
+import os
+import sys
+from pathlib import Path
+
+from napari_mmreg.batch import BatchParameters
+from napari_mmreg.gui.batch import job as jobs
+from napari_mmreg.gui.shared.task import thread_count
+
+assert "torch" not in sys.modules
+seen = []
+jobs.run_batch = lambda *_, **__: seen.append(sys.modules["torch"].get_num_threads())
+outcome = jobs.BatchJob([], Path("."), BatchParameters(), 1).execute(lambda *_: None)
+assert outcome.error is None
+assert seen[0] <= thread_count(0), seen
+assert os.environ["OMP_WAIT_POLICY"] == "passive"
+"""
+
+
+def test_what_comes_first_in_a_window_loads_torch_and_leaves_it_a_core(monkeypatch):
+    """In a process of its own, which has not imported torch."""
+    for name in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_BATCH], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
 
 def test_nothing_is_collected_meanwhile_and_what_was_made_counts_as_old():
     """In a process of its own: the tests' objects are frozen."""

@@ -10,6 +10,7 @@ from napari_mmreg.batch import BatchParameters, BatchSummary, ImagePair, Outcome
 from napari_mmreg.errors import InputError
 from napari_mmreg.gui.batch import strings as texts
 from napari_mmreg.gui.shared.layer_spec import LayerSpec
+from napari_mmreg.gui.shared.loading import load_torch
 from napari_mmreg.gui.shared.task import Job, limited_threads
 from napari_mmreg.io import read_image, read_picture
 from napari_mmreg.run import Run
@@ -50,6 +51,8 @@ class BatchJob(Job[BatchSummary]):
         return f"the registration of {len(self._pairs)} pairs"
 
     def _run(self, run: Run) -> BatchSummary:
+        if self._workers == 1:
+            load_torch()
         with limited_threads(0):
             return run_batch(
                 self._pairs,

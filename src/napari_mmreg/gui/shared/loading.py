@@ -6,9 +6,12 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from napari_mmreg.threads import let_threads_sleep
+
 
 def load_torch() -> None:
     """Import torch, by a job that limits its threads before the engine uses them."""
+    let_threads_sleep()
     with uncollected():
         import torch  # noqa: F401
 
