@@ -5,7 +5,8 @@ trains the two networks of ``registration/error_model.py``, or scores those that
 Trained on scenes of `train` that are set aside (the elastic stage has not seen them; the other
 networks have), scored on `val`. Protocols are those of the accuracy benchmark, and ``X256``:
 images of two scenes that do not belong together, ``M256``: one is mirrored, ``Q256``: turned by a
-quarter, half or three quarters. The pairs as they came are measured too.
+quarter, half or three quarters, ``P256``: of one image there is only a part. The pairs as they
+came are measured too.
 
 Usage:
 MMREG_DATA=... python -m benchmarks.calibration aside FOLDER --fit
@@ -50,6 +51,7 @@ ENGINES = ("rfnet", "hrnet", "classical", "regnetmamba2", "sasnet")
 NOTHING = "as it came"
 PLANS = {
     "aside": dict.fromkeys(("N256", "R256", "X256", "Z256"), 0)
+    | dict.fromkeys(("P256",), 8)
     | dict.fromkeys(("H256", "T256"), 3)
     | dict.fromkeys(("M256", "Q256", "W256"), 2),
     "val": dict.fromkeys(("N256", "R256"), 2) | dict.fromkeys(("H256", "S256", "T256", "Z256"), 1),
@@ -57,6 +59,12 @@ PLANS = {
 """Pairs of each modality by protocol; 0: all."""
 
 HOPELESS = ("X", "M")
+PARTS = (0.05, 0.1, 0.18, 0.3)
+"""Of an image's area, in turn."""
+
+FLAT = 5.0
+"""Grey values that a part's spread has to exceed; else there is nothing to see."""
+
 PIXELS = 80
 """Of each result."""
 
@@ -115,7 +123,7 @@ class Sample:
 
 def cases(records: Sequence[Any], protocol: str) -> Iterator[Case]:
     """Read pairs under a protocol of the benchmark, or one of those that are ours here."""
-    if protocol[0] not in "XMQ":
+    if protocol[0] not in "XMQP":
         yield from runner.read_cases(records, Protocol.parse(protocol))
         return
     usual = list(runner.read_cases(records, Protocol.parse("R" + protocol[1:])))
@@ -126,6 +134,11 @@ def cases(records: Sequence[Any], protocol: str) -> Iterator[Case]:
             nowhere = np.full_like(case.positions, 1e4)
             everywhere = np.ones_like(case.mask)
             yield replace(case, moving=stranger.moving, positions=nowhere, mask=everywhere)
+            continue
+        if protocol[0] == "P":
+            part = part_of(case, number)
+            if min(part.fixed.std(), part.moving.std()) > FLAT:
+                yield part
             continue
         positions, moving = case.positions, case.moving
         if protocol[0] == "M":
@@ -140,6 +153,28 @@ def cases(records: Sequence[Any], protocol: str) -> Iterator[Case]:
         yield replace(case, moving=np.ascontiguousarray(moving), positions=positions)
 
 
+def part_of(case: Case, number: int) -> Case:
+    """Leave a part of the moving image only, or of the fixed one."""
+    of_moving = number // len(PARTS) % 2 == 0
+    whole = case.moving if of_moving else case.fixed
+    size = np.array([round(side * PARTS[number % len(PARTS)] ** 0.5) for side in whole.shape[:2]])
+    first = np.random.default_rng(number).integers(0, np.array(whole.shape[:2]) - size + 1)
+    window = tuple(slice(int(a), int(a + n)) for a, n in zip(first, size, strict=True))
+    if of_moving:
+        positions = case.positions - first
+        inside = ((positions >= 0) & (positions <= size - 1)).all(axis=-1)
+        return replace(
+            case, moving=case.moving[window], positions=positions, mask=case.mask & inside
+        )
+    return replace(
+        case,
+        fixed=case.fixed[window],
+        positions=case.positions[window],
+        mask=case.mask[window],
+        scale=np.full(2, 256 / size.max()),
+    )
+
+
 def errors(case: Case, pair: Pair, transform: Transform) -> Rows:
     """Return the error of each pixel, (H, W), px at 256-px scale; NaN where there is no truth."""
     grid = np.stack(np.meshgrid(*map(np.arange, case.fixed.shape[:2]), indexing="ij"), axis=-1)
@@ -150,7 +185,9 @@ def errors(case: Case, pair: Pair, transform: Transform) -> Rows:
 
 def samples_of(case: Case, protocol: str, engines: dict[str, Any], elastic: Any) -> list[Sample]:
     """Register one pair with every engine, and measure the answers and the pair as it came."""
-    pair = prepare_pair(check_image(case.fixed, "fixed"), check_image(case.moving, "moving"))
+    images = check_image(case.fixed, "fixed"), check_image(case.moving, "moving")
+    spacing = (1.0, 1.0) if protocol[0] == "P" else None  # else frames are scaled to each other
+    pair = prepare_pair(*images, moving_spacing=spacing)
     found: dict[str, Transform] = {NOTHING: MatrixTransform.identity()}
     for name, model in engines.items():
         answer = find_candidate(

@@ -57,7 +57,7 @@ def test_what_lies_far_out_counts_as_two_deviations():
 def test_a_pixel_and_a_map_are_read_alike():
     model = load_error_model()
     rng = np.random.default_rng(0)
-    local, whole = rng.normal(size=(9, 3, 4)), rng.normal(size=18)
+    local, whole = rng.normal(size=(9, 3, 4)), rng.normal(size=19)
     errors = model.of_pixels(local, whole)
     assert errors.median.shape == errors.spread.shape == (3, 4)
     one = model.of_pixels(local[:, 2, 1], whole)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_mmreg.registration.measurements import Measurements
 
 NAME = "trust"
-WHOLE, LOCAL = 18, 9
+WHOLE, LOCAL = 19, 9
 """Measurements of a result in whole, and of each of its pixels."""
 
 LIMIT = 2.0
@@ -50,7 +50,7 @@ class ErrorModelConfig(NetworkConfig):
     """
 
     hidden: tuple[int, ...] = (24, 12)
-    members: tuple[int, ...] = (4, 2)
+    members: tuple[int, ...] = (6, 4)
     dropout: float = 0.3
 
 
@@ -134,7 +134,7 @@ class ErrorModel(nn.Module):
         return self.of_whole(whole), self.of_pixels(local, whole)
 
     def of_whole(self, whole: Rows) -> ErrorEstimate:
-        """Return the estimate of mean errors for `whole_features` (..., 18)."""
+        """Return the estimate of mean errors for `whole_features` (..., 19)."""
         return _estimate(self.whole, torch.from_numpy(whole).float())
 
     def of_pixels(self, local: Rows, whole: Rows) -> ErrorEstimate:
@@ -172,7 +172,7 @@ def _estimate(network: ErrorNetwork, features: Tensor) -> ErrorEstimate:
 
 
 def whole_features(found: Measurements) -> Rows:
-    """Return what speaks for and against the result in whole, (18,)."""
+    """Return what speaks for and against the result in whole, (19,)."""
     look, inside = found.look, found.mask
     middle = [_middle(part, inside) for part in _local(found)]
     return np.array(
@@ -185,6 +185,7 @@ def whole_features(found: Measurements) -> Rows:
             found.after,
             found.after - found.before,
             found.overlap,
+            math.log(max(float(found.mask.float().mean()), 0.01)),
             float(not float(found.displacement.max())),
             found.shift[1],
         ]
